@@ -1,0 +1,85 @@
+// The floor: a line per system call. Whatever waits in this project, waits in one of these.
+
+import { constants } from 'node:os';
+import koffi from 'koffi';
+import { systemCall } from './system-call.ts';
+import { startTrace } from './trace.ts';
+
+// Each returns -1 when it fails; errno() says why, until the next call.
+export const socket = systemCall<(domain: number, type: number, protocol: number) => number>(
+  'int socket(int domain, int type, int protocol)',
+);
+export const bind = systemCall<(fd: number, address: Uint8Array, size: number) => number>(
+  'int bind(int fd, const void *address, uint32_t size)',
+);
+export const listen = systemCall<(fd: number, backlog: number) => number>('int listen(int fd, int backlog)');
+export const accept = systemCall<(fd: number, address: number, size: number) => number>(
+  'int accept(int fd, uintptr_t address, uintptr_t size)',
+);
+export const connect = systemCall<(fd: number, address: Uint8Array, size: number) => number>(
+  'int connect(int fd, const void *address, uint32_t size)',
+);
+export const recv = systemCall<(fd: number, buffer: number, size: number, flags: number) => number>(
+  'intptr_t recv(int fd, uintptr_t buffer, size_t size, int flags)',
+);
+export const send = systemCall<(fd: number, bytes: Uint8Array, size: number, flags: number) => number>(
+  'intptr_t send(int fd, const void *bytes, size_t size, int flags)',
+);
+export const shutdown = systemCall<(fd: number, how: number) => number>('int shutdown(int fd, int how)');
+export const close = systemCall<(fd: number) => number>('int close(int fd)');
+export const getsockname = systemCall<(fd: number, address: number, size: number) => number>(
+  'int getsockname(int fd, uintptr_t address, uintptr_t size)',
+);
+export const setsockopt = systemCall<
+  (fd: number, level: number, option: number, value: Uint8Array, size: number) => number
+>('int setsockopt(int fd, int level, int option, const void *value, uint32_t size)');
+export const fcntl = systemCall<(fd: number, command: number, type: 'int', value: number) => number>(
+  'int fcntl(int fd, int command, ...)',
+);
+
+/** Why the last call of this thread failed, as a positive number. Read it before making another. */
+export function errno(): number {
+  return koffi.errno();
+}
+
+/** Memory that the kernel may write to, and its address: memory pinned like this never moves. */
+export function pin(size: number): { bytes: Buffer; address: number } {
+  // A small Buffer may live on the JavaScript heap, where the garbage collector moves it. This one can't.
+  const bytes = Buffer.from(new ArrayBuffer(size));
+  return { bytes, address: Number(koffi.address(bytes)) };
+}
+
+const linux = {
+  SOL_SOCKET: 1,
+  SO_REUSEADDR: 2,
+  SO_KEEPALIVE: 9,
+  TCP_KEEPIDLE: 4,
+  TCP_KEEPINTVL: 5,
+  TCP_KEEPCNT: 6,
+  O_NONBLOCK: 0o4000,
+};
+
+const darwin: typeof linux = {
+  SOL_SOCKET: 0xffff,
+  SO_REUSEADDR: 0x0004,
+  SO_KEEPALIVE: 0x0008,
+  TCP_KEEPIDLE: 0x10, // Its name there is TCP_KEEPALIVE.
+  TCP_KEEPINTVL: 0x101,
+  TCP_KEEPCNT: 0x102,
+  O_NONBLOCK: 0x0004,
+};
+
+/** The numbers behind the names of the header files: some are the same everywhere, some are not. */
+export const c = {
+  AF_INET: 2,
+  SOCK_STREAM: 1,
+  IPPROTO_TCP: 6,
+  TCP_NODELAY: 1,
+  F_GETFL: 3,
+  F_SETFL: 4,
+  SHUT: { read: 0, write: 1, both: 2 },
+  ...(process.platform === 'darwin' ? darwin : linux),
+  ...constants.errno,
+};
+
+startTrace();

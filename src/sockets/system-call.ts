@@ -1,0 +1,94 @@
+// Makes a function of C callable from TypeScript, and publishes each call to whoever listens.
+
+import { tracingChannel } from 'node:diagnostics_channel';
+import { getSystemErrorName } from 'node:util';
+import { threadId } from 'node:worker_threads';
+import koffi from 'koffi';
+
+/** One call into the kernel. `result`, `took` and `error` are there once it has returned. */
+export type SystemCall = {
+  /** The name of the function, `recv` for example. */
+  call: string;
+  /** The descriptor it was called on, if it was called on one. */
+  fd?: number;
+  pid: number;
+  /** 0 is the main thread. */
+  thread: number;
+  /** Microseconds on the monotonic clock: all processes of a machine share it. */
+  begin: number;
+  /** Microseconds from the call to its return. */
+  took?: number;
+  /** What the function returned: bytes, a new descriptor, 0, or -1. */
+  result?: number;
+  /** The name of the error, when the result is negative: `ECONNRESET` for example. */
+  error?: string;
+};
+
+/**
+ * Every call publishes a {@link SystemCall} here: to `start` before it is made, and, the same object, to
+ * `end` when it has returned. While nobody has subscribed, a call costs a look at two flags.
+ *
+ * @see https://nodejs.org/api/diagnostics_channel.html
+ */
+export const systemCalls = tracingChannel<SystemCall, SystemCall>('async-comparisons:system-call');
+const { start, end } = systemCalls;
+
+const supported = process.platform === 'linux' || process.platform === 'darwin';
+// The library is Node itself: the C library it runs on is part of it, whatever its file is called.
+const library = supported ? koffi.load(null) : undefined;
+
+/**
+ * The C function with this prototype, as a function of TypeScript.
+ *
+ * @throws when called, on a system that is neither Linux nor macOS
+ * @see https://koffi.dev
+ */
+export function libraryFunction<F extends (...args: never[]) => unknown>(prototype: string): F {
+  return (library?.func(prototype) ?? refuse) as unknown as F;
+}
+
+/**
+ * A function of the C library that calls the kernel: like {@link libraryFunction}, and traced. Pointers to
+ * memory that stays where it is are best declared `uintptr_t` and passed as numbers: see `pin()` in libc.ts.
+ */
+export function systemCall<F extends (...args: never[]) => number>(prototype: string): F {
+  const [, name = prototype, onDescriptor] = /(\w+)\((int fd)?/.exec(prototype) ?? [];
+  const native = libraryFunction<(...args: unknown[]) => number>(prototype);
+  const traced = (args: unknown[]) => trace(name, onDescriptor !== undefined, native, args);
+  // No call here takes more than five arguments. Counting them out costs nothing, a rest array would.
+  const call = (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown): number =>
+    start.hasSubscribers || end.hasSubscribers ? traced([a, b, c, d, e]) : native(a, b, c, d, e);
+  return call as unknown as F;
+}
+
+/** Microseconds on the clock that {@link SystemCall} uses. */
+export function now(): number {
+  return Number(process.hrtime.bigint()) / 1000;
+}
+
+function trace(
+  call: string,
+  onDescriptor: boolean,
+  native: (...args: unknown[]) => number,
+  args: unknown[],
+): number {
+  const event: SystemCall = { call, pid: process.pid, thread: threadId, begin: now() };
+  if (onDescriptor) event.fd = args[0] as number;
+  start.publish(event);
+  event.begin = now();
+  event.result = native(...args);
+  const errno = koffi.errno();
+  event.took = now() - event.begin;
+  if (event.result < 0 && errno > 0) event.error = getSystemErrorName(-errno);
+  end.publish(event);
+  koffi.errno(errno); // Whoever made the call still has to read it: subscribers make calls of their own.
+  return event.result;
+}
+
+function refuse(): never {
+  const remedy =
+    process.platform === 'win32'
+      ? 'use WSL, the Windows Subsystem for Linux (wsl --install)'
+      : 'use Linux or macOS';
+  throw new Error(`Cannot make system calls on ${process.platform}: ${remedy}`);
+}
