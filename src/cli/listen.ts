@@ -1,0 +1,22 @@
+import { Socket } from '../sockets/socket.ts';
+import { fail } from './fail.ts';
+import { log } from './log.ts';
+import { readOptions, type ServerOptions } from './options.ts';
+
+/**
+ * The listener of a step: `Socket.listen()` where the command line says, and the first line of output,
+ * `listening on 127.0.0.1:12345`. If that is not possible, the program ends with one line that says why.
+ */
+export function listen(options: ServerOptions = readOptions()): Socket {
+  const listener = orFail(() => Socket.listen(options));
+  log(`listening on ${listener.localAddress()}`);
+  return listener;
+}
+
+function orFail<Result>(setUp: () => Result): Result {
+  try {
+    return setUp();
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+}

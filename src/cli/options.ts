@@ -1,0 +1,75 @@
+// What a person may type after the name of a step.
+
+import { relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { fail } from './fail.ts';
+
+/** One option: its default says of which type it is. */
+export type Option = { default: string | number | boolean; help: string; min?: number; max?: number };
+
+type Values<Options extends Record<string, Option>> = {
+  [Name in keyof Options]: Options[Name]['default'] extends number
+    ? number
+    : Options[Name]['default'] extends boolean
+      ? boolean
+      : string;
+};
+
+const serverOptions = {
+  host: { default: '127.0.0.1', help: 'the address to listen on' },
+  port: { default: 12345, min: 0, max: 65535, help: 'the port to listen on, 0 for any that is free' },
+} as const satisfies Record<string, Option>;
+
+/** What {@link readOptions} gives to every server. */
+export type ServerOptions = Values<typeof serverOptions>;
+
+/**
+ * The options on the command line: `--host` and `--port`, which every server has, and those of a step's own.
+ * `--help` lists them, and ends the program. So does a mistake, with one line on stderr and exit code 1.
+ */
+export function readOptions<Own extends Record<string, Option> = Record<never, Option>>(
+  own?: Own,
+): ServerOptions & Values<Own> {
+  const options: Record<string, Option> = { ...serverOptions, ...own };
+  const typed = parse(options);
+  if (typed.help) {
+    console.log(usage(options));
+    process.exit(0);
+  }
+  const values = Object.entries(options).map(([name, option]) => {
+    const value = typed[name] ?? option.default;
+    return [name, typeof option.default === 'number' ? toNumber(name, option, value) : value];
+  });
+  return Object.fromEntries(values);
+}
+
+function parse(options: Record<string, Option>): Record<string, string | boolean | undefined> {
+  const config: Record<string, { type: 'string' | 'boolean' }> = { help: { type: 'boolean' } };
+  for (const [name, option] of Object.entries(options)) {
+    config[name] = { type: typeof option.default === 'boolean' ? 'boolean' : 'string' };
+  }
+  try {
+    return parseArgs({ options: config }).values as Record<string, string | boolean | undefined>;
+  } catch (error) {
+    const [mistake] = (error as Error).message.split(/\.(?= |$)|\n/);
+    return fail(`${mistake}: --help lists the options`);
+  }
+}
+
+function toNumber(name: string, option: Option, value: string | number | boolean): number {
+  const { min = 0, max = Number.MAX_SAFE_INTEGER } = option;
+  const number = Number(value);
+  if (value === '' || !Number.isInteger(number) || number < min || number > max) {
+    fail(`Cannot use --${name} ${JSON.stringify(value)}: it is a whole number from ${min} to ${max}`);
+  }
+  return number;
+}
+
+function usage(options: Record<string, Option>): string {
+  const lines = Object.entries(options).map(([name, option]) => {
+    const value = typeof option.default === 'boolean' ? '' : ` ${name.toUpperCase()}`;
+    const fallback = typeof option.default === 'boolean' ? '' : ` (${option.default})`;
+    return `  ${`--${name}${value}`.padEnd(20)}${option.help}${fallback}`;
+  });
+  return [`Usage: npx tsx ${relative('', process.argv[1] ?? '')} [options]`, ...lines].join('\n');
+}
