@@ -1,0 +1,37 @@
+import { Layer } from './chain.ts';
+import { Splitter } from './splitter.ts';
+
+/** Bytes below, lines above: what stands before each `\n`. Half a line at the end of the stream is reported. */
+export class LineProtocol extends Layer<Buffer, Buffer> {
+  readonly #splitter: Splitter;
+  readonly #end: Buffer;
+
+  constructor(end = '\n') {
+    super();
+    this.#splitter = new Splitter(end);
+    this.#end = Buffer.from(end);
+  }
+
+  received(bytes: Buffer): void {
+    for (const line of this.#splitter.push(bytes)) {
+      if (!this.closed) this.above.received(line);
+    }
+  }
+
+  override ended(): void {
+    const { unfinished } = this.#splitter;
+    if (unfinished.length > 0) this.report('an unfinished line', unfinished);
+    super.ended();
+  }
+
+  send(line: Buffer): void {
+    this.below.send(Buffer.concat([line, this.#end]));
+  }
+}
+
+/** Lines that end in `\r\n`, both ways, as most protocols of the internet want them. */
+export class CrlfLineProtocol extends LineProtocol {
+  constructor() {
+    super('\r\n');
+  }
+}
