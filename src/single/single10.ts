@@ -1,0 +1,77 @@
+// single10: commands, by a chain of protocols.
+//
+// New since single9: Connection is about the socket, and no more. What is said is the affair of a chain: bytes
+//   become lines, lines become text, text becomes commands, and answers come back down. Look into src/protocol:
+//   none of its links is longer than a screen, and none knows of sockets.
+// Try: what you tried with single9. Then with --crlf, where \r\n ends a line, and \n is a character like any
+//   other: nc -C localhost 12345 sends such lines, telnet does so by itself. It is one link, a subclass.
+// Still wrong: nothing that one client alone would notice. But there is only one: see thread10 and select10.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { readOptions } from '../cli/options.ts';
+import { chain, type Transport } from '../protocol/chain.ts';
+import { CommandProtocol } from '../protocol/commands.ts';
+import { CrlfLineProtocol, LineProtocol } from '../protocol/lines.ts';
+import { TextProtocol } from '../protocol/text.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
+
+const options = readOptions({ crlf: { default: false, help: 'lines end in \\r\\n, not in \\n' } });
+
+class Server {
+  readonly listener: Socket;
+
+  constructor(listener: Socket) {
+    this.listener = listener;
+  }
+
+  run(): never {
+    while (true) {
+      const [client, address] = this.listener.accept();
+      new Connection(client, address).serve();
+    }
+  }
+}
+
+class Connection implements Transport<Buffer> {
+  readonly client: Socket;
+  readonly address: Address;
+
+  constructor(client: Socket, address: Address) {
+    this.client = client;
+    this.address = address;
+  }
+
+  serve(): void {
+    log(`${this.address} connected`);
+    const lines = options.crlf ? new CrlfLineProtocol() : new LineProtocol();
+    const protocol = chain(this, lines, new TextProtocol(), new CommandProtocol());
+    try {
+      while (!this.client.closed) {
+        const bytes = this.client.recv(4096);
+        if (bytes.length === 0) break;
+        log(`${this.address} sent ${quote(bytes)}`);
+        protocol.received(bytes);
+      }
+      if (!this.client.closed) protocol.ended();
+      log(`${this.address} left: ${this.client.closed ? 'closed by the protocol' : 'end of stream'}`);
+    } catch (error) {
+      log(`${this.address} left: ${error}`);
+    }
+    this.client.close();
+  }
+
+  send(bytes: Buffer): void {
+    this.client.sendAll(bytes);
+  }
+
+  close(): void {
+    this.client.close();
+  }
+
+  report(problem: string, bytes: Buffer): void {
+    log(`${this.address} left ${problem}: ${quote(bytes)}`);
+  }
+}
+
+new Server(listen(options)).run();

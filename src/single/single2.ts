@@ -1,0 +1,30 @@
+// single2: echoes one user, writes a log, and survives what goes wrong on the connection.
+//
+// New since single1: a log line for all that happens. For that, bytes become text; and an error has to be
+//   caught, for its reason belongs in the log, too.
+// Try: nc localhost 12345, and type. Then once more with node -e "require('net').connect(12345).on('connect',
+//   function () { this.resetAndDestroy() })": the log ends with ECONNRESET.
+// Still wrong: a character that arrives in two pieces is logged as two strange ones: single6 mends it. When
+//   the first user leaves, there is still no second: single3.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+
+const listener = listen();
+
+const [client, address] = listener.accept();
+log(`${address} connected`);
+try {
+  while (true) {
+    const bytes = client.recv(4096);
+    if (bytes.length === 0) break;
+    log(`${address} sent ${quote(bytes.toString())}`); // Cheat: these bytes may end within a character.
+    client.sendAll(bytes);
+  }
+  log(`${address} left: end of stream`);
+} catch (error) {
+  log(`${address} left: ${error}`);
+}
+
+client.close();
+listener.close();

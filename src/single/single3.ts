@@ -1,0 +1,29 @@
+// single3: echoes one user after the other.
+//
+// New since single2: a loop around it all. Whoever connects while another is served waits in the listener's
+//   queue: connected, for the kernel sees to that, but without an answer.
+// Try: nc localhost 12345 in two terminals. The second gets its echo as soon as the first leaves.
+// Still wrong: everybody waits for the user who is being served, even if that one has gone for lunch. That
+//   stays so in all of single4 to single10; thread4 and select3 are two ways out.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+
+const listener = listen();
+
+while (true) {
+  const [client, address] = listener.accept();
+  log(`${address} connected`);
+  try {
+    while (true) {
+      const bytes = client.recv(4096);
+      if (bytes.length === 0) break;
+      log(`${address} sent ${quote(bytes.toString())}`); // Cheat: these bytes may end within a character.
+      client.sendAll(bytes);
+    }
+    log(`${address} left: end of stream`);
+  } catch (error) {
+    log(`${address} left: ${error}`);
+  }
+  client.close();
+}

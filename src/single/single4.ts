@@ -1,0 +1,37 @@
+// single4: the server of single3, in functions.
+//
+// New since single3: names. serve() is all that happens to one client, echo() is what is done with the bytes,
+//   and the loop at the end is the server. From outside nothing has changed.
+// Try: what you tried with single3.
+// Still wrong: what was wrong there. But now one line, serve(client, address), is what would have to happen
+//   elsewhere for the loop to go on to the next client at once: thread4 does it.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
+
+function serve(client: Socket, address: Address): void {
+  log(`${address} connected`);
+  try {
+    echo(client, address);
+    log(`${address} left: end of stream`);
+  } catch (error) {
+    log(`${address} left: ${error}`);
+  }
+  client.close();
+}
+
+function echo(client: Socket, address: Address): void {
+  while (true) {
+    const bytes = client.recv(4096);
+    if (bytes.length === 0) break;
+    log(`${address} sent ${quote(bytes.toString())}`); // Cheat: these bytes may end within a character.
+    client.sendAll(bytes);
+  }
+}
+
+const listener = listen();
+while (true) {
+  const [client, address] = listener.accept();
+  serve(client, address);
+}

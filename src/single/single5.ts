@@ -1,0 +1,48 @@
+// single5: the server of single4, as a class.
+//
+// New since single4: an object that holds the listener, and one method for each thing that happens: somebody
+//   connects (run), talks (serve), sends something (received). Server frameworks look like this.
+// Try: what you tried with single4.
+// Still wrong: received() gets whatever recv() happened to return: half a word, or three lines at once.
+//   single6 makes messages of it.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
+
+class Server {
+  readonly listener: Socket;
+
+  constructor(listener: Socket) {
+    this.listener = listener;
+  }
+
+  run(): never {
+    while (true) {
+      const [client, address] = this.listener.accept();
+      this.serve(client, address);
+    }
+  }
+
+  serve(client: Socket, address: Address): void {
+    log(`${address} connected`);
+    try {
+      while (true) {
+        const bytes = client.recv(4096);
+        if (bytes.length === 0) break;
+        this.received(client, address, bytes);
+      }
+      log(`${address} left: end of stream`);
+    } catch (error) {
+      log(`${address} left: ${error}`);
+    }
+    client.close();
+  }
+
+  received(client: Socket, address: Address, bytes: Buffer): void {
+    log(`${address} sent ${quote(bytes.toString())}`); // Cheat: these bytes may end within a character.
+    client.sendAll(bytes);
+  }
+}
+
+new Server(listen()).run();

@@ -1,0 +1,81 @@
+// single9: a server that accepts, connections that talk, and a table of commands.
+//
+// New since single8: Connection, which keeps what belongs to one client, so that the methods of Server need
+//   not be handed it each time; and an explicit table of commands in place of whatever methods there are.
+// Try: nc localhost 12345, then HELP, RUN, CONSTRUCTOR, SERSERVEVE: a word that is not in the table is unknown.
+// Still wrong: Connection knows everything: bytes, lines, text and commands. To change one of them is to write
+//   it again. single10 takes it apart.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { Dispatcher } from '../protocol/dispatcher.ts';
+import { Splitter } from '../protocol/splitter.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
+
+const commands = new Dispatcher<Connection>([
+  ['ECHO', (connection, text) => connection.send(text)],
+  ['TIME', (connection) => connection.send(new Date().toISOString())],
+  ['HELP', (connection) => connection.send(commands.names.join(' '))],
+  ['QUIT', (connection) => connection.quit()],
+]);
+
+class Server {
+  readonly listener: Socket;
+
+  constructor(listener: Socket) {
+    this.listener = listener;
+  }
+
+  run(): never {
+    while (true) {
+      const [client, address] = this.listener.accept();
+      new Connection(client, address).serve();
+    }
+  }
+}
+
+class Connection {
+  readonly client: Socket;
+  readonly address: Address;
+  readonly splitter = new Splitter();
+
+  constructor(client: Socket, address: Address) {
+    this.client = client;
+    this.address = address;
+  }
+
+  serve(): void {
+    log(`${this.address} connected`);
+    try {
+      while (!this.client.closed) {
+        const bytes = this.client.recv(4096);
+        if (bytes.length === 0) break;
+        for (const line of this.splitter.push(bytes)) {
+          if (!this.client.closed) this.received(line);
+        }
+      }
+      const { unfinished } = this.splitter;
+      if (unfinished.length > 0) log(`${this.address} left an unfinished line: ${quote(unfinished)}`);
+      log(`${this.address} left: ${this.client.closed ? 'QUIT' : 'end of stream'}`);
+    } catch (error) {
+      log(`${this.address} left: ${error}`);
+    }
+    this.client.close();
+  }
+
+  received(line: Buffer): void {
+    log(`${this.address} sent ${quote(line.toString())}`);
+    commands.dispatch(this, line.toString());
+  }
+
+  send(text: string): void {
+    this.client.sendAll(Buffer.from(`${text}\n`));
+  }
+
+  quit(): void {
+    this.send('BYE');
+    this.client.close();
+  }
+}
+
+new Server(listen()).run();
