@@ -1,0 +1,156 @@
+// What a user may do to a server, and what should come of it. Each behaviour is one conversation, that ends well
+// or with a Disappointment. Which step passes which is in expectations.ts.
+
+import { type Client, Disappointment, type Server } from './harness.ts';
+
+/** A server as a behaviour sees it. */
+export type Subject = {
+  server: Server;
+  /** 6 for select6: what it can be asked. */
+  level: number;
+  connect(): Promise<Client>;
+};
+
+export type Behaviour = (subject: Subject) => Promise<void>;
+
+function equal(actual: string, expected: string): void {
+  if (actual === expected) return;
+  throw new Disappointment(`${JSON.stringify(actual)} in place of ${JSON.stringify(expected)}`);
+}
+
+/** Has `text` echoed, in whichever way the level has for it. */
+async function echo({ level }: Subject, client: Client, text: string): Promise<void> {
+  await client.send(level < 7 ? `${text}\n` : `ECHO ${text}\n`);
+  equal(await client.line(), text);
+}
+
+/** What to send to get these lines back. */
+function request({ level }: Subject, lines: string[], end = '\n'): string {
+  return lines.map((line) => (level < 7 ? `${line}${end}` : `ECHO ${line}${end}`)).join('');
+}
+
+export const behaviours = {
+  /** Whatever is sent comes back: every byte there is, in order. */
+  'echoes bytes back': async ({ connect, level }) => {
+    const client = await connect();
+    const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+    const sent = level < 6 ? all : Buffer.concat([all, Buffer.from('\n')]);
+    await client.send(sent);
+    equal((await client.bytes(sent.length)).toString('hex'), sent.toString('hex'));
+  },
+
+  'serves the next client': async (subject) => {
+    const first = await subject.connect();
+    await echo(subject, first, 'first');
+    first.end();
+    equal(await first.rest(), '');
+    const second = await subject.connect();
+    await echo(subject, second, 'second');
+  },
+
+  'serves two at once': async (subject) => {
+    const first = await subject.connect();
+    await echo(subject, first, 'first');
+    const second = await subject.connect();
+    await echo(subject, second, 'second');
+    await echo(subject, first, 'first again');
+  },
+
+  /** A message is what stands before a `\n`, whatever the pieces it arrives in. */
+  'one reply per line, however it is cut': async (subject) => {
+    const client = await subject.connect();
+    await client.send(request(subject, ['one', 'two', 'three']));
+    for (const line of ['one', 'two', 'three']) equal(await client.line(), line);
+    for (const byte of request(subject, ['byte by byte', 'again'])) await client.send(byte);
+    for (const line of ['byte by byte', 'again']) equal(await client.line(), line);
+    // Nothing is said before a line is whole: if it were, it would be there before the end of the stream.
+    await client.send(request(subject, ['unfinished']).slice(0, -1));
+    client.end();
+    equal(await client.rest(), '');
+  },
+
+  /** The log shows the character, whole, though its two bytes come one after the other. */
+  'a character cut in two': async ({ connect, level, server }) => {
+    const client = await connect();
+    const bytes = Buffer.from(level < 7 ? 'é\n' : 'ECHO é\n');
+    const cut = bytes.length - 2;
+    await client.send(bytes.subarray(0, cut));
+    if (level < 6) equal((await client.bytes(cut)).toString('hex'), 'c3');
+    await client.send(bytes.subarray(cut));
+    if (level < 6) equal((await client.bytes(2)).toString('hex'), 'a90a');
+    else equal(await client.line(), 'é');
+    client.end();
+    const log = [await server.logged(/ sent /)];
+    while (!log.at(-1)?.includes(' left: ')) log.push(await server.log());
+    // Level 10 logs bytes as they come, and does so without loss.
+    const whole = log.some((line) => line.includes('é')) || log.join().includes('\\xc3');
+    if (!whole || log.join().includes('\uFFFD')) throw new Disappointment(`the log has no é: ${log}`);
+  },
+
+  /** Before there are commands, a `\r` is a character like any other; a command has none at its end. */
+  CRLF: async (subject) => {
+    const client = await subject.connect();
+    await client.send(request(subject, ['one', 'two'], '\r\n'));
+    const end = subject.level < 7 ? '\r' : '';
+    for (const line of ['one', 'two']) equal(await client.line(), `${line}${end}`);
+  },
+
+  'answers after a half-close': async (subject) => {
+    const client = await subject.connect();
+    await client.send(request(subject, ['last words']));
+    client.end();
+    equal(await client.rest(), 'last words\n');
+  },
+
+  /** A client that breaks the connection, at rest or in the middle of a line, is no harm to the next. */
+  'survives a reset': async (subject) => {
+    const first = await subject.connect();
+    await echo(subject, first, 'first');
+    first.reset();
+    const second = await subject.connect();
+    await second.send(request(subject, ['second']).slice(0, -1));
+    second.reset();
+    const third = await subject.connect();
+    await echo(subject, third, 'third');
+  },
+
+  /** A client that sends and sends, and reads no answer: until it stalls, or all is sent. */
+  'a client that never reads stops nobody else': async (subject) => {
+    const greedy = await subject.connect();
+    greedy.socket.pause();
+    const flood = Buffer.from(request(subject, ['x'.repeat(1000)]).repeat(1000));
+    for (let sent = 0; sent < 64_000_000; sent += flood.length) greedy.socket.write(flood);
+    await stalled(greedy);
+    const other = await subject.connect();
+    await echo(subject, other, 'and me?');
+  },
+
+  /** A word that is no command is answered with an error, and that is all. */
+  'a hostile command name does no harm': async (subject) => {
+    const client = await subject.connect();
+    for (const word of ['constructor', '__proto__', 'toString', 'run', 'Dispatch', 'SERSERVEVE', 'quit\0']) {
+      await client.send(`${word}\n`);
+      equal(await client.line(), `ERROR unknown command: ${word}`);
+    }
+    await echo(subject, client, 'still here');
+  },
+
+  'Ctrl-C ends it with clients connected': async (subject) => {
+    const clients = [await subject.connect(), await subject.connect()];
+    const [first] = clients as [Client, Client];
+    await echo(subject, first, 'here');
+    equal(String(await subject.server.stop('SIGINT')), 'SIGINT');
+    for (const client of clients) equal(await client.rest(), '');
+  },
+} satisfies Record<string, Behaviour>;
+
+export type BehaviourName = keyof typeof behaviours;
+
+/** Waits until nothing more goes out, for a quarter of a second: what is left does not fit into the kernel. */
+async function stalled({ socket }: Client): Promise<void> {
+  let before = -1;
+  while (socket.writableLength > 0 && socket.writableLength !== before) {
+    before = socket.writableLength;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}

@@ -1,0 +1,36 @@
+// What each step does, and what it is meant to get wrong. The README's matrix is made of this table.
+
+import { type BehaviourName, behaviours } from './behaviours.ts';
+
+/** ✔ it does, ✘ it is meant to fail, – it does not apply. */
+export type Expectation = '✔' | '✘' | '–';
+
+// The columns, in the order of `behaviours`: echoes bytes back, next client, two at once, lines however cut,
+// a character cut in two, CRLF, half-close, reset, never reads, hostile command, Ctrl-C.
+const table = `
+  single1     ✔ ✘ ✘ – – – ✔ ✘ ✘ – ✔
+  single2     ✔ ✘ ✘ – ✘ – ✔ ✘ ✘ – ✔
+  single3     ✔ ✔ ✘ – ✘ – ✔ ✔ ✘ – ✔
+  single4     ✔ ✔ ✘ – ✘ – ✔ ✔ ✘ – ✔
+  single5     ✔ ✔ ✘ – ✘ – ✔ ✔ ✘ – ✔
+  single6     ✔ ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ – ✔
+  single7     – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✘ ✔
+  single8     – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✘ ✔
+  single9     – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✔ ✔
+  single10    – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✔ ✔
+`;
+
+const names = Object.keys(behaviours) as BehaviourName[];
+
+/** For each step, what is expected of it. */
+export const expectations = new Map<string, Map<BehaviourName, Expectation>>(
+  table
+    .trim()
+    .split('\n')
+    .map((row) => {
+      const [step = '', ...marks] = row.trim().split(/\s+/) as [string, ...Expectation[]];
+      if (marks.length !== names.length)
+        throw new Error(`${step}: ${marks.length} marks, ${names.length} columns`);
+      return [step, new Map(names.map((name, i) => [name, marks[i] as Expectation]))];
+    }),
+);

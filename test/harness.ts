@@ -1,0 +1,260 @@
+// Starts a step as a user would, as a process of its own, and talks to it over real TCP. Whatever is waited for
+// has a deadline, and fails with what was seen until then.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { findSteps, root } from '../scripts/steps.ts';
+
+/** How long to wait for what should come, in milliseconds: long, because these machines may be busy. */
+export const PATIENCE = 20_000;
+
+/** What should have come did not, or something else did. */
+export class Disappointment extends Error {}
+
+/** Bytes that arrive over time, and can be waited for. */
+export class Inbox {
+  #bytes = Buffer.alloc(0);
+  #ended = false;
+  #changed = () => {};
+  readonly #name: string;
+  readonly #patience: number;
+
+  constructor(name: string, patience: number) {
+    this.#name = name;
+    this.#patience = patience;
+  }
+
+  push(bytes: Buffer): void {
+    this.#bytes = Buffer.concat([this.#bytes, bytes]);
+    this.#changed();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#changed();
+  }
+
+  /** What has arrived and was not taken. */
+  get waiting(): string {
+    return this.#bytes.toString();
+  }
+
+  /** Waits for a line, and takes it, without its `\n`. */
+  async line(): Promise<string> {
+    await this.#until('a line', () => this.#bytes.includes('\n'));
+    return this.#take(this.#bytes.indexOf('\n') + 1)
+      .toString()
+      .slice(0, -1);
+  }
+
+  /** Waits for a line that matches, and takes it and those before it. */
+  async lineLike(pattern: RegExp): Promise<string> {
+    while (true) {
+      const line = await this.line();
+      if (pattern.test(line)) return line;
+    }
+  }
+
+  /** Waits for that many bytes, and takes them. */
+  async bytes(count: number): Promise<Buffer> {
+    await this.#until(`${count} bytes`, () => this.#bytes.length >= count);
+    return this.#take(count);
+  }
+
+  /** Waits for the end, and takes all until then. */
+  async rest(): Promise<string> {
+    await this.#until('the end', () => this.#ended);
+    return this.#take(this.#bytes.length).toString();
+  }
+
+  async #until(what: string, isThere: () => boolean): Promise<void> {
+    const deadline = performance.now() + this.#patience;
+    while (!isThere()) {
+      const left = deadline - performance.now();
+      if (this.#ended || left <= 0) {
+        const why = this.#ended ? 'the end' : `nothing more in ${this.#patience} ms`;
+        const seen = JSON.stringify(this.waiting.slice(-1000));
+        throw new Disappointment(`${this.#name}: waited for ${what}, but after ${seen} came ${why}`);
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#changed = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  #take(count: number): Buffer {
+    const taken = this.#bytes.subarray(0, count);
+    this.#bytes = this.#bytes.subarray(count);
+    return taken;
+  }
+}
+
+/** A program that runs, and what it prints. */
+export class Program {
+  readonly child: ChildProcess;
+  readonly stdout: Inbox;
+  readonly stderr: Inbox;
+  /** How it ended: the exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+
+  constructor(command: string, args: string[], options: { env?: NodeJS.ProcessEnv; patience?: number } = {}) {
+    const { env = {}, patience = PATIENCE } = options;
+    this.child = spawn(command, args, { cwd: root, env: { ...process.env, ...env } });
+    running.add(this.child);
+    this.stdout = new Inbox(`stdout of ${args.join(' ')}`, patience);
+    this.stderr = new Inbox(`stderr of ${args.join(' ')}`, patience);
+    this.child.stdout?.on('data', (bytes) => this.stdout.push(bytes)).on('end', () => this.stdout.end());
+    this.child.stderr?.on('data', (bytes) => this.stderr.push(bytes)).on('end', () => this.stderr.end());
+    this.child.stdin?.on('error', () => {}); // It may end before it has read all it was sent.
+    this.ended = new Promise((resolve, reject) => {
+      this.child.on('error', reject);
+      this.child.on('exit', (code, signal) => {
+        running.delete(this.child);
+        resolve(signal ?? code ?? 0);
+      });
+    });
+    this.ended.catch(() => {});
+  }
+
+  /** What it sees when somebody types. */
+  type(text: string): void {
+    this.child.stdin?.write(text);
+  }
+
+  /** Ends it, if it has not ended by itself. */
+  async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<number | NodeJS.Signals> {
+    this.child.kill(signal);
+    return this.ended;
+  }
+}
+
+// If a test gives up, or the tests are interrupted, nothing that they started is left behind.
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** How to run a file of TypeScript: Node does it itself, or tsx helps. */
+const { typescript } = process.features as { typescript?: string | false };
+export const nodeOptions = typescript ? [] : ['--import', 'tsx'];
+
+/** A step that runs, on a port of its own, and is listening. */
+export class Server extends Program {
+  port = 0;
+
+  /** Its next line of output. */
+  log(): Promise<string> {
+    return this.stdout.line();
+  }
+
+  /** Waits for a line of its output that matches. */
+  logged(pattern: RegExp): Promise<string> {
+    return this.stdout.lineLike(pattern);
+  }
+}
+
+/** Runs a step for as long as `use` takes, on a free port. */
+export async function serving<Result>(
+  step: string,
+  use: (server: Server) => Promise<Result>,
+  { args = [], ...options }: { args?: string[]; env?: NodeJS.ProcessEnv; patience?: number } = {},
+): Promise<Result> {
+  const path = findSteps().get(step)?.path ?? step;
+  const server = new Server(process.execPath, [...nodeOptions, path, '--port', '0', ...args], options);
+  try {
+    const first = await server.log().catch(async (error) => {
+      throw new Error(`${step} did not start: ${error.message} ${server.stderr.waiting}`);
+    });
+    server.port = Number(/^listening on 127\.0\.0\.1:(\d+)$/.exec(first)?.[1]);
+    return await use(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Runs a program to its end. */
+export async function run(
+  command: string,
+  args: string[],
+  { input, ...options }: { input?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<{ ended: number | NodeJS.Signals; stdout: string; stderr: string }> {
+  const program = new Program(command, args, options);
+  try {
+    program.child.stdin?.end(input);
+    const [stdout, stderr] = await Promise.all([program.stdout.rest(), program.stderr.rest()]);
+    return { ended: await program.ended, stdout, stderr };
+  } finally {
+    await program.stop();
+  }
+}
+
+/** Runs a script of this project to its end. */
+export function runScript(path: string, ...args: string[]): ReturnType<typeof run> {
+  return run(process.execPath, [...nodeOptions, join(root, path), ...args]);
+}
+
+/** A user: a TCP connection that says just what it is told to, in just these pieces. */
+export class Client {
+  readonly socket: Socket;
+  readonly #inbox: Inbox;
+
+  private constructor(socket: Socket, patience: number) {
+    this.socket = socket;
+    this.#inbox = new Inbox('client', patience);
+    socket.on('data', (bytes) => this.#inbox.push(bytes));
+    socket.on('close', () => this.#inbox.end());
+    socket.on('end', () => this.#inbox.end());
+    socket.on('error', () => {}); // 'close' follows, and nobody waits for more than that.
+  }
+
+  /** @throws Disappointment if nobody listens */
+  static connect(port: number, patience = PATIENCE): Promise<Client> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
+      socket.once('error', (error) => reject(new Disappointment(error.message)));
+      socket.once('connect', () => resolve(new Client(socket, patience)));
+    });
+  }
+
+  /** Sends this as one piece, and waits until the kernel has it. */
+  send(data: string | Buffer): Promise<void> {
+    return new Promise((resolve) => this.socket.write(data, () => resolve()));
+  }
+
+  line(): Promise<string> {
+    return this.#inbox.line();
+  }
+
+  bytes(count: number): Promise<Buffer> {
+    return this.#inbox.bytes(count);
+  }
+
+  rest(): Promise<string> {
+    return this.#inbox.rest();
+  }
+
+  /** What has come and was not asked for. */
+  get waiting(): string {
+    return this.#inbox.waiting;
+  }
+
+  /** Says that nothing more will come from here: a half-close. What the server still says is received. */
+  end(): void {
+    this.socket.end();
+  }
+
+  /** Goes, like a program that is closed. */
+  close(): void {
+    this.socket.destroy();
+  }
+
+  /** Goes, and lets the server find a connection that is broken: an RST in place of a FIN. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+}
