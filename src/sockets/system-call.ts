@@ -53,7 +53,9 @@ export function libraryFunction<F extends (...args: never[]) => unknown>(prototy
  */
 export function systemCall<F extends (...args: never[]) => number>(prototype: string): F {
   const [, name = prototype, onDescriptor] = /(\w+)\((int fd)?/.exec(prototype) ?? [];
-  const native = libraryFunction<(...args: unknown[]) => number>(prototype);
+  const f = libraryFunction<(...args: unknown[]) => number>(prototype);
+  // koffi ignores surplus arguments, but not those of a variadic function. There is one: fcntl, with four.
+  const native = prototype.includes('...') ? (...args: unknown[]) => f(...args.slice(0, 4)) : f;
   const traced = (args: unknown[]) => trace(name, onDescriptor !== undefined, native, args);
   // No call here takes more than five arguments. Counting them out costs nothing, a rest array would.
   const call = (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown): number =>

@@ -1,0 +1,246 @@
+// What is said, tested by itself: there is no I/O in src/protocol.
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { chain, Layer, Protocol, type Receiver, type Transport } from '../src/protocol/chain.ts';
+import { CommandProtocol } from '../src/protocol/commands.ts';
+import { Dispatcher } from '../src/protocol/dispatcher.ts';
+import { CrlfLineProtocol, LineProtocol } from '../src/protocol/lines.ts';
+import { Splitter } from '../src/protocol/splitter.ts';
+import { TextProtocol } from '../src/protocol/text.ts';
+
+/** Streams of bytes in which delimiters, and halves of them, are frequent. */
+const streams = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom('\n', '\r\n', '\r', '?', 'é', '\u{1f600}').map((text) => Buffer.from(text)),
+      fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
+    ),
+    { maxLength: 30 },
+  )
+  .map((pieces) => Buffer.concat(pieces));
+
+/** The places to cut a stream at, as fractions of it. */
+const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 30 });
+
+/**
+ * A stream in pieces, handed out in one piece of memory that is overwritten each time, as a server's is: to keep
+ * what was shown and not copied is a mistake that shows.
+ */
+function* cut(stream: Buffer, at: number[]): Generator<Buffer> {
+  const places = [...at.map((fraction) => Math.floor(fraction * stream.length)), stream.length].sort(
+    (a, b) => a - b,
+  );
+  const memory = Buffer.alloc(stream.length);
+  let start = 0;
+  for (const end of places) {
+    memory.fill('#');
+    stream.copy(memory, 0, start, end);
+    yield memory.subarray(0, end - start);
+    start = end;
+  }
+}
+
+function byteByByte(stream: Buffer): number[] {
+  return Array.from(stream, (_, i) => i / stream.length);
+}
+
+describe('Splitter', () => {
+  const split = (stream: Buffer, at: number[], delimiter: string) => {
+    const splitter = new Splitter(delimiter);
+    const messages: string[] = [];
+    for (const piece of cut(stream, at)) {
+      for (const message of splitter.push(piece)) messages.push(message.toString('latin1'));
+    }
+    return { messages, unfinished: splitter.unfinished.toString('latin1') };
+  };
+
+  for (const delimiter of ['\n', '\r\n', '?', '\r\n\r\n', 'é']) {
+    test(`finds the same messages however a stream is cut, between ${JSON.stringify(delimiter)}`, () => {
+      fc.assert(
+        fc.property(streams, cuts, (stream, at) => {
+          // What String.split makes of the whole stream, as characters of one byte each.
+          const all = stream.toString('latin1').split(Buffer.from(delimiter).toString('latin1'));
+          const expected = { messages: all.slice(0, -1), unfinished: all.at(-1) };
+          expect(split(stream, at, delimiter)).toEqual(expected);
+          expect(split(stream, byteByByte(stream), delimiter)).toEqual(expected);
+        }),
+      );
+    });
+  }
+
+  test('keeps a long message that comes in small pieces in time that grows with its length', () => {
+    const time = (pieces: number) => {
+      const splitter = new Splitter();
+      const piece = Buffer.alloc(1000, 'x');
+      const begin = performance.now();
+      for (let i = 0; i < pieces; i++) splitter.push(piece);
+      expect(splitter.push(Buffer.from('\n'))[0]?.length).toBe(pieces * 1000);
+      return performance.now() - begin;
+    };
+    time(1000);
+    // Eight times as long: about 8 if each byte is copied and searched once, 64 if all of them every time.
+    const ratios = Array.from({ length: 5 }, () => time(16_000) / time(2000)).sort((a, b) => a - b);
+    expect(ratios[2]).toBeLessThan(32);
+  });
+
+  test('refuses an empty delimiter', () => {
+    expect(() => new Splitter('')).toThrow(RangeError);
+  });
+});
+
+describe('Dispatcher', () => {
+  const answers = (line: string) => {
+    const said: string[] = [];
+    const dispatcher = new Dispatcher([
+      ['ECHO', (caller, text) => caller.send(text)],
+      ['NAMES', (caller) => caller.send(dispatcher.names.join(' '))],
+    ]);
+    dispatcher.dispatch({ send: (text) => said.push(text) }, line);
+    return said;
+  };
+
+  test('passes on the text behind the first space, as it is', () => {
+    expect(answers('ECHO hello')).toEqual(['hello']);
+    expect(answers('ECHO  two  spaces ')).toEqual([' two  spaces ']);
+    expect(answers('ECHO')).toEqual(['']);
+    expect(answers('  ECHO a\rb\u2028c')).toEqual(['a\rb\u2028c']);
+  });
+
+  test('does not mind the case, nor a \\r at the end', () => {
+    expect(answers('eChO Hello\r')).toEqual(['Hello']);
+    expect(answers('echo\r')).toEqual(['']);
+  });
+
+  test('ignores an empty line', () => {
+    for (const line of ['', '\r', '   ', '\t\r']) expect(answers(line)).toEqual([]);
+  });
+
+  test('knows its names, in their order', () => {
+    expect(answers('NAMES')).toEqual(['ECHO NAMES']);
+  });
+
+  test('calls all else unknown, whatever names objects inherit', () => {
+    const inherited = [
+      'constructor',
+      '__proto__',
+      'toString',
+      'valueOf',
+      'hasOwnProperty',
+      'get',
+      'set',
+      'size',
+    ];
+    for (const word of [...inherited, 'nonsense', 'echoo', '€']) {
+      expect(answers(`${word} text`)).toEqual([`ERROR unknown command: ${word}`]);
+    }
+  });
+
+  test('throws at no line', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (line) => {
+        const [word] = line.trim().split(/\s/);
+        expect(answers(line).length).toBe(word === '' ? 0 : 1);
+      }),
+    );
+  });
+});
+
+describe('chain', () => {
+  /** A connection that writes down what it is told to do. */
+  class Paper implements Transport<Buffer> {
+    sent = '';
+    reports: string[] = [];
+    closed = false;
+
+    send(bytes: Buffer): void {
+      if (this.closed) throw new Error('sent after close');
+      this.sent += bytes.toString('latin1');
+    }
+
+    close(): void {
+      this.closed = true;
+    }
+
+    report(problem: string, bytes: Buffer): void {
+      this.reports.push(`${problem}: ${bytes.toString('latin1')}`);
+    }
+  }
+
+  const commands = (paper: Paper) =>
+    chain(paper, new LineProtocol(), new TextProtocol(), new CommandProtocol());
+  const crlfCommands = (paper: Paper) =>
+    chain(paper, new CrlfLineProtocol(), new TextProtocol(), new CommandProtocol());
+
+  const talk = (make: (paper: Paper) => Receiver<Buffer>, stream: Buffer | string, at: number[] = []) => {
+    const paper = new Paper();
+    const protocol = make(paper);
+    for (const piece of cut(Buffer.from(stream as string), at)) {
+      if (!paper.closed) protocol.received(piece);
+    }
+    if (!paper.closed) protocol.ended();
+    return paper;
+  };
+
+  test('answers each command of a packet that holds three', () => {
+    expect(talk(commands, 'ECHO one\nECHO two\r\n\nHELP\n').sent).toBe('one\ntwo\nECHO TIME HELP QUIT\n');
+  });
+
+  test('tells the time as ISO 8601', () => {
+    const before = new Date().toISOString();
+    const told = talk(commands, 'TIME\n').sent.trim();
+    expect([before, told, new Date().toISOString()].sort()[1]).toBe(told);
+    expect(told).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  });
+
+  test('says BYE, closes, and acts on nothing that came behind QUIT', () => {
+    const paper = talk(commands, 'ECHO one\nQUIT\nECHO two\nunfinished');
+    expect(paper).toMatchObject({ sent: 'one\nBYE\n', closed: true, reports: [] });
+  });
+
+  test('reports a line that never ended, with its bytes', () => {
+    expect(talk(commands, Buffer.from('HELP\nEC\xff', 'latin1')).reports).toEqual([
+      'an unfinished line: EC\xff',
+    ]);
+  });
+
+  test('takes \\r\\n for the end of a line, and no less, when that link is replaced', () => {
+    expect(talk(crlfCommands, 'ECHO one\nline\r\nECHO two\r\n').sent).toBe('one\nline\r\ntwo\r\n');
+  });
+
+  test('throws at no stream, and answers it the same however it is cut', () => {
+    const words = fc
+      .constantFrom('ECHO ', 'help', 'constructor', 'QUIT', '\n', '\r\n')
+      .map((s) => Buffer.from(s));
+    const conversations = fc.array(fc.oneof(words, streams)).map((pieces) => Buffer.concat(pieces));
+    for (const make of [commands, crlfCommands]) {
+      fc.assert(
+        fc.property(conversations, cuts, (stream, at) => {
+          const whole = talk(make, stream);
+          expect(talk(make, stream, at)).toEqual(whole);
+          expect(talk(make, stream, byteByByte(stream))).toEqual(whole);
+        }),
+      );
+    }
+  });
+
+  test('takes any layers that fit on each other', () => {
+    class Reversed extends Layer<string, string> {
+      received(text: string): void {
+        this.above.received([...text].reverse().join(''));
+      }
+      send(text: string): void {
+        this.below.send([...text].reverse().join(''));
+      }
+    }
+    class Echo extends Protocol<string> {
+      received(text: string): void {
+        this.below.send(`${text}!`);
+        if (text === 'bye') this.close();
+      }
+    }
+    const make = (paper: Paper) =>
+      chain(paper, new LineProtocol(), new TextProtocol(), new Reversed(), new Echo());
+    expect(talk(make, 'olleh\neyb\nmore\n')).toMatchObject({ sent: '!olleh\n!eyb\n', closed: true });
+  });
+});

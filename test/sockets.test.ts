@@ -1,0 +1,239 @@
+// The sockets, against each other: a connection is complete as soon as the kernel has queued it, so one thread
+// can connect, accept, and talk to itself.
+
+import { existsSync } from 'node:fs';
+import { afterEach, describe, expect, test } from 'vitest';
+import { Address, Socket } from '../src/sockets/socket.ts';
+import { type SystemCall, systemCalls } from '../src/sockets/system-call.ts';
+
+const open: Socket[] = [];
+
+afterEach(() => {
+  for (const socket of open.splice(0)) socket.close();
+});
+
+function listen(): Socket {
+  const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
+  open.push(listener);
+  return listener;
+}
+
+/** Both ends of a connection. */
+function connection(): { client: Socket; server: Socket; address: Address } {
+  const listener = listen();
+  const client = Socket.connect(listener.localAddress());
+  const [server, address] = listener.accept();
+  open.push(client, server);
+  return { client, server, address };
+}
+
+const hello = Buffer.from('hello');
+
+describe('Socket', () => {
+  test('listens on a free port for port 0, and says on which', () => {
+    const address = listen().localAddress();
+    expect(address.host).toBe('127.0.0.1');
+    expect(address.port).toBeGreaterThan(0);
+    expect(`${address}`).toBe(`127.0.0.1:${address.port}`);
+  });
+
+  test('accepts a connection, and knows who made it', () => {
+    const { client, address } = connection();
+    expect(address).toEqual(client.localAddress());
+    expect(address).toBeInstanceOf(Address);
+  });
+
+  test('takes a name for an address', () => {
+    const listener = Socket.listen({ host: 'localhost', port: 0 });
+    open.push(listener);
+    expect(listener.localAddress().host).toBe('127.0.0.1');
+    open.push(Socket.connect({ host: 'localhost', port: listener.localAddress().port }));
+  });
+
+  test('can listen again on a port that was in use a moment ago', () => {
+    const listener = listen();
+    const { port } = listener.localAddress();
+    const client = Socket.connect({ host: '127.0.0.1', port });
+    const [server] = listener.accept();
+    for (const socket of [listener, server, client]) socket.close(); // Who closes first waits: TIME_WAIT, tcp(7).
+    const again = Socket.listen({ host: '127.0.0.1', port });
+    open.push(again);
+    expect(again.localAddress().port).toBe(port);
+  });
+
+  test('receives what is there, and not more than asked for', () => {
+    const { client, server } = connection();
+    client.sendAll(hello);
+    expect(server.recv(2).toString()).toBe('he');
+    expect(server.recv(100).toString()).toBe('llo');
+  });
+
+  test('returns bytes that stay, whatever is received later', () => {
+    const { client, server } = connection();
+    client.sendAll(hello);
+    const first = server.recv(100);
+    client.sendAll(Buffer.from('HELLO'));
+    const second = server.recv(100);
+    expect([first.toString(), second.toString()]).toEqual(['hello', 'HELLO']);
+  });
+
+  test('receives an empty buffer at the end of the stream, again and again', () => {
+    const { client, server } = connection();
+    client.close();
+    expect(server.recv(100).length).toBe(0);
+    expect(server.recv(100).length).toBe(0);
+  });
+
+  test('can still send when the other side has ended its half', () => {
+    const { client, server } = connection();
+    client.shutdown('write');
+    expect(server.recv(100).length).toBe(0);
+    server.sendAll(hello);
+    expect(client.recv(100).toString()).toBe('hello');
+  });
+
+  test('does not wait when it is non-blocking, until it is blocking again', () => {
+    const listener = listen();
+    listener.setBlocking(false);
+    expect(listener.tryAccept()).toBe('would-block');
+    const client = Socket.connect(listener.localAddress());
+    open.push(client);
+    const [server] = listener.accept();
+    open.push(server);
+    server.setBlocking(false);
+    expect(server.tryRecv(100)).toBe('would-block');
+    client.sendAll(hello);
+    expect(server.tryRecv(100).toString()).toBe('hello');
+    expect(() => server.recv(100)).toThrow(expect.objectContaining({ code: 'EAGAIN', syscall: 'recv' }));
+    server.setBlocking(true);
+    client.close();
+    expect(server.recv(100).length).toBe(0);
+  });
+
+  test('says how much of a large send the kernel took, and would-block when it takes no more', () => {
+    const { client, server } = connection();
+    client.setBlocking(false);
+    const large = Buffer.alloc(32 * 1024 * 1024, 'x');
+    const first = client.send(large);
+    expect(first).toBeGreaterThan(0);
+    expect(first).toBeLessThan(large.length);
+    let sent = first;
+    for (let more = client.trySend(large); more !== 'would-block'; more = client.trySend(large)) sent += more;
+    client.shutdown('write');
+    let received = 0;
+    for (let bytes = server.recv(1e6); bytes.length > 0; bytes = server.recv(1e6)) received += bytes.length;
+    expect(received).toBe(sent);
+  });
+
+  test('is closed once, and has no descriptor then', () => {
+    const { client, server } = connection();
+    expect(client.closed).toBe(false);
+    client.close();
+    client.close();
+    expect(client).toMatchObject({ closed: true, fd: -1 });
+    expect(() => client.recv(1)).toThrow(expect.objectContaining({ code: 'EBADF' }));
+    expect(server.recv(1).length).toBe(0);
+  });
+
+  test('can be made of a descriptor', () => {
+    const { client, server } = connection();
+    client.sendAll(hello);
+    expect(new Socket(server.fd).recv(100).toString()).toBe('hello');
+  });
+});
+
+describe('a failed call', () => {
+  const failure = (call: () => unknown) => {
+    try {
+      call();
+    } catch (error) {
+      const { message, code, errno, syscall } = error as NodeJS.ErrnoException;
+      return { message, code, errno, syscall };
+    }
+    throw new Error('it did not fail');
+  };
+
+  test('throws as Node does: a port in use', () => {
+    const { port } = listen().localAddress();
+    expect(failure(() => Socket.listen({ host: '127.0.0.1', port }))).toEqual({
+      message: `Cannot listen on 127.0.0.1:${port}: EADDRINUSE, address already in use`,
+      code: 'EADDRINUSE',
+      errno: process.platform === 'linux' ? -98 : -48,
+      syscall: 'bind',
+    });
+  });
+
+  test('nobody listens', () => {
+    const listener = listen();
+    const { port } = listener.localAddress();
+    listener.close();
+    expect(failure(() => Socket.connect({ host: '127.0.0.1', port }))).toMatchObject({
+      message: `Cannot connect to 127.0.0.1:${port}: ECONNREFUSED, connection refused`,
+      code: 'ECONNREFUSED',
+      syscall: 'connect',
+    });
+  });
+
+  test('no such name', () => {
+    const { message, code, syscall } = failure(() => Socket.connect({ host: 'no such name', port: 1 }));
+    expect({ code, syscall }).toEqual({ code: 'ENOTFOUND', syscall: 'getaddrinfo' });
+    expect(message).toMatch(/^Cannot connect to no such name:1: ENOTFOUND, ./);
+  });
+
+  test('the peer broke the connection', () => {
+    const { client, server } = connection();
+    client.sendAll(hello);
+    server.close(); // There was something to read: the kernel answers with an RST.
+    expect(failure(() => client.recv(100))).toMatchObject({
+      message: 'recv ECONNRESET',
+      code: 'ECONNRESET',
+      syscall: 'recv',
+    });
+  });
+
+  test('nobody will receive this', () => {
+    const { client } = connection();
+    client.shutdown('write');
+    expect(failure(() => client.send(hello))).toMatchObject({ message: 'send EPIPE', code: 'EPIPE' });
+  });
+
+  test('leaves no descriptor open', () => {
+    const { port } = listen().localAddress();
+    const first = connection().client.fd;
+    for (let i = 0; i < 10; i++) failure(() => Socket.listen({ host: '127.0.0.1', port }));
+    expect(connection().client.fd).toBeLessThanOrEqual(first + 4);
+  });
+});
+
+describe('system calls', () => {
+  test('are published, with how long they took, while somebody listens', () => {
+    const { client, server } = connection();
+    const seen: SystemCall[] = [];
+    const listener = (call: unknown) => seen.push(call as SystemCall);
+    systemCalls.end.subscribe(listener);
+    client.sendAll(hello);
+    server.recv(100);
+    server.setBlocking(false);
+    server.tryRecv(100);
+    systemCalls.end.unsubscribe(listener);
+    client.sendAll(hello);
+    expect(seen.map(({ call, fd, result, error }) => ({ call, fd, result, error }))).toEqual([
+      { call: 'send', fd: client.fd, result: 5, error: undefined },
+      { call: 'recv', fd: server.fd, result: 5, error: undefined },
+      { call: 'fcntl', fd: server.fd, result: 2, error: undefined },
+      { call: 'fcntl', fd: server.fd, result: 0, error: undefined },
+      { call: 'recv', fd: server.fd, result: -1, error: 'EAGAIN' },
+    ]);
+    const [send, recv] = seen as [Required<SystemCall>, Required<SystemCall>];
+    expect(recv.begin).toBeGreaterThanOrEqual(send.begin + send.took);
+  });
+
+  test('leave the error for whoever made the call, whatever the listener does', () => {
+    const { server } = connection();
+    server.setBlocking(false);
+    const listener = () => existsSync('/no such file'); // It fails inside, with an error of its own.
+    systemCalls.end.subscribe(listener);
+    expect(server.tryRecv(1)).toBe('would-block');
+    systemCalls.end.unsubscribe(listener);
+  });
+});
