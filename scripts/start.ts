@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { fail } from '../src/cli/fail.ts';
 import { findSteps, root } from './steps.ts';
 
-const [name = 'single1', ...options] = process.argv.slice(2);
+const args = process.argv.slice(2);
+const name = args[0] && !args[0].startsWith('-') ? args[0] : 'single1';
+const options = args[0] === name ? args.slice(1) : args;
 const steps = findSteps();
 const step = steps.get(name);
 if (!step) fail(`Unknown step ${JSON.stringify(name)}: the steps are ${[...steps.keys()].join(' ')}`);

@@ -94,6 +94,14 @@ export class Inbox {
   }
 }
 
+export type ProgramOptions = {
+  env?: NodeJS.ProcessEnv;
+  /** How long to wait for its output, in milliseconds. */
+  patience?: number;
+  /** Whether it starts programs of its own, such as npm does: signals go to all of them, as Ctrl-C does. */
+  group?: boolean;
+};
+
 /** A program that runs, and what it prints. */
 export class Program {
   readonly child: ChildProcess;
@@ -102,10 +110,13 @@ export class Program {
   /** How it ended: the exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>;
 
-  constructor(command: string, args: string[], options: { env?: NodeJS.ProcessEnv; patience?: number } = {}) {
-    const { env = {}, patience = PATIENCE } = options;
-    this.child = spawn(command, args, { cwd: root, env: { ...process.env, ...env } });
-    running.add(this.child);
+  readonly #group: boolean;
+
+  constructor(command: string, args: string[], options: ProgramOptions = {}) {
+    const { env = {}, patience = PATIENCE, group = false } = options;
+    this.#group = group;
+    this.child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, detached: group });
+    running.add(this);
     this.stdout = new Inbox(`stdout of ${args.join(' ')}`, patience);
     this.stderr = new Inbox(`stderr of ${args.join(' ')}`, patience);
     this.child.stdout?.on('data', (bytes) => this.stdout.push(bytes)).on('end', () => this.stdout.end());
@@ -114,7 +125,7 @@ export class Program {
     this.ended = new Promise((resolve, reject) => {
       this.child.on('error', reject);
       this.child.on('exit', (code, signal) => {
-        running.delete(this.child);
+        running.delete(this);
         resolve(signal ?? code ?? 0);
       });
     });
@@ -128,15 +139,20 @@ export class Program {
 
   /** Ends it, if it has not ended by itself. */
   async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<number | NodeJS.Signals> {
-    this.child.kill(signal);
+    this.kill(signal);
     return this.ended;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    if (!this.#group) this.child.kill(signal);
+    else if (running.has(this) && this.child.pid) process.kill(-this.child.pid, signal);
   }
 }
 
 // If a test gives up, or the tests are interrupted, nothing that they started is left behind.
-const running = new Set<ChildProcess>();
+const running = new Set<Program>();
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const program of running) program.kill('SIGKILL');
 });
 
 /** How to run a file of TypeScript: Node does it itself, or tsx helps. */
@@ -162,7 +178,7 @@ export class Server extends Program {
 export async function serving<Result>(
   step: string,
   use: (server: Server) => Promise<Result>,
-  { args = [], ...options }: { args?: string[]; env?: NodeJS.ProcessEnv; patience?: number } = {},
+  { args = [], ...options }: ProgramOptions & { args?: string[] } = {},
 ): Promise<Result> {
   const path = findSteps().get(step)?.path ?? step;
   const server = new Server(process.execPath, [...nodeOptions, path, '--port', '0', ...args], options);
@@ -181,7 +197,7 @@ export async function serving<Result>(
 export async function run(
   command: string,
   args: string[],
-  { input, ...options }: { input?: string; env?: NodeJS.ProcessEnv } = {},
+  { input, ...options }: ProgramOptions & { input?: string } = {},
 ): Promise<{ ended: number | NodeJS.Signals; stdout: string; stderr: string }> {
   const program = new Program(command, args, options);
   try {

@@ -11,8 +11,9 @@ const [host, port, ...more] = process.argv.slice(2);
 if (host === undefined || port === undefined || more.length > 0) {
   fail('Usage: npx tsx src/clients/nc.ts HOST PORT');
 }
-if (!/^\d{1,5}$/.test(port))
-  fail(`Cannot connect to port ${JSON.stringify(port)}: it is no number of a port`);
+if (!/^\d+$/.test(port) || Number(port) > 65535) {
+  fail(`Cannot connect to port ${JSON.stringify(port)}: it is a whole number from 0 to 65535`);
+}
 
 const socket = connect({ host, port: Number(port), allowHalfOpen: true });
 socket.on('error', (error: NodeJS.ErrnoException) => fail(`Cannot talk to ${host}:${port}: ${error.code}`));

@@ -1,0 +1,271 @@
+// What the steps of the blocking ladder show, beyond the behaviours that all steps are held to.
+
+import { describe, expect, test } from 'vitest';
+import { findSteps } from '../scripts/steps.ts';
+import { Client, type Server, serving } from './harness.ts';
+
+const steps = [...findSteps().values()].filter(({ path }) => path.startsWith('src/single/'));
+const level = (step: string) => Number(/\d+$/.exec(step));
+const from = (lowest: number, highest = 10) =>
+  steps.map(({ name }) => name).filter((name) => level(name) >= lowest && level(name) <= highest);
+
+/** The log, from here to the line that says that somebody left, with `who` in place of addresses. */
+async function logUntilSomebodyLeft(server: Server): Promise<string[]> {
+  const lines: string[] = [];
+  while (!lines.at(-1)?.includes('left: ')) {
+    lines.push((await server.log()).replace(/^127\.0\.0\.1:\d+/, 'who'));
+  }
+  return lines;
+}
+
+/** Connects, says this in one piece, ends its half, and returns all that came back. */
+async function say(server: Server, data: string | Buffer): Promise<string> {
+  const client = await Client.connect(server.port);
+  await client.send(data);
+  client.end();
+  return client.rest();
+}
+
+describe.concurrent('each step', () => {
+  for (const { name, path, header, code } of steps) {
+    test(`${name} says what is new, what to try, what is still wrong, in under 90 lines`, () => {
+      const previous = `single${level(name) - 1}`;
+      expect(path).toBe(`src/single/${name}.ts`);
+      expect(header).toMatch(name === 'single1' ? /^New: /m : new RegExp(`^New since ${previous}: `, 'm'));
+      expect(header).toMatch(/^Try: /m);
+      expect(header).toMatch(/^Still wrong: /m);
+      expect(`${header}${code}`.split('\n').length).toBeLessThan(90);
+    });
+  }
+});
+
+describe.concurrent('single1', () => {
+  test('single1 echoes its one user, says nothing about it, and ends when that one leaves', () =>
+    serving('single1', async (server) => {
+      expect(await say(server, 'hello\nworld\n')).toBe('hello\nworld\n');
+      expect(await server.ended).toBe(0);
+      expect(await server.stdout.rest()).toBe('');
+      expect(await server.stderr.rest()).toBe('');
+    }));
+
+  test('single1 is ended by a reset, with a stack trace, and single2 logs it and ends well', async () => {
+    const reset = async (server: Server) => {
+      const client = await Client.connect(server.port);
+      await client.send('hello\n');
+      await client.line();
+      client.reset();
+      return { ended: await server.ended, stderr: await server.stderr.rest() };
+    };
+    const single1 = await serving('single1', reset);
+    expect(single1.ended).toBe(1);
+    expect(single1.stderr).toMatch(/recv ECONNRESET.* at /s);
+    const single2 = await serving('single2', async (server) => {
+      expect(await reset(server)).toEqual({ ended: 0, stderr: '' });
+      return logUntilSomebodyLeft(server);
+    });
+    expect(single2.at(-1)).toBe('who left: Error: recv ECONNRESET');
+  });
+});
+
+describe.concurrent('the log', () => {
+  for (const step of from(2)) {
+    test(`${step} logs who came, what was received, and who left and why`, () =>
+      serving(step, async (server) => {
+        await say(server, 'HELP\n');
+        const message = level(step) < 6 || step === 'single10' ? '"HELP\\n"' : '"HELP"';
+        expect(await logUntilSomebodyLeft(server)).toEqual([
+          'who connected',
+          `who sent ${message}`,
+          'who left: end of stream',
+        ]);
+      }));
+
+    test(`${step} shows what was typed quoted, so that nobody can forge a line of it`, () =>
+      serving(step, async (server) => {
+        const forged = '\x1b[2J\r"\\ \u202e\x9b\u{1f600}';
+        await say(server, `HELP ${forged}\n`);
+        const log = await logUntilSomebodyLeft(server);
+        expect(log.join('\n')).toContain('HELP \\u{1b}[2J\\r\\"\\\\ \\u{202e}\\u{9b}\u{1f600}');
+      }));
+  }
+
+  for (const step of from(6)) {
+    test(`${step} logs an unfinished line at the end with its bytes`, () =>
+      serving(step, async (server) => {
+        await say(server, Buffer.from('HELP\nunfin\xff"\x00', 'latin1'));
+        expect(await logUntilSomebodyLeft(server)).toContain(
+          'who left an unfinished line: "unfin\\xff\\"\\x00"',
+        );
+      }));
+  }
+});
+
+describe.concurrent('from single3 on', () => {
+  for (const step of from(3)) {
+    test(`${step} serves on whatever a client does`, () =>
+      serving(step, async (server) => {
+        const request = level(step) < 7 ? 'still here\n' : 'ECHO still here\n';
+        const hostile: ((client: Client) => Promise<void> | void)[] = [
+          (client) => client.send(Buffer.from([0xc3, 0x28, 0xff, 0xfe, 0x0a])), // not UTF-8
+          (client) => client.send(Buffer.from([0xf0, 0x9f, 0x98])), // three quarters of a character
+          (client) => client.send(Buffer.alloc(100_000)), // a long line without an end
+          (client) => client.send('\n\n\r\n \n'),
+          (client) => client.end(),
+          (client) => client.reset(),
+        ];
+        for (const attack of hostile) {
+          for (const leave of ['end', 'close', 'reset'] as const) {
+            const client = await Client.connect(server.port);
+            await attack(client);
+            client[leave]();
+            client.close();
+          }
+        }
+        expect(await say(server, request)).toBe('still here\n');
+      }));
+
+    test(`${step} lets the next client wait in the listener's queue, and keeps what it says meanwhile`, () =>
+      serving(step, async (server) => {
+        const request = level(step) < 7 ? 'patience\n' : 'ECHO patience\n';
+        const first = await Client.connect(server.port);
+        const second = await Client.connect(server.port);
+        await second.send(request);
+        for (let i = 0; i < 10; i++) {
+          await first.send(request);
+          expect(await first.line()).toBe('patience');
+          expect(second.waiting).toBe('');
+        }
+        first.close();
+        expect(await second.line()).toBe('patience');
+      }));
+  }
+});
+
+describe.concurrent('single6', () => {
+  test('single5 takes three lines of one packet for one message, single6 for three', async () => {
+    const messages = async (server: Server) => {
+      await say(server, 'one\ntwo\nthree\n');
+      return (await logUntilSomebodyLeft(server)).slice(1, -1);
+    };
+    expect(await serving('single5', messages)).toEqual(['who sent "one\\ntwo\\nthree\\n"']);
+    expect(await serving('single6', messages)).toEqual([
+      'who sent "one"',
+      'who sent "two"',
+      'who sent "three"',
+    ]);
+  });
+
+  test('single6 says nothing before a line has ended, where single5 echoes each letter', async () => {
+    const letters = async (server: Server) => {
+      const client = await Client.connect(server.port);
+      for (const letter of 'abc') await client.send(letter);
+      await server.logged(/connected/);
+      return client;
+    };
+    await serving('single5', async (server) => {
+      expect((await (await letters(server)).bytes(3)).toString()).toBe('abc');
+    });
+    await serving('single6', async (server) => {
+      const client = await letters(server);
+      client.end();
+      expect(await client.rest()).toBe('');
+    });
+  });
+});
+
+describe.concurrent('commands', () => {
+  for (const step of from(7)) {
+    test(`${step} answers each command, whatever its case`, () =>
+      serving(step, async (server) => {
+        const before = new Date().toISOString();
+        const answers = await say(
+          server,
+          'ECHO hello  world \r\nEcho\n\n\r\ntime\nHELP\nDANCE now\nquit\nECHO unheard\n',
+        );
+        const [hello, nothing, time = '', ...rest] = answers.split('\n');
+        expect([hello, nothing]).toEqual(['hello  world ', '']);
+        expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+        expect(time >= before && time <= new Date().toISOString()).toBe(true);
+        expect(rest).toEqual(['ECHO TIME HELP QUIT', 'ERROR unknown command: DANCE', 'BYE', '']);
+        const why = step === 'single10' ? 'closed by the protocol' : 'QUIT';
+        expect((await logUntilSomebodyLeft(server)).at(-1)).toBe(`who left: ${why}`);
+      }));
+  }
+});
+
+describe.concurrent('single7 is fooled', () => {
+  test('CONSTRUCTOR, a name that is inherited, throws its user out', () =>
+    serving('single7', async (server) => {
+      expect(await say(server, 'CONSTRUCTOR\nECHO unheard\n')).toBe('');
+      expect((await logUntilSomebodyLeft(server)).at(-1)).toMatch(
+        /^who left: TypeError: Class constructor Server/,
+      );
+    }));
+
+  test('SERVE root makes the log call its user root', () =>
+    serving('single7', (server) => forgesTheLog(server, 'SERVE root')));
+
+  test('RUN leaves its user without an answer, while others are served', () =>
+    serving('single7', (server) => sleepsForGood(server, 'RUN')));
+});
+
+describe.concurrent('single8 sanitises', () => {
+  test('which stops RUN, SERVE and CONSTRUCTOR', () =>
+    serving('single8', async (server) => {
+      const words = ['RUN', 'serve', 'Constructor', 'runrun'];
+      const errors = words.map((word) => `ERROR unknown command: ${word}\n`).join('');
+      expect(await say(server, `${words.join('\n')}\n`)).toBe(errors);
+    }));
+
+  test('which does not stop SERSERVEVE: cleaned, it reads SERVE', () =>
+    serving('single8', (server) => forgesTheLog(server, 'SERSERVEVE root')));
+
+  test('nor RRUNUN', () => serving('single8', (server) => sleepsForGood(server, 'RRUNUN')));
+
+  test('nor DISPATCH, which is not on the list', () =>
+    serving('single8', async (server) => {
+      expect(await say(server, 'DISPATCH ECHO inside\n')).toBe('inside\n');
+    }));
+});
+
+describe.concurrent('single9 has a table', () => {
+  for (const step of from(9)) {
+    test(`${step} knows no command but those`, () =>
+      serving(step, async (server) => {
+        const words = [
+          'CONSTRUCTOR',
+          '__proto__',
+          'toString',
+          'RUN',
+          'SERSERVEVE',
+          'RRUNUN',
+          'DISPATCH',
+          'send',
+        ];
+        const errors = words.map((word) => `ERROR unknown command: ${word}\n`).join('');
+        expect(await say(server, words.map((word) => `${word} root\n`).join(''))).toBe(errors);
+      }));
+  }
+});
+
+describe.concurrent('single10', () => {
+  test('single10 --crlf wants \\r\\n, both ways', () =>
+    serving('single10', (server) => say(server, 'ECHO a\nb\r\nQUIT\r\n'), { args: ['--crlf'] }).then(
+      (answers) => expect(answers).toBe('a\nb\r\nBYE\r\n'),
+    ));
+});
+
+async function forgesTheLog(server: Server, command: string): Promise<void> {
+  expect(await say(server, `${command}\n`)).toBe('');
+  await server.logged(/ connected$/);
+  expect(await server.logged(/ connected$/)).toBe('root connected');
+}
+
+async function sleepsForGood(server: Server, command: string): Promise<void> {
+  const victim = await Client.connect(server.port);
+  await victim.send(`${command}\nECHO are you there?\n`);
+  // The server waits for the next client within the conversation with this one.
+  for (let i = 0; i < 3; i++) expect(await say(server, 'ECHO hello\n')).toBe('hello\n');
+  expect(victim.waiting).toBe('');
+  victim.close();
+}
