@@ -8,8 +8,8 @@ const steps = [...findSteps().values()];
 
 describe.concurrent('a step', () => {
   const failure = async (step: string, ...args: string[]) => {
-    const { ended, stdout, stderr } = await runScript(step, ...args);
-    expect({ ended, stdout }).toEqual({ ended: 1, stdout: '' });
+    const { exit, stdout, stderr } = await runScript(step, ...args);
+    expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
     expect(stderr).toMatch(/^[^\n]+\n$/); // one line
     return stderr.trim();
   };
@@ -55,16 +55,16 @@ describe.concurrent('a step', () => {
   });
 
   test('lists its options for --help', async () => {
-    const { ended, stdout } = await runScript('src/single/single10.ts', '--help');
-    expect(ended).toBe(0);
+    const { exit, stdout } = await runScript('src/single/single10.ts', '--help');
+    expect(exit).toBe(0);
     expect(stdout).toMatch(/^Usage: npx tsx src\/single\/single10\.ts \[options\]\n/);
     for (const option of ['--host HOST', '--port PORT', '--crlf']) expect(stdout).toContain(option);
   });
 
   test('names WSL on Windows', async () => {
     const options = ['--import', 'tsx', '--import', './test/fixtures/windows.ts'];
-    const { ended, stderr } = await run(process.execPath, [...options, 'src/single/single1.ts']);
-    expect(ended).toBe(1);
+    const { exit, stderr } = await run(process.execPath, [...options, 'src/single/single1.ts']);
+    expect(exit).toBe(1);
     expect(stderr).toBe(
       'Cannot make system calls on win32: use WSL, the Windows Subsystem for Linux (wsl --install)\n',
     );
@@ -84,7 +84,7 @@ describe.concurrent('npm start', () => {
       await client.send('hello\n');
       expect(await client.line()).toBe('hello');
       client.end();
-      expect(await program.ended).toBe(0);
+      expect(await program.exited()).toBe(0);
     } finally {
       await program.stop();
     }
@@ -95,23 +95,23 @@ describe.concurrent('npm start', () => {
       [[], 'src/single/single1.ts'],
       [['single6'], 'src/single/single6.ts'],
     ] as const) {
-      const { ended, stdout, stderr } = await runScript('scripts/start.ts', ...args, '--port', 'x');
-      expect({ ended, stderr }).toMatchObject({ ended: 1, stderr: expect.stringMatching('--port "x"') });
+      const { exit, stdout, stderr } = await runScript('scripts/start.ts', ...args, '--port', 'x');
+      expect({ exit, stderr }).toMatchObject({ exit: 1, stderr: expect.stringMatching('--port "x"') });
       expect(stdout).toContain(`This is ${path}.`);
     }
   });
 
   test('knows which steps there are', async () => {
-    const { ended, stdout, stderr } = await runScript('scripts/start.ts', 'single11');
-    expect({ ended, stdout }).toEqual({ ended: 1, stdout: '' });
+    const { exit, stdout, stderr } = await runScript('scripts/start.ts', 'single11');
+    expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
     expect(stderr).toMatch(/^Unknown step "single11": the steps are single1 single2 .*single10.*\n$/);
   });
 });
 
 describe.concurrent('npm run step', () => {
   test('prints the header, the difference, its size, and what to type', async () => {
-    const { ended, stdout } = await runScript('scripts/step.ts', 'single6');
-    expect(ended).toBe(0);
+    const { exit, stdout } = await runScript('scripts/step.ts', 'single6');
+    expect(exit).toBe(0);
     expect(stdout).toMatch(/^single6: one client at a time, one message per line\.\n/);
     expect(stdout).toContain('\nStill wrong: ');
     expect(stdout).toContain("\n+        let end = buffer.indexOf('\\n');\n");
@@ -140,8 +140,8 @@ describe.concurrent('npm run step', () => {
 
   test('knows which steps there are', async () => {
     for (const args of [['sinlge6'], []]) {
-      const { ended, stderr } = await runScript('scripts/step.ts', ...args);
-      expect(ended).toBe(1);
+      const { exit, stderr } = await runScript('scripts/step.ts', ...args);
+      expect(exit).toBe(1);
       expect(stderr).toMatch(/^Unknown step "(sinlge6)?": the steps are single1 .*\n$/);
     }
   });
@@ -152,10 +152,10 @@ describe.concurrent('nc.ts', () => {
 
   test('sends what is typed, shows what comes, and still does after the end of stdin', () =>
     serving('single3', async ({ port }) => {
-      const { ended, stdout } = await run(process.execPath, nc('localhost', `${port}`), {
+      const { exit, stdout } = await run(process.execPath, nc('localhost', `${port}`), {
         input: 'one\ntwo\n',
       });
-      expect({ ended, stdout }).toEqual({ ended: 0, stdout: 'one\ntwo\n' });
+      expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'one\ntwo\n' });
     }));
 
   test('ends when the server does, though nothing more is typed', () =>
@@ -163,7 +163,7 @@ describe.concurrent('nc.ts', () => {
       const client = new Program(process.execPath, nc('localhost', `${port}`));
       client.type('ECHO hello\nQUIT\n');
       expect(await client.stdout.rest()).toBe('hello\nBYE\n');
-      expect(await client.ended).toBe(0);
+      expect(await client.exited()).toBe(0);
     }));
 
   test('says in one line why it can not connect', async () => {
@@ -175,8 +175,8 @@ describe.concurrent('nc.ts', () => {
       [['localhost'], /^Usage: npx tsx src\/clients\/nc\.ts HOST PORT\n$/],
     ];
     for (const [args, message] of messages) {
-      const { ended, stderr } = await run(process.execPath, nc(...args));
-      expect(ended).toBe(1);
+      const { exit, stderr } = await run(process.execPath, nc(...args));
+      expect(exit).toBe(1);
       expect(stderr).toMatch(message);
     }
   });

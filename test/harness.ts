@@ -94,6 +94,9 @@ export class Inbox {
   }
 }
 
+/** How a program ended: its exit code, or the signal that ended it. */
+export type Exit = number | NodeJS.Signals;
+
 export type ProgramOptions = {
   env?: NodeJS.ProcessEnv;
   /** How long to wait for its output, in milliseconds. */
@@ -107,14 +110,15 @@ export class Program {
   readonly child: ChildProcess;
   readonly stdout: Inbox;
   readonly stderr: Inbox;
-  /** How it ended: the exit code, or the signal that ended it. */
-  readonly ended: Promise<number | NodeJS.Signals>;
+  readonly #patience: number;
+  readonly #end: Promise<Exit>;
 
   readonly #group: boolean;
 
   constructor(command: string, args: string[], options: ProgramOptions = {}) {
     const { env = {}, patience = PATIENCE, group = false } = options;
     this.#group = group;
+    this.#patience = patience;
     this.child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, detached: group });
     running.add(this);
     this.stdout = new Inbox(`stdout of ${args.join(' ')}`, patience);
@@ -122,14 +126,28 @@ export class Program {
     this.child.stdout?.on('data', (bytes) => this.stdout.push(bytes)).on('end', () => this.stdout.end());
     this.child.stderr?.on('data', (bytes) => this.stderr.push(bytes)).on('end', () => this.stderr.end());
     this.child.stdin?.on('error', () => {}); // It may end before it has read all it was sent.
-    this.ended = new Promise((resolve, reject) => {
+    this.#end = new Promise((resolve, reject) => {
       this.child.on('error', reject);
       this.child.on('exit', (code, signal) => {
         running.delete(this);
         resolve(signal ?? code ?? 0);
       });
     });
-    this.ended.catch(() => {});
+    this.#end.catch(() => {}); // Whoever waits for it will hear of it.
+  }
+
+  /** Waits until it has ended: with this exit code, or by this signal. */
+  async exited(): Promise<Exit> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const why = `${this.child.spawnargs.join(' ')} has not ended in ${this.#patience} ms`;
+      timer = setTimeout(() => reject(new Disappointment(why)), this.#patience);
+    });
+    try {
+      return await Promise.race([this.#end, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** What it sees when somebody types. */
@@ -138,9 +156,9 @@ export class Program {
   }
 
   /** Ends it, if it has not ended by itself. */
-  async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<number | NodeJS.Signals> {
+  stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
     this.kill(signal);
-    return this.ended;
+    return this.exited();
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -198,12 +216,12 @@ export async function run(
   command: string,
   args: string[],
   { input, ...options }: ProgramOptions & { input?: string } = {},
-): Promise<{ ended: number | NodeJS.Signals; stdout: string; stderr: string }> {
+): Promise<{ exit: Exit; stdout: string; stderr: string }> {
   const program = new Program(command, args, options);
   try {
     program.child.stdin?.end(input);
     const [stdout, stderr] = await Promise.all([program.stdout.rest(), program.stderr.rest()]);
-    return { ended: await program.ended, stdout, stderr };
+    return { exit: await program.exited(), stdout, stderr };
   } finally {
     await program.stop();
   }

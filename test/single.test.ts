@@ -43,7 +43,7 @@ describe.concurrent('single1', () => {
   test('single1 echoes its one user, says nothing about it, and ends when that one leaves', () =>
     serving('single1', async (server) => {
       expect(await say(server, 'hello\nworld\n')).toBe('hello\nworld\n');
-      expect(await server.ended).toBe(0);
+      expect(await server.exited()).toBe(0);
       expect(await server.stdout.rest()).toBe('');
       expect(await server.stderr.rest()).toBe('');
     }));
@@ -54,7 +54,7 @@ describe.concurrent('single1', () => {
       await client.send('hello\n');
       await client.line();
       client.reset();
-      return { ended: await server.ended, stderr: await server.stderr.rest() };
+      return { ended: await server.exited(), stderr: await server.stderr.rest() };
     };
     const single1 = await serving('single1', reset);
     expect(single1.ended).toBe(1);
