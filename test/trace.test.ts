@@ -1,0 +1,149 @@
+// TRACE, and strace beside it: that the calls which are shown are those that are made.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { SystemCall } from '../src/sockets/system-call.ts';
+import { Client, nodeOptions, Program, run, serving } from './harness.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'trace-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const readTrace = (file: string) =>
+  readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Required<SystemCall>);
+
+describe.concurrent('TRACE', () => {
+  test('writes a line per call: what, when, how long, which thread and descriptor, what came of it', async () => {
+    const file = join(folder, 'single3.jsonl');
+    writeFileSync(file, 'something older\n');
+    const { pid } = await serving(
+      'single3',
+      async (server) => {
+        const client = await Client.connect(server.port);
+        await server.logged(/connected/);
+        await new Promise((resolve) => setTimeout(resolve, 100)); // the idleness that is to be seen
+        await client.send('hello\n');
+        expect(await client.line()).toBe('hello');
+        client.reset();
+        await server.logged(/left/);
+        return { pid: server.child.pid };
+      },
+      { env: { TRACE: file } },
+    );
+    const calls = readTrace(file);
+    const names = calls.map(({ call }) => call).filter((call) => call !== 'setsockopt');
+    expect(names).toEqual([
+      'socket',
+      'bind',
+      'listen',
+      'getsockname',
+      'accept',
+      'recv',
+      'send',
+      'recv',
+      'close',
+    ]);
+    expect(calls.every((call) => call.pid === pid && call.thread === 0)).toBe(true);
+    for (const [i, call] of calls.entries()) {
+      const previous = calls[i - 1];
+      if (previous) expect(call.begin).toBeGreaterThanOrEqual(previous.begin + previous.took);
+    }
+    const [accept, hello, send, reset] = calls.slice(-5) as [
+      Required<SystemCall>,
+      Required<SystemCall>,
+      Required<SystemCall>,
+      Required<SystemCall>,
+    ];
+    expect(hello).toMatchObject({ fd: accept.result, result: 6 });
+    expect(send).toMatchObject({ fd: accept.result, result: 6 });
+    expect(reset).toMatchObject({ fd: accept.result, result: -1, error: 'ECONNRESET' });
+    expect(hello.took).toBeGreaterThan(90_000); // It sat in recv() while the client said nothing.
+    expect(send.took).toBeLessThan(hello.took);
+  });
+
+  test('writes the calls of workers and of child processes to the same file', async () => {
+    const file = join(folder, 'family.jsonl');
+    const { exit, stderr } = await run(process.execPath, [...nodeOptions, 'test/fixtures/family.ts'], {
+      env: { TRACE: file },
+    });
+    expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+    const callers = new Map<string, string[]>();
+    for (const { pid, thread, call } of readTrace(file)) {
+      const caller = `${pid} ${thread}`;
+      callers.set(caller, [...(callers.get(caller) ?? []), call]);
+    }
+    expect(callers.size).toBe(3);
+    for (const calls of callers.values()) {
+      expect(calls.filter((call) => call !== 'setsockopt')).toEqual(['socket', 'bind', 'listen', 'close']);
+    }
+    const [main, child, worker] = [...callers.keys()].map((caller) => caller.split(' '));
+    expect(main?.[1]).toBe('0');
+    expect(child?.[0]).not.toBe(main?.[0]);
+    expect(worker).toEqual([main?.[0], expect.not.stringMatching(/^0$/)]);
+  });
+
+  test('that can not be written is one line, and exit code 1', async () => {
+    const { exit, stderr } = await run(process.execPath, [...nodeOptions, 'src/single/single3.ts'], {
+      env: { TRACE: '/no such folder/trace.jsonl' },
+    });
+    expect({ exit, stderr }).toEqual({
+      exit: 1,
+      stderr: 'Cannot write TRACE=/no such folder/trace.jsonl: ENOENT\n',
+    });
+  });
+});
+
+const canTrace = spawnSync('strace', ['-f', 'true']).status === 0;
+
+describe.runIf(canTrace).concurrent('strace', () => {
+  test('shows one accept of single3 at a time, and a recvfrom that blocks while the client is idle', async () => {
+    const file = join(folder, 'strace.txt');
+    const strace = new Program(
+      'strace',
+      ['-f', '-e', 'trace=network', '-o', file, process.execPath, ...nodeOptions].concat([
+        'src/single/single3.ts',
+        '--port',
+        '0',
+      ]),
+      { group: true },
+    );
+    /** Waits until the last call that was begun is this one: a line of strace without a result. */
+    const blockedIn = async (call: RegExp) => {
+      const deadline = performance.now() + 10_000;
+      let last = '';
+      while (!call.test(last) && performance.now() < deadline) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        last = readFileSync(file, 'utf8').split('\n').at(-1) ?? '';
+      }
+      expect(last).toMatch(call);
+    };
+    const calls = (name: string) => readFileSync(file, 'utf8').split(`${name}(`).length - 1;
+    try {
+      const port = Number((await strace.stdout.line()).split(':')[1]);
+      await blockedIn(/ accept\(\d+, $/);
+      const idle = await Client.connect(port);
+      await strace.stdout.lineLike(/connected/);
+      await blockedIn(/ recvfrom\(\d+, $/);
+      const waiting = await Client.connect(port);
+      await waiting.send('hello\n');
+      await idle.send('hello\n');
+      expect(await idle.line()).toBe('hello');
+      await blockedIn(/ recvfrom\(\d+, $/);
+      expect([calls('accept'), calls('recvfrom')]).toEqual([1, 2]); // The second client is not even accepted.
+      idle.close();
+      expect(await waiting.line()).toBe('hello');
+      waiting.close();
+      await strace.stdout.lineLike(/left/);
+      await strace.stdout.lineLike(/left/);
+      await blockedIn(/ accept\(\d+, $/);
+      expect(calls('accept')).toBe(3);
+    } finally {
+      await strace.stop();
+    }
+  });
+});
