@@ -14,6 +14,8 @@ export class Disappointment extends Error {}
 
 /** Bytes that arrive over time, and can be waited for. */
 export class Inbox {
+  /** How many bytes have come, in all. */
+  total = 0;
   #bytes = Buffer.alloc(0);
   #ended = false;
   #changed = () => {};
@@ -26,6 +28,7 @@ export class Inbox {
   }
 
   push(bytes: Buffer): void {
+    this.total += bytes.length;
     this.#bytes = Buffer.concat([this.#bytes, bytes]);
     this.#changed();
   }
@@ -38,6 +41,11 @@ export class Inbox {
   /** What has arrived and was not taken. */
   get waiting(): string {
     return this.#bytes.toString();
+  }
+
+  /** Waits until more has come, in all, than this, and takes nothing. */
+  async more(than: number): Promise<void> {
+    await this.#until('more', () => this.total > than);
   }
 
   /** Waits for a line, and takes it, without its `\n`. */

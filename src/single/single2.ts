@@ -2,8 +2,8 @@
 //
 // New since single1: a log line for all that happens. For that, bytes become text; and an error has to be
 //   caught, for its reason belongs in the log, too.
-// Try: nc localhost 12345, and type. Then once more with node -e "require('net').connect(12345).on('connect',
-//   function () { this.resetAndDestroy() })": the log ends with ECONNRESET.
+// Try: nc localhost 12345, and type. Then, to leave with an answer unread, which resets the connection:
+//   bash -c 'exec 3<>/dev/tcp/localhost/12345; echo hi >&3; sleep 1'. The log ends with ECONNRESET.
 // Still wrong: a character that arrives in two pieces is logged as two strange ones: single6 mends it. When
 //   the first user leaves, there is still no second: single3.
 

@@ -1,0 +1,203 @@
+// The READMEs are true: their sessions are typed into real terminals, and must go as they are shown; their links
+// lead somewhere; their map shows the steps that there are.
+//
+// A session is a block of `console` that starts a step, and the blocks after it that talk to it. What is typed
+// ends in ⏎, or is a key: ^C, ^]. A line … stands for any lines. Addresses of clients and times may differ. A
+// block with a name (`console A`) is a terminal that a later block of that name goes on with.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { findSteps, root } from '../scripts/steps.ts';
+import { Program } from './harness.ts';
+
+type Block = { terminal: string | undefined; command: string | undefined; lines: string[] };
+
+/** A step that is started, and the blocks of those who talk to it. */
+type Session = { title: string; server: Block; clients: Block[] };
+
+const readmes = ['README.md', 'CONTRIBUTING.md', ...chapters()];
+
+function chapters(): string[] {
+  const folders = readdirSync(join(root, 'src')).map((folder) => `src/${folder}/README.md`);
+  return folders.filter((path) => existsSync(join(root, path)));
+}
+
+function sessions(path: string): Session[] {
+  const text = readFileSync(join(root, path), 'utf8');
+  const found: Session[] = [];
+  for (const [, terminal, body = ''] of text.matchAll(/^```console(?: (\w+))?\n(.*?)^```$/gms)) {
+    const lines = body.trimEnd().split('\n');
+    const command = lines[0]?.startsWith('$ ') ? lines.shift()?.slice(2) : undefined;
+    const block = { terminal, command, lines };
+    if (/npm start|npx tsx src\/\w+\/\w+\d+\.ts/.test(command ?? '')) {
+      found.push({ title: `${path}: ${command}`, server: block, clients: [] });
+    } else {
+      found.at(-1)?.clients.push(block);
+    }
+  }
+  return found;
+}
+
+const COLOURS = new RegExp(`${String.fromCharCode(27)}\\[[\\d;]*\\w`, 'g');
+
+/** A terminal in which a person follows a block of a README. */
+class Person {
+  readonly #terminal: Program;
+  readonly #port: number;
+
+  constructor(command: string, port: number) {
+    this.#port = port;
+    this.#terminal = new Program('script', ['-qefc', command, '/dev/null'], {
+      group: true,
+      env: { npm_config_progress: 'false', TERM: 'dumb' },
+    });
+  }
+
+  /** Types what is to be typed, and compares what is to be seen. The host is whoever runs the server. */
+  async follow(lines: string[], host: Person = this): Promise<void> {
+    let skip = false;
+    for (const [i, line] of lines.entries()) {
+      const [, prompt = '', text] = /^(\S+> )?(.*?) ?⏎$/.exec(line) ?? [];
+      if (line === '…') {
+        skip = true;
+      } else if (line === '^C') {
+        this.#terminal.type('\x03');
+        await this.#terminal.exited();
+      } else if (line === '^]') {
+        this.#terminal.type('\x1d');
+        await this.see('^]', false);
+      } else if (text !== undefined) {
+        const seen = host.#terminal.stdout.total;
+        this.#terminal.type(`${text}\r`);
+        await this.see(`${prompt}${text}`, skip);
+        skip = false;
+        // Who types line after line is slow enough for the server to read, and log, one by one.
+        if (lines[i + 1]?.endsWith('⏎')) await host.#terminal.stdout.more(seen);
+      } else {
+        await this.see(line, skip);
+        skip = false;
+      }
+    }
+  }
+
+  async see(expected: string, skip: boolean): Promise<void> {
+    const pattern = this.#pattern(expected);
+    while (true) {
+      const line = (await this.#terminal.stdout.line()).replace(COLOURS, '').replace(/\r/g, '');
+      if (line.startsWith('npm warn')) continue; // about how npm is set up on this machine
+      if (skip && !pattern.test(line)) continue;
+      expect(line).toMatch(pattern);
+      return;
+    }
+  }
+
+  #pattern(line: string): RegExp {
+    const literal = line.replaceAll('12345', `${this.#port}`).replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+    const client = literal.replace(/127\\\.0\\\.0\\\.1:(\d+)/g, (address, port) =>
+      Number(port) === this.#port ? address : '127\\.0\\.0\\.1:\\d+',
+    );
+    return new RegExp(`^${client}$`);
+  }
+
+  get unexpected(): string {
+    return this.#terminal.stdout.waiting;
+  }
+
+  exited(): Promise<unknown> {
+    return this.#terminal.exited();
+  }
+
+  leave(): Promise<unknown> {
+    return this.#terminal.stop();
+  }
+}
+
+async function follow({ server, clients }: Session): Promise<void> {
+  const port = await freePort();
+  // To install everything anew is the affair of the one who runs the tests.
+  const command = (server.command ?? '').replace('npm ci && ', '');
+  const option = command.includes('npm') ? `-- --port ${port}` : `--port ${port}`;
+  const people: Person[] = [];
+  const start = (command: string) => {
+    const person = new Person(command, port);
+    people.push(person);
+    return person;
+  };
+  try {
+    const host = start(`${command} ${option}`);
+    const listening = server.lines.findIndex((line) => line.startsWith('listening on'));
+    await host.follow(server.lines.slice(0, listening + 1));
+    const terminals = new Map<string | undefined, Person>();
+    for (const { terminal, command, lines } of clients) {
+      const person = command ? start(command.replaceAll('12345', `${port}`)) : terminals.get(terminal);
+      if (!person) throw new Error(`There is no terminal ${terminal}`);
+      terminals.set(terminal, person);
+      await person.follow(lines, host);
+      if (terminal === undefined) await person.exited();
+    }
+    await host.follow(server.lines.slice(listening + 1));
+    expect(host.unexpected).toBe('');
+  } finally {
+    await Promise.all(people.map((person) => person.leave()));
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const installed = (program: string) => spawnSync('which', [program]).status === 0;
+const canType = process.platform === 'linux' && ['script', 'nc', 'telnet', 'bash'].every(installed);
+
+describe.concurrent('a README', () => {
+  for (const path of readmes) {
+    for (const session of sessions(path)) {
+      test.runIf(canType)(`shows what happens: ${session.title}`, () => follow(session));
+    }
+
+    test(`${path} has no link that leads nowhere`, () => {
+      const text = readFileSync(join(root, path), 'utf8');
+      for (const [, link = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+        expect(existsSync(join(root, dirname(path), link)), link).toBe(true);
+      }
+    });
+  }
+
+  test('shows each step on the map, and links to it as soon as it is there', () => {
+    const map = readFileSync(join(root, 'README.md'), 'utf8')
+      .split('\n')
+      .filter((line) => /^\|\s*\d+\s*\|/.test(line));
+    const steps = findSteps();
+    const shown = new Set<string>();
+    for (const row of map) {
+      const [, level, , ...cells] = row.split('|').map((cell) => cell.trim());
+      for (const cell of cells.flatMap((cell) => cell.split(', ')).filter((cell) => cell !== '')) {
+        const [, name = cell, link] = /^\[(\w+)\]\((.+)\)$/.exec(cell) ?? [];
+        shown.add(name);
+        expect(name).toMatch(new RegExp(`^[a-z]+${level}$`));
+        expect(link, name).toBe(steps.get(name)?.path);
+      }
+    }
+    expect([...steps.keys()].filter((step) => !shown.has(step))).toEqual([]);
+  });
+
+  test('has a section for every step of its chapter', () => {
+    for (const { name, path } of findSteps().values()) {
+      expect(readFileSync(join(root, dirname(path), 'README.md'), 'utf8')).toMatch(
+        new RegExp(`^## ${name}: `, 'm'),
+      );
+    }
+  });
+
+  test('names the command that CI runs', () => {
+    expect(readFileSync(join(root, 'README.md'), 'utf8')).toContain('\nnpm ci && npm test\n');
+    expect(readFileSync(join(root, '.ci/run'), 'utf8')).toContain('\nnpm ci && npm test\n');
+  });
+});
