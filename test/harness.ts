@@ -14,8 +14,6 @@ export class Disappointment extends Error {}
 
 /** Bytes that arrive over time, and can be waited for. */
 export class Inbox {
-  /** How many bytes have come, in all. */
-  total = 0;
   #bytes = Buffer.alloc(0);
   #ended = false;
   #changed = () => {};
@@ -28,7 +26,6 @@ export class Inbox {
   }
 
   push(bytes: Buffer): void {
-    this.total += bytes.length;
     this.#bytes = Buffer.concat([this.#bytes, bytes]);
     this.#changed();
   }
@@ -43,9 +40,9 @@ export class Inbox {
     return this.#bytes.toString();
   }
 
-  /** Waits until more has come, in all, than this, and takes nothing. */
-  async more(than: number): Promise<void> {
-    await this.#until('more', () => this.total > than);
+  /** Waits until what has come, and was not taken, has this in it. Takes nothing. */
+  async has(text: string): Promise<void> {
+    await this.#until(JSON.stringify(text), () => this.#bytes.includes(text));
   }
 
   /** Waits for a line, and takes it, without its `\n`. */
@@ -170,8 +167,16 @@ export class Program {
   }
 
   kill(signal: NodeJS.Signals): void {
-    if (!this.#group) this.child.kill(signal);
-    else if (running.has(this) && this.child.pid) process.kill(-this.child.pid, signal);
+    if (!this.#group || !this.child.pid) {
+      this.child.kill(signal);
+      return;
+    }
+    try {
+      process.kill(-this.child.pid, signal);
+    } catch (error) {
+      // It has ended just now, and we have not heard of it yet.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 }
 

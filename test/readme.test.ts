@@ -70,12 +70,11 @@ class Person {
         this.#terminal.type('\x1d');
         await this.see('^]', false);
       } else if (text !== undefined) {
-        const seen = host.#terminal.stdout.total;
         this.#terminal.type(`${text}\r`);
         await this.see(`${prompt}${text}`, skip);
         skip = false;
         // Who types line after line is slow enough for the server to read, and log, one by one.
-        if (lines[i + 1]?.endsWith('⏎')) await host.#terminal.stdout.more(seen);
+        if (lines[i + 1]?.endsWith('⏎')) await host.#terminal.stdout.has(` sent "${text}`);
       } else {
         await this.see(line, skip);
         skip = false;

@@ -73,6 +73,8 @@ describe.runIf(hasTerminals && installed('nc')).concurrent('nc', () => {
         terminal.type('one\rtwo\r');
         await server.logged(/ sent "one"$/);
         await server.logged(/ sent "two"$/);
+        // Seen once as typed, once as answered: who leaves with an answer unread resets the connection.
+        for (let i = 0; i < 2; i++) await terminal.stdout.lineLike(/^two\r*$/);
         terminal.type(CTRL_C);
         await server.logged(/ left: end of stream$/);
       }),

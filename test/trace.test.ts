@@ -30,7 +30,8 @@ describe.concurrent('TRACE', () => {
         await client.send('hello\n');
         expect(await client.line()).toBe('hello');
         client.reset();
-        await server.logged(/left/);
+        await Client.connect(server.port);
+        await server.logged(/connected/); // so the last connection is closed
         return { pid: server.child.pid };
       },
       { env: { TRACE: file } },
@@ -47,13 +48,14 @@ describe.concurrent('TRACE', () => {
       'send',
       'recv',
       'close',
+      'accept',
     ]);
     expect(calls.every((call) => call.pid === pid && call.thread === 0)).toBe(true);
     for (const [i, call] of calls.entries()) {
       const previous = calls[i - 1];
       if (previous) expect(call.begin).toBeGreaterThanOrEqual(previous.begin + previous.took);
     }
-    const [accept, hello, send, reset] = calls.slice(-5) as [
+    const [accept, hello, send, reset] = calls.slice(-6) as [
       Required<SystemCall>,
       Required<SystemCall>,
       Required<SystemCall>,
