@@ -18,6 +18,7 @@ if (!/^\d+$/.test(port) || Number(port) > 65535) {
 const socket = connect({ host, port: Number(port), allowHalfOpen: true });
 socket.on('error', (error: NodeJS.ErrnoException) => fail(`Cannot talk to ${host}:${port}: ${error.code}`));
 socket.on('end', () => process.exit()); // The server has said its last word: no need to wait for the user's.
+process.stdout.on('error', () => process.exit()); // Whoever read along has heard enough: nc … | head -1
 
 process.stdin.pipe(socket); // and at the end of stdin, the end of this half of the connection
 socket.pipe(process.stdout);
