@@ -18,6 +18,11 @@ const table = `
   single8     – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✘ ✔
   single9     – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✔ ✔
   single10    – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✔ ✔
+  thread4     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
+  accept4     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
+  pool4       ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
+  prefork4    ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
+  thread9     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
 `;
 
 const names = Object.keys(behaviours) as BehaviourName[];

@@ -42,12 +42,12 @@ export class Inbox {
 
   /** Waits until what has come, and was not taken, has this in it. Takes nothing. */
   async has(text: string): Promise<void> {
-    await this.#until(JSON.stringify(text), () => this.#bytes.includes(text));
+    await this.until(JSON.stringify(text), () => this.#bytes.includes(text));
   }
 
   /** Waits for a line, and takes it, without its `\n`. */
   async line(): Promise<string> {
-    await this.#until('a line', () => this.#bytes.includes('\n'));
+    await this.until('a line', () => this.#bytes.includes('\n'));
     return this.#take(this.#bytes.indexOf('\n') + 1)
       .toString()
       .slice(0, -1);
@@ -63,17 +63,18 @@ export class Inbox {
 
   /** Waits for that many bytes, and takes them. */
   async bytes(count: number): Promise<Buffer> {
-    await this.#until(`${count} bytes`, () => this.#bytes.length >= count);
+    await this.until(`${count} bytes`, () => this.#bytes.length >= count);
     return this.#take(count);
   }
 
   /** Waits for the end, and takes all until then. */
   async rest(): Promise<string> {
-    await this.#until('the end', () => this.#ended);
+    await this.until('the end', () => this.#ended);
     return this.#take(this.#bytes.length).toString();
   }
 
-  async #until(what: string, isThere: () => boolean): Promise<void> {
+  /** Waits until something is so, which can only change when more comes. */
+  async until(what: string, isThere: () => boolean): Promise<void> {
     const deadline = performance.now() + this.#patience;
     while (!isThere()) {
       const left = deadline - performance.now();

@@ -57,15 +57,18 @@ class Person {
   }
 
   /** Types what is to be typed, and compares what is to be seen. The host is whoever runs the server. */
-  async follow(lines: string[], host: Person = this): Promise<void> {
+  async follow(lines: string[], host: Person = this, logsWhoLeaves = false): Promise<void> {
     let skip = false;
     for (const [i, line] of lines.entries()) {
       const [, prompt = '', text] = /^(\S+> )?(.*?) ?⏎$/.exec(line) ?? [];
       if (line === '…') {
         skip = true;
       } else if (line === '^C') {
+        const left = host.#left();
         this.#terminal.type('\x03');
         await this.#terminal.exited();
+        // Who leaves is missed by the server, before the next one does anything.
+        if (logsWhoLeaves) await host.#terminal.stdout.until('one more that left', () => host.#left() > left);
       } else if (line === '^]') {
         this.#terminal.type('\x1d');
         await this.see('^]', false);
@@ -91,6 +94,10 @@ class Person {
       expect(line).toMatch(pattern);
       return;
     }
+  }
+
+  #left(): number {
+    return this.#terminal.stdout.waiting.split(' left: ').length;
   }
 
   #pattern(line: string): RegExp {
@@ -134,7 +141,11 @@ async function follow({ server, clients }: Session): Promise<void> {
       const person = command ? start(command.replaceAll('12345', `${port}`)) : terminals.get(terminal);
       if (!person) throw new Error(`There is no terminal ${terminal}`);
       terminals.set(terminal, person);
-      await person.follow(lines, host);
+      await person.follow(
+        lines,
+        host,
+        server.lines.some((line) => line.includes(' left: ')),
+      );
       if (terminal === undefined) await person.exited();
     }
     await host.follow(server.lines.slice(listening + 1));

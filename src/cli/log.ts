@@ -5,7 +5,8 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * Writes a line to standard output. It is there when the call returns, whichever thread makes it, and however
- * long the main thread sleeps in the kernel: `console.log` of a worker would wait for the main thread.
+ * long the main thread sleeps in the kernel: `console.log` of a worker would wait for the main thread. Lines of two
+ * threads, or of two processes, do not mix as long as they are shorter than 4096 bytes: pipe(7), PIPE_BUF.
  */
 export function log(line: string): void {
   let rest = Buffer.from(`${line}\n`);
@@ -20,18 +21,31 @@ export function log(line: string): void {
   }
 }
 
+/** The most characters that {@link quote} returns, so that a line of the log stays below 4096 bytes. */
+const MOST = 900;
+
 /**
  * What a user sent, in quotes and fit to be shown: a control character would be obeyed by the terminal of
  * whoever reads the log, and a line break would forge a line of it. Text shows them as `\n` or `\u{1b}`; bytes
- * that are not UTF-8 show each byte that is not printable ASCII as `\xff`.
+ * that are not UTF-8 show each byte that is not printable ASCII as `\xff`. What is long is cut, and says how long
+ * it was.
  */
 export function quote(input: string | Uint8Array): string {
-  if (typeof input !== 'string' && !isUtf8(input)) {
-    const bytes = Buffer.from(input).toString('latin1');
-    return `"${bytes.replace(/["\\]|[^ -~]/g, (byte) => SHORT.get(byte) ?? `\\x${hex(byte).padStart(2, '0')}`)}"`;
-  }
-  const text = typeof input === 'string' ? input : Buffer.from(input).toString();
-  return `"${text.replace(UNPRINTABLE, (character) => SHORT.get(character) ?? `\\u{${hex(character)}}`)}"`;
+  const escaped = typeof input === 'string' ? escapeText(input.slice(0, MOST)) : escapeBytes(input);
+  if (input.length <= MOST && escaped.length <= MOST) return `"${escaped}"`;
+  return `"${escaped.slice(0, MOST)}"… (${input.length} in all)`;
+}
+
+function escapeText(text: string): string {
+  return text.replace(UNPRINTABLE, (character) => SHORT.get(character) ?? `\\u{${hex(character)}}`);
+}
+
+function escapeBytes(bytes: Uint8Array): string {
+  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MOST));
+  if (isUtf8(bytes)) return escapeText(start.toString().replace(/\ufffd$/, '')); // perhaps cut within a character
+  return start
+    .toString('latin1')
+    .replace(/["\\]|[^ -~]/g, (byte) => SHORT.get(byte) ?? `\\x${hex(byte).padStart(2, '0')}`);
 }
 
 // Controls, invisible formats (such as those that turn the direction of text), lone surrogates, separators.

@@ -5,7 +5,15 @@ import { parseArgs } from 'node:util';
 import { fail } from './fail.ts';
 
 /** One option: its default says of which type it is. */
-export type Option = { default: string | number | boolean; help: string; min?: number; max?: number };
+export type Option = {
+  default: string | number | boolean;
+  help: string;
+  /** For numbers, which are whole. */
+  min?: number;
+  max?: number;
+  /** For strings, if there are just these. */
+  choices?: readonly string[];
+};
 
 type Values<Options extends Record<string, Option>> = {
   [Name in keyof Options]: Options[Name]['default'] extends number
@@ -38,7 +46,11 @@ export function readOptions<Own extends Record<string, Option> = Record<never, O
   }
   const values = Object.entries(options).map(([name, option]) => {
     const value = typed[name] ?? option.default;
-    return [name, typeof option.default === 'number' ? toNumber(name, option, value) : value];
+    if (typeof option.default === 'number') return [name, toNumber(name, option, value)];
+    if (option.choices && !option.choices.includes(`${value}`)) {
+      fail(`Cannot use --${name} ${JSON.stringify(value)}: it is one of ${option.choices.join(', ')}`);
+    }
+    return [name, value];
   });
   return Object.fromEntries(values);
 }
@@ -67,9 +79,10 @@ function toNumber(name: string, option: Option, value: string | number | boolean
 
 function usage(options: Record<string, Option>): string {
   const lines = Object.entries(options).map(([name, option]) => {
-    const value = typeof option.default === 'boolean' ? '' : ` ${name.toUpperCase()}`;
+    const value =
+      typeof option.default === 'boolean' ? '' : ` ${(option.choices ?? [name.toUpperCase()]).join('|')}`;
     const fallback = typeof option.default === 'boolean' ? '' : ` (${option.default})`;
-    return `  ${`--${name}${value}`.padEnd(20)}${option.help}${fallback}`;
+    return `  ${`--${name}${value}`.padEnd(28)}${option.help}${fallback}`;
   });
   return [`Usage: npx tsx ${relative('', process.argv[1] ?? '')} [options]`, ...lines].join('\n');
 }

@@ -30,6 +30,19 @@ export class Address {
   toString(): string {
     return `${this.host}:${this.port}`;
   }
+
+  /** The host and the port as numbers of 32 bits, which can be passed through shared memory. */
+  toNumbers(): [host: number, port: number] {
+    const bytes = Buffer.from(this.host.split('.').map(Number));
+    return [bytes.readInt32BE(), this.port];
+  }
+
+  /** What {@link toNumbers} made of an address. */
+  static fromNumbers(host: number, port: number): Address {
+    const bytes = Buffer.alloc(4);
+    bytes.writeInt32BE(host);
+    return new Address(bytes.join('.'), port);
+  }
 }
 
 /**

@@ -1,0 +1,71 @@
+// pool4: at most 20 threads, and a queue of clients for them.
+//
+// New since thread4: a thread that has served its client does not end, but takes the next one from the queue. A new
+//   one is started when a client comes and no thread is free, until there are as many as --workers says.
+// Try: --workers 2, and nc localhost 12345 in three terminals. The third is connected, but gets no echo until one of
+//   the first two leaves.
+// Still wrong: 20 users who say nothing keep everybody else waiting, and cost 20 threads that do nothing. A thread is
+//   a high price for waiting: select3 waits for all of them in one.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { readOptions } from '../cli/options.ts';
+import { Address, Socket } from '../sockets/socket.ts';
+import { BlockingQueue } from './queue.ts';
+import { isMainThread, startThread } from './thread.ts';
+
+/** A client in the queue is three numbers: its descriptor, and its address. */
+const WIDTH = 3;
+/** More clients than these wait in the listener's queue, where they cost no descriptor. */
+const CAPACITY = 64;
+
+/** What a thread does. */
+export function work(memory: SharedArrayBuffer): void {
+  const queue = new BlockingQueue(memory, WIDTH);
+  while (true) {
+    const [fd, ...address] = queue.pop() as [number, number, number]; // sleeps while there is nothing to do
+    serve(new Socket(fd), Address.fromNumbers(...address));
+  }
+}
+
+function serve(client: Socket, address: Address): void {
+  log(`${address} connected`);
+  try {
+    echo(client, address);
+    log(`${address} left: end of stream`);
+  } catch (error) {
+    log(`${address} left: ${error}`);
+  }
+  client.close();
+}
+
+function echo(client: Socket, address: Address): void {
+  while (true) {
+    const bytes = client.recv(4096);
+    if (bytes.length === 0) break;
+    log(`${address} sent ${quote(bytes.toString())}`); // Cheat: these bytes may end within a character.
+    client.sendAll(bytes);
+  }
+}
+
+if (isMainThread) {
+  const { workers, ...options } = readOptions({
+    workers: { default: 20, min: 1, max: 100, help: 'how many threads there may be' },
+  });
+  const listener = listen(options);
+  const queue = BlockingQueue.create(CAPACITY, WIDTH);
+  let threads = 0;
+  while (true) {
+    const [client, address] = listener.accept();
+    const nobodyIsFree = queue.balance >= 0;
+    if (nobodyIsFree && threads < workers) {
+      try {
+        startThread(work, queue.memory);
+        threads++;
+      } catch (error) {
+        log(`${address} has to wait: ${error}`); // and be it for the first thread
+      }
+    }
+    queue.push([client.fd, ...address.toNumbers()]);
+  }
+}

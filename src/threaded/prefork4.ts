@@ -1,0 +1,47 @@
+// prefork4: accept4 with processes in place of threads.
+//
+// New since accept4: the workers are processes of their own, which inherit the listener. Each runs the loop of single4;
+//   the first process only looks after them, and starts a new one when one dies.
+// Try: nc localhost 12345 in a few terminals, then ps, and kill -9 the process that serves one of them. That user is
+//   gone, the others notice nothing, and there are as many processes as before.
+// Still wrong: what they know, they know alone. Four processes share no memory, so users of one can't hear those of
+//   another, and each takes 50 MB.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { readOptions } from '../cli/options.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
+import { inheritedListener, keepChildren } from './children.ts';
+
+function serve(client: Socket, address: Address): void {
+  log(`${address} connected`);
+  try {
+    echo(client, address);
+    log(`${address} left: end of stream`);
+  } catch (error) {
+    log(`${address} left: ${error}`);
+  }
+  client.close();
+}
+
+function echo(client: Socket, address: Address): void {
+  while (true) {
+    const bytes = client.recv(4096);
+    if (bytes.length === 0) break;
+    log(`${address} sent ${quote(bytes.toString())}`); // Cheat: these bytes may end within a character.
+    client.sendAll(bytes);
+  }
+}
+
+const inherited = inheritedListener();
+if (inherited === undefined) {
+  const { workers, ...options } = readOptions({
+    workers: { default: 4, min: 1, max: 100, help: 'how many processes' },
+  });
+  keepChildren(workers, listen(options));
+} else {
+  while (true) {
+    const [client, address] = inherited.accept();
+    serve(client, address);
+  }
+}

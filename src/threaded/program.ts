@@ -1,0 +1,47 @@
+// How the TypeScript of a step gets into a thread. There is no lesson in this file: skip it, and lose nothing.
+
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { fail } from '../cli/fail.ts';
+
+const cache = join(import.meta.dirname, '../../node_modules/.cache/async-comparisons');
+
+/**
+ * The file that threads of this program run: the step, and what it imports, as one file of JavaScript.
+ *
+ * A thread can't share the code of the main thread: it reads it anew. Were it to read TypeScript, each thread would
+ * load a compiler of its own, which costs more than all the rest of it (see README.md in this folder). So the types
+ * are taken out once, before the first client comes. Without esbuild, Node 22.18 and later reads the step itself.
+ */
+export function prepareProgram(): URL {
+  const step = process.argv[1] ?? '';
+  try {
+    const esbuild = createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
+    const { outputFiles } = esbuild.buildSync({
+      entryPoints: [step],
+      bundle: true,
+      external: ['koffi', 'esbuild'],
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      write: false,
+    });
+    const code = outputFiles[0]?.text ?? '';
+    const hash = createHash('sha256').update(code).digest('hex').slice(0, 16);
+    const file = join(cache, `${basename(step, '.ts')}-${hash}.mjs`);
+    if (!existsSync(file)) {
+      // In two moves, so that no other process ever reads half of it.
+      mkdirSync(cache, { recursive: true });
+      writeFileSync(`${file}.${process.pid}`, code);
+      renameSync(`${file}.${process.pid}`, file);
+    }
+    return pathToFileURL(file);
+  } catch (error) {
+    const { typescript } = process.features as { typescript?: string | false };
+    if (typescript) return pathToFileURL(step);
+    return fail(`Cannot prepare ${step} for threads: ${(error as Error).message.split('\n')[0]}`);
+  }
+}

@@ -1,0 +1,55 @@
+// What becomes of the users when a server is stopped: three ways, all with threads that sit in system calls.
+
+import { log } from '../cli/log.ts';
+import { type Address, Socket } from '../sockets/socket.ts';
+
+/**
+ * - `kill`: the kernel ends the process with all its threads, at once. That is what happens if nothing is done.
+ * - `join`: nobody new is let in, and the server ends when the last of its users has left. That may take for ever.
+ * - `drain`: nobody new is let in, and the users see that the server has said its last word. What they have sent is
+ *   still answered. Who has not let go after a few seconds is cut off.
+ */
+export const waysToStop = ['kill', 'join', 'drain'];
+
+/** How long `drain` waits until it cuts off, in milliseconds. */
+const GRACE = 3000;
+
+/**
+ * Stops the server in one of {@link waysToStop} on Ctrl-C, which only a main thread hears that does not sit in a system
+ * call itself. A second Ctrl-C always kills.
+ *
+ * @param clients the descriptors of the clients that are being served, 0 for none, in memory shared by all threads
+ */
+export function onStop(way: string, listener: Socket, clients: Int32Array): void {
+  if (way === 'kill') return;
+  process.once('SIGINT', () => {
+    log(`stopping: ${way}`);
+    // close() would leave the threads asleep in accept(). shutdown() wakes them all, and they fail with EINVAL.
+    listener.shutdown('both');
+    if (way === 'join') return;
+    // Their recv() returns what has arrived, and then the end of the stream, as if the users had left.
+    shutdownAll(clients, 'read');
+    // A thread that sits in send(), because its user does not read, is not woken by that.
+    setTimeout(() => shutdownAll(clients, 'both'), GRACE).unref();
+  });
+}
+
+/** The next client, as by `listener.accept()`, or undefined when the server has been stopped. */
+export function acceptUntilStopped(listener: Socket): [Socket, Address] | undefined {
+  try {
+    return listener.accept();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EINVAL') return undefined;
+    throw error;
+  }
+}
+
+function shutdownAll(clients: Int32Array, how: 'read' | 'both'): void {
+  for (const fd of clients) {
+    try {
+      if (fd > 0) new Socket(fd).shutdown(how);
+    } catch {
+      // It has left just now: so much the better.
+    }
+  }
+}

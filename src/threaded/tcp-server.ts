@@ -1,0 +1,39 @@
+// A server made of two parts, as in Python's socketserver: one accepts, the other handles. And a mixin that makes of
+// any such server one that handles each client in a thread.
+
+import type { Address, Socket } from '../sockets/socket.ts';
+import { serveInThread } from './thread.ts';
+
+/** A class whose objects serve one client each: run() returns when the client has left. */
+export type HandlerClass = new (client: Socket, address: Address) => { run(): void };
+
+/** Accepts clients, and has each handled before it accepts the next. */
+export class TcpServer {
+  readonly listener: Socket;
+  readonly Handler: HandlerClass;
+
+  constructor(listener: Socket, Handler: HandlerClass) {
+    this.listener = listener;
+    this.Handler = Handler;
+  }
+
+  run(): never {
+    while (true) {
+      const [client, address] = this.listener.accept();
+      this.handle(client, address);
+    }
+  }
+
+  handle(client: Socket, address: Address): void {
+    new this.Handler(client, address).run();
+  }
+}
+
+/** The mixin: overrides handle(), and nothing else. The handler has to be exported by the step: see thread.ts. */
+export function threaded<Base extends new (...args: never[]) => TcpServer>(Server: Base) {
+  return class extends (Server as unknown as typeof TcpServer) {
+    override handle(client: Socket, address: Address): void {
+      serveInThread(this.Handler, client, address);
+    }
+  };
+}

@@ -1,0 +1,106 @@
+// Threads that run a function of the step. Node calls them workers; each has its own JavaScript, and all share the
+// process: its memory if it is a SharedArrayBuffer, and its descriptors.
+
+import { closeSync, openSync } from 'node:fs';
+import { isMainThread, threadId, Worker, workerData } from 'node:worker_threads';
+import { log } from '../cli/log.ts';
+import { Address, Socket } from '../sockets/socket.ts';
+import { prepareProgram } from './program.ts';
+
+export { isMainThread } from 'node:worker_threads';
+
+/** What a thread can be told: a function with its arguments does not fit through, its name does. */
+type Task = {
+  program: string;
+  name: string;
+  args: unknown[];
+  client?: { fd: number; host: string; port: number };
+  /** What has become of it: see below. */
+  state: Int32Array;
+};
+
+const STARTING = 0;
+const RUNNING = 1;
+const GIVEN_UP = 2;
+
+/** How long a thread may take to start, in milliseconds. Usually it takes 30. */
+const PATIENCE = 10_000;
+
+/** Descriptors to be free before a thread is started: it opens four, and clients may come while there is no other. */
+const SPARE_DESCRIPTORS = 128;
+/** Memory that has to be free, in bytes: a thread takes about 10 MB. */
+const SPARE_MEMORY = 64 * 1024 * 1024;
+
+const program = isMainThread ? prepareProgram() : undefined;
+
+/** A function that a step exports, or a class with a method run(). */
+type Runnable<Args extends unknown[]> = ((...args: Args) => void) | (new (...args: Args) => { run(): void });
+
+/**
+ * Runs a function in a thread of its own. The thread ends with the function. It has to be exported by the step,
+ * because the thread loads the step anew, and finds it by its name; `isMainThread` tells the two apart there.
+ *
+ * @param args what can be cloned: numbers, strings, plain objects, SharedArrayBuffers. No sockets: see `fd`.
+ * @throws Error if it does not start, for want of descriptors or memory
+ * @see https://nodejs.org/api/worker_threads.html
+ */
+export function startThread<Args extends unknown[]>(run: Runnable<Args>, ...args: Args): void {
+  start({ name: run.name, args });
+}
+
+/**
+ * Runs `serve(client, address)` in a thread of its own, to which the client belongs from now on. If there is no room
+ * for one more thread, the client is refused: that is logged, and the connection closed.
+ */
+export function serveInThread(serve: Runnable<[Socket, Address]>, client: Socket, address: Address): void {
+  try {
+    start({ name: serve.name, args: [], client: { fd: client.fd, host: address.host, port: address.port } });
+  } catch (error) {
+    log(`${address} refused: ${(error as Error).message}`);
+    client.close();
+  }
+}
+
+function start(task: Omit<Task, 'program' | 'state'>): void {
+  checkRoom();
+  const state = new Int32Array(new SharedArrayBuffer(4));
+  const workerData: Task = { ...task, program: `${program}`, state };
+  new Worker(program as URL, { workerData, execArgv: [] });
+  // One at a time: whether there is room for the next thread can be seen when this one has taken its own.
+  Atomics.wait(state, 0, STARTING, PATIENCE);
+  if (Atomics.compareExchange(state, 0, STARTING, GIVEN_UP) === STARTING) {
+    throw new Error(`no thread in ${PATIENCE} ms`);
+  }
+}
+
+/** Node does not survive it when a thread finds no descriptor for itself. So look before it is started. */
+function checkRoom(): void {
+  const spare: number[] = [];
+  try {
+    while (spare.length < SPARE_DESCRIPTORS) spare.push(openSync('/dev/null', 'r'));
+  } catch (error) {
+    throw new Error(`no descriptors for one more thread: ${(error as NodeJS.ErrnoException).code}`);
+  } finally {
+    for (const fd of spare) closeSync(fd);
+  }
+  if (process.availableMemory() < SPARE_MEMORY) throw new Error('no memory for one more thread');
+}
+
+// In a thread, this module is loaded by the step, and the step is complete one turn of the event loop later.
+if (!isMainThread) setImmediate(perform, workerData as Task);
+
+async function perform({ program, name, args, client, state }: Task): Promise<void> {
+  const step = await import(program);
+  if (Atomics.compareExchange(state, 0, STARTING, RUNNING) !== STARTING) return; // Too late: nobody waits for it.
+  Atomics.notify(state, 0);
+  const socket = client && new Socket(client.fd);
+  const all = client ? [socket, new Address(client.host, client.port)] : args;
+  try {
+    if (step[name].prototype?.run) new step[name](...all).run();
+    else step[name](...all);
+  } catch (error) {
+    // Here it ends: a mistake in serving one client is no concern of the others.
+    log(`thread ${threadId} failed: ${error}`);
+    socket?.close();
+  }
+}

@@ -1,0 +1,41 @@
+// thread4: the server of single4, with a thread for each client.
+//
+// New since single4: serveInThread(serve, ...) in place of serve(...). The main thread goes on to accept() at once,
+//   and each client has a thread that sits in recv() for it. (A thread loads this file anew, and finds serve() by its
+//   name: so serve() is exported, and what only the main thread is to do says so.)
+// Try: nc localhost 12345 in three terminals. All get their echo, and none knows of the others.
+// Still wrong: a thread takes 30 ms to start, and about 10 MB, and whoever connects gets one; pool4 has a limit. When a
+//   thread ends, Node keeps some 80 KB for it until the main thread turns its event loop, which it never does.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
+import { isMainThread, serveInThread } from './thread.ts';
+
+export function serve(client: Socket, address: Address): void {
+  log(`${address} connected`);
+  try {
+    echo(client, address);
+    log(`${address} left: end of stream`);
+  } catch (error) {
+    log(`${address} left: ${error}`);
+  }
+  client.close();
+}
+
+function echo(client: Socket, address: Address): void {
+  while (true) {
+    const bytes = client.recv(4096);
+    if (bytes.length === 0) break;
+    log(`${address} sent ${quote(bytes.toString())}`); // Cheat: these bytes may end within a character.
+    client.sendAll(bytes);
+  }
+}
+
+if (isMainThread) {
+  const listener = listen();
+  while (true) {
+    const [client, address] = listener.accept();
+    serveInThread(serve, client, address);
+  }
+}

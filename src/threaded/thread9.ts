@@ -1,0 +1,71 @@
+// thread9: the server of single9, threaded in one line.
+//
+// New since single9: Server has moved to tcp-server.ts, where it is told which class is to handle a client, and where
+//   there is a mixin that handles each in a thread of its own: class ThreadedServer is the one line. The handler,
+//   Connection, is what it was.
+// Try: nc localhost 12345 in two terminals, with HELP, TIME, QUIT. Then take threaded(...) away: single9 again.
+// Still wrong: it works because a thread may wait wherever it likes. None of the mechanisms to come can be mixed in
+//   like this: they all want a handler of another kind. See select9.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { Dispatcher } from '../protocol/dispatcher.ts';
+import { Splitter } from '../protocol/splitter.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
+import { TcpServer, threaded } from './tcp-server.ts';
+import { isMainThread } from './thread.ts';
+
+const commands = new Dispatcher<Connection>([
+  ['ECHO', (connection, text) => connection.send(text)],
+  ['TIME', (connection) => connection.send(new Date().toISOString())],
+  ['HELP', (connection) => connection.send(commands.names.join(' '))],
+  ['QUIT', (connection) => connection.quit()],
+]);
+
+class ThreadedServer extends threaded(TcpServer) {}
+
+export class Connection {
+  readonly client: Socket;
+  readonly address: Address;
+  readonly splitter = new Splitter();
+
+  constructor(client: Socket, address: Address) {
+    this.client = client;
+    this.address = address;
+  }
+
+  run(): void {
+    log(`${this.address} connected`);
+    try {
+      while (!this.client.closed) {
+        const bytes = this.client.recv(4096);
+        if (bytes.length === 0) break;
+        for (const line of this.splitter.push(bytes)) {
+          if (!this.client.closed) this.received(line);
+        }
+      }
+      const { unfinished } = this.splitter;
+      if (unfinished.length > 0) log(`${this.address} left an unfinished line: ${quote(unfinished)}`);
+      log(`${this.address} left: ${this.client.closed ? 'QUIT' : 'end of stream'}`);
+    } catch (error) {
+      log(`${this.address} left: ${error}`);
+    }
+    this.client.close();
+  }
+
+  received(line: Buffer): void {
+    log(`${this.address} sent ${quote(line.toString())}`);
+    commands.dispatch(this, line.toString());
+  }
+
+  send(text: string): void {
+    this.client.sendAll(Buffer.from(`${text}\n`));
+  }
+
+  quit(): void {
+    this.send('BYE');
+    this.client.close();
+  }
+}
+
+if (isMainThread) new ThreadedServer(listen(), Connection).run();

@@ -1,0 +1,376 @@
+// What the threads and processes show, beyond the behaviours that all steps are held to.
+
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { Client, nodeOptions, Program, run, type Server, serving } from './harness.ts';
+
+const onLinux = process.platform === 'linux';
+const level4 = ['thread4', 'accept4', 'pool4', 'prefork4'];
+
+/** Connects, and has something echoed. */
+async function meet(server: Server, word = 'hello'): Promise<Client> {
+  const client = await Client.connect(server.port);
+  await ask(client, word);
+  return client;
+}
+
+async function ask(client: Client, word: string): Promise<void> {
+  await client.send(`${word}\n`);
+  expect(await client.line()).toBe(word);
+}
+
+/** The descriptors of a process, without those of the log that is read by us. */
+const descriptors = (pid: number | undefined) => readdirSync(`/proc/${pid}/fd`).length;
+const threads = (pid: number | undefined) => readdirSync(`/proc/${pid}/task`).length;
+
+function children(pid: number | undefined): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+    .map(Number);
+}
+
+/** The process that holds the other end of this connection. */
+function whoServes(server: Server, client: Client): number {
+  const port = (n: number | undefined) => n?.toString(16).toUpperCase().padStart(4, '0');
+  const ends = `0100007F:${port(server.port)} 0100007F:${port(client.socket.localPort)} `;
+  const line = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .find((line) => line.includes(ends));
+  const inode = line?.trim().split(/\s+/)[9];
+  for (const pid of children(server.child.pid)) {
+    for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+      try {
+        if (readlinkSync(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`) return pid;
+      } catch {
+        // closed meanwhile
+      }
+    }
+  }
+  throw new Error('nobody serves it');
+}
+
+/** Waits until something is so, and fails if it never is. */
+async function until(isSo: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!isSo()) {
+    if (performance.now() > deadline) throw new Error(`never: ${isSo}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** What a process holds, as soon as that has not changed for a while: threads take a moment to end. */
+async function settled(pid: number | undefined): Promise<{ descriptors: number; threads: number }> {
+  let last = '';
+  let since = performance.now();
+  await until(() => {
+    const now = `${descriptors(pid)} ${threads(pid)}`;
+    if (now !== last) since = performance.now();
+    last = now;
+    return performance.now() - since > 400;
+  });
+  return { descriptors: descriptors(pid), threads: threads(pid) };
+}
+
+describe.concurrent('many at once', () => {
+  for (const step of level4) {
+    test(`${step} talks to three while a fourth sits idle`, () =>
+      serving(step, async (server) => {
+        await Client.connect(server.port);
+        const clients = [await meet(server), await meet(server), await meet(server)];
+        for (let i = 0; i < 20; i++) {
+          await Promise.all(clients.map((client, c) => ask(client, `${c} says ${i}`)));
+        }
+        for (const client of clients.reverse()) await ask(client, 'in any order');
+      }));
+  }
+
+  test('thread4 serves 200, each in a thread of its own', () =>
+    serving('thread4', async (server) => {
+      const before = onLinux ? threads(server.child.pid) : 0;
+      const clients = await Promise.all(Array.from({ length: 200 }, (_, i) => meet(server, `I am ${i}`)));
+      await Promise.all(clients.map((client, i) => ask(client, `and still ${i}`)));
+      if (onLinux) expect(threads(server.child.pid)).toBe(before + 200);
+    }));
+
+  for (const step of ['thread4', 'prefork4']) {
+    test(`${step} never mixes two lines of its log`, () =>
+      serving(step, async (server) => {
+        const clients = await Promise.all(Array.from({ length: 4 }, () => meet(server)));
+        await Promise.all(
+          clients.map(async (client, i) => {
+            for (let n = 0; n < 200; n++) await ask(client, `${i}`.repeat(4000));
+            client.close();
+          }),
+        );
+        for (let left = 0; left < 4; ) {
+          const line = await server.log();
+          expect(line).toMatch(
+            /^127\.0\.0\.1:\d+ (connected|left: .+|sent "(hello\\n|(\d)\3*"… .+|\d*(\\n)?"))/,
+          );
+          if (/ left: /.test(line)) left++;
+        }
+      }));
+  }
+});
+
+describe.runIf(onLinux).concurrent('nothing is left behind', () => {
+  for (const [step, count, ...args] of [
+    ['thread4', 500],
+    ['accept4', 500],
+    ['pool4', 500, '--workers', '2'],
+    ['thread9', 50],
+    ['./test/fixtures/clumsy.ts', 50],
+  ] as [step: string, count: number, ...args: string[]][]) {
+    test(`${step} has as many descriptors and threads after ${count} connections as before`, () =>
+      serving(
+        step,
+        async (server) => {
+          const { pid } = server.child;
+          const visit = async () => {
+            const client = await Client.connect(server.port);
+            await client.send(step === 'thread9' ? 'ECHO hello\n' : 'hello\n');
+            client.end();
+            expect(await client.rest()).toBe(step.includes('clumsy') ? '' : 'hello\n');
+          };
+          await Promise.all([visit(), visit(), visit()]);
+          const before = await settled(pid);
+          for (let i = 0; i < count; i++) await visit();
+          const after = await settled(pid);
+          expect(after.descriptors).toBeLessThanOrEqual(before.descriptors);
+          expect(after.threads).toBeLessThanOrEqual(before.threads);
+        },
+        { args },
+      ));
+  }
+
+  test('a thread that throws ends its own client, and is logged', () =>
+    serving('./test/fixtures/clumsy.ts', async (server) => {
+      for (let i = 0; i < 3; i++) {
+        const client = await Client.connect(server.port);
+        expect(await client.rest()).toBe('');
+        expect(await server.log()).toMatch(/^thread \d+ failed: Error: clumsy$/);
+      }
+    }));
+});
+
+describe.concurrent('no room for one more', () => {
+  test.runIf(onLinux)('thread4 refuses a newcomer when descriptors run out, and serves on', async () => {
+    const node = [process.execPath, ...nodeOptions, 'src/threaded/thread4.ts', '--port', '0'].join(' ');
+    const program = new Program('bash', ['-c', `ulimit -n 200; exec ${node}`]);
+    const inbox = program.stdout;
+    try {
+      const port = Number((await inbox.line()).split(':')[1]);
+      const clients: Client[] = [];
+      let refused = '';
+      while (refused === '') {
+        const client = await Client.connect(port);
+        await client.send('hello\n');
+        const answer = await client.line().catch(() => '');
+        if (answer === 'hello') clients.push(client);
+        else refused = await inbox.lineLike(/refused/);
+      }
+      expect(refused).toMatch(/^127\.0\.0\.1:\d+ refused: no descriptors for one more thread: EMFILE$/);
+      expect(clients.length).toBeGreaterThan(3);
+      for (const client of clients) await ask(client, 'still here');
+      // When somebody leaves, there is room again.
+      clients.pop()?.close();
+      await inbox.lineLike(/ left: /);
+      await settled(program.child.pid);
+      await ask(await Client.connect(port), 'me, too');
+    } finally {
+      await program.stop();
+    }
+  });
+
+  test('thread4 refuses a newcomer when memory runs out, and does not end', async () => {
+    const step = ['src/threaded/thread4.ts', '--port', '0'];
+    const program = new Program(process.execPath, [
+      ...nodeOptions,
+      '--import',
+      './test/fixtures/no-memory.ts',
+      ...step,
+    ]);
+    try {
+      const port = Number((await program.stdout.line()).split(':')[1]);
+      for (let i = 0; i < 2; i++) {
+        const client = await Client.connect(port);
+        expect(await client.rest()).toBe('');
+        expect(await program.stdout.line()).toMatch(/ refused: no memory for one more thread$/);
+      }
+    } finally {
+      await program.stop();
+    }
+  });
+});
+
+describe.concurrent('the queue', () => {
+  test('BlockingQueue loses nothing, doubles nothing, and keeps the order, between three and three threads', async () => {
+    const { exit, stdout, stderr } = await run(process.execPath, [...nodeOptions, 'test/fixtures/queue.ts']);
+    const sum = 3 * ((5000 * 5001) / 2);
+    expect({ exit, stdout, stderr }).toEqual({ exit: 0, stdout: `sum ${sum} balance 0\n`, stderr: '' });
+  });
+});
+
+describe.concurrent('pool4', () => {
+  test('pool4 --workers 2 serves the third client when one of the first two leaves', () =>
+    serving(
+      'pool4',
+      async (server) => {
+        const [first, second] = [await meet(server), await meet(server)];
+        const third = await Client.connect(server.port);
+        await third.send('and me?\n');
+        for (let i = 0; i < 20; i++) {
+          await ask(first, `first ${i}`);
+          await ask(second, `second ${i}`);
+          expect(third.waiting).toBe('');
+        }
+        second.close();
+        expect(await third.line()).toBe('and me?');
+        await ask(first, 'still here');
+      },
+      { args: ['--workers', '2'] },
+    ));
+
+  test.runIf(onLinux)('pool4 starts a thread when nobody is free, and only then', () =>
+    serving('pool4', async (server) => {
+      const before = threads(server.child.pid);
+      for (let i = 0; i < 5; i++) {
+        (await meet(server)).close();
+        await server.logged(/ left: /);
+        // It has left, and its thread is on the way back to the queue: it is asleep there soon.
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      expect(threads(server.child.pid)).toBe(before + 1);
+      const clients = await Promise.all([1, 2, 3].map(() => meet(server)));
+      expect(threads(server.child.pid)).toBe(before + 3);
+      for (const client of clients) client.close();
+    }),
+  );
+
+  test('pool4 does as much as its queue holds, and more', () =>
+    serving(
+      'pool4',
+      async (server) => {
+        // 200 clients: 2 are served, 64 in the queue, one in the hands of the main thread, the rest in the kernel's.
+        const clients = await Promise.all(Array.from({ length: 200 }, () => Client.connect(server.port)));
+        await Promise.all(clients.map((client, i) => client.send(`${i}\n`)));
+        for (const client of clients) client.end();
+        expect(await Promise.all(clients.map((client) => client.rest()))).toEqual(
+          clients.map((_, i) => `${i}\n`),
+        );
+      },
+      { args: ['--workers', '2'] },
+    ));
+});
+
+describe.concurrent('accept4', () => {
+  test('accept4 lets the fifth client wait until one of four leaves', () =>
+    serving('accept4', async (server) => {
+      const clients = [await meet(server), await meet(server), await meet(server), await meet(server)];
+      const fifth = await Client.connect(server.port);
+      await fifth.send('and me?\n');
+      for (let i = 0; i < 20; i++) {
+        for (const client of clients) await ask(client, `${i}`);
+        expect(fifth.waiting).toBe('');
+      }
+      clients[2]?.close();
+      expect(await fifth.line()).toBe('and me?');
+    }));
+
+  test('accept4 --on-stop kill throws everybody out', () =>
+    serving('accept4', async (server) => {
+      const client = await meet(server);
+      expect(await server.stop('SIGINT')).toBe('SIGINT');
+      expect(await client.rest()).toBe('');
+    }));
+
+  test('accept4 --on-stop join lets in nobody, and ends when the last user has left', () =>
+    serving(
+      'accept4',
+      async (server) => {
+        const clients = [await meet(server), await meet(server)];
+        server.kill('SIGINT');
+        expect(await server.logged(/stopping/)).toBe('stopping: join');
+        await expect(Client.connect(server.port)).rejects.toThrow('ECONNREFUSED');
+        for (const client of clients) {
+          await ask(client, 'no hurry');
+          client.close();
+        }
+        expect(await server.exited()).toBe(0);
+      },
+      { args: ['--on-stop', 'join'] },
+    ));
+
+  test('accept4 --on-stop join is ended by a second Ctrl-C', () =>
+    serving(
+      'accept4',
+      async (server) => {
+        await meet(server);
+        server.kill('SIGINT');
+        await server.logged(/stopping/);
+        expect(await server.stop('SIGINT')).toBe('SIGINT');
+      },
+      { args: ['--on-stop', 'join'] },
+    ));
+
+  test('accept4 --on-stop drain says goodbye to all, and cuts off who does not read', () =>
+    serving(
+      'accept4',
+      async (server) => {
+        const polite = await meet(server);
+        const greedy = await Client.connect(server.port);
+        greedy.socket.pause();
+        const flood = Buffer.alloc(1e6, 'x');
+        for (let i = 0; i < 32; i++) greedy.socket.write(flood);
+        await until(() => greedy.socket.writableLength > 0 && greedy.socket.bytesWritten > 0);
+        const begin = performance.now();
+        server.kill('SIGINT');
+        expect(await polite.rest()).toBe('');
+        expect(performance.now() - begin).toBeLessThan(2500); // before anybody is cut off
+        expect(await server.exited()).toBe(0);
+        expect(performance.now() - begin).toBeGreaterThan(2500); // who sits in send() has these seconds
+      },
+      { args: ['--on-stop', 'drain'] },
+    ));
+});
+
+describe.runIf(onLinux).concurrent('prefork4', () => {
+  test('prefork4 replaces a child that is killed, and nobody else notices', () =>
+    serving('prefork4', async (server) => {
+      const { pid } = server.child;
+      await until(() => children(pid).length === 4);
+      const clients = [await meet(server), await meet(server), await meet(server)];
+      const workers = clients.map((client) => whoServes(server, client));
+      expect(new Set(workers).size).toBe(3);
+      const [victim = 0] = workers;
+      process.kill(victim, 'SIGKILL');
+      expect(await clients[0]?.rest()).toBe('');
+      expect(await server.logged(/^process/)).toBe(`process ${victim} ended: SIGKILL`);
+      for (const client of clients.slice(1)) await ask(client, 'as if nothing had happened');
+      await until(() => children(pid).length === 4 && !children(pid).includes(victim));
+      clients.push(await meet(server), await meet(server)); // The fourth is there, and so is the replacement.
+    }));
+
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
+    test(`prefork4 leaves no child behind when it is ended by ${signal}`, () =>
+      serving('prefork4', async (server) => {
+        await until(() => children(server.child.pid).length === 4);
+        const client = await meet(server);
+        const orphans = children(server.child.pid);
+        expect(await server.stop(signal)).toBe(signal);
+        expect(await client.rest()).toBe('');
+        await until(() => orphans.every((pid) => !isAlive(pid)));
+      }));
+  }
+});
+
+/** Whether a process still runs: one that has ended may be listed until somebody asks for it. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
