@@ -117,10 +117,7 @@ export const behaviours = {
   /** A client that sends and sends, and reads no answer: until it stalls, or all is sent. */
   'a client that never reads stops nobody else': async (subject) => {
     const greedy = await subject.connect();
-    greedy.socket.pause();
-    const flood = Buffer.from(request(subject, ['x'.repeat(1000)]).repeat(1000));
-    for (let sent = 0; sent < 64_000_000; sent += flood.length) greedy.socket.write(flood);
-    await stalled(greedy);
+    await flood(greedy, request(subject, ['x'.repeat(1000)]));
     const other = await subject.connect();
     await echo(subject, other, 'and me?');
   },
@@ -146,11 +143,17 @@ export const behaviours = {
 
 export type BehaviourName = keyof typeof behaviours;
 
-/** Waits until nothing more goes out, for a quarter of a second: what is left does not fit into the kernel. */
-async function stalled({ socket }: Client): Promise<void> {
-  let before = -1;
-  while (socket.writableLength > 0 && socket.writableLength !== before) {
-    before = socket.writableLength;
-    await new Promise((resolve) => setTimeout(resolve, 250));
+/** Sends this line again and again, and reads no answer, until nothing more goes out: or 32 MB have. */
+export async function flood(client: Client, line: string): Promise<void> {
+  client.socket.pause();
+  const lines = Buffer.from(line.repeat(16));
+  for (let sent = 0; sent < 32_000_000; sent += lines.length) {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(resolve, 500, 'late');
+    });
+    const outcome = await Promise.race([client.send(lines), late]);
+    clearTimeout(timer);
+    if (outcome === 'late') return;
   }
 }
