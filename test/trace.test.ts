@@ -89,6 +89,31 @@ describe.concurrent('TRACE', () => {
     expect(worker).toEqual([main?.[0], expect.not.stringMatching(/^0$/)]);
   });
 
+  for (const [step, who] of [
+    ['thread4', (call: SystemCall) => call.thread],
+    ['prefork4', (call: SystemCall) => call.pid],
+  ] as const) {
+    test(`shows that ${step} has others wait in recv() than those in accept()`, async () => {
+      const file = join(folder, `${step}.jsonl`);
+      await serving(
+        step,
+        async (server) => {
+          const clients = [await Client.connect(server.port), await Client.connect(server.port)];
+          for (const client of clients) {
+            await client.send('hello\n');
+            expect(await client.line()).toBe('hello');
+          }
+        },
+        { env: { TRACE: file } },
+      );
+      const calls = readTrace(file);
+      const whoCalls = (name: string) => new Set(calls.filter(({ call }) => call === name).map(who));
+      expect(whoCalls('listen').size).toBe(1);
+      expect(whoCalls('recv').size).toBe(2);
+      for (const one of whoCalls('recv')) expect(whoCalls('listen')).not.toContain(one);
+    });
+  }
+
   test('that can not be written is one line, and exit code 1', async () => {
     const { exit, stderr } = await run(process.execPath, [...nodeOptions, 'src/single/single3.ts'], {
       env: { TRACE: '/no such folder/trace.jsonl' },

@@ -5,7 +5,7 @@
 // Try: nc localhost 12345 in a few terminals, then ps, and kill -9 the process that serves one of them. That user is
 //   gone, the others notice nothing, and there are as many processes as before.
 // Still wrong: what they know, they know alone. Four processes share no memory, so users of one can't hear those of
-//   another, and each takes 50 MB.
+//   another, and each takes some 80 MB.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
