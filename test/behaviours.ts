@@ -143,11 +143,11 @@ export const behaviours = {
 
 export type BehaviourName = keyof typeof behaviours;
 
-/** Sends this line again and again, and reads no answer, until nothing more goes out: or 32 MB have. */
-export async function flood(client: Client, line: string): Promise<void> {
+/** Sends this line again and again, and reads no answer, until nothing more goes out, or so many bytes have. */
+export async function flood(client: Client, line: string, most = 32_000_000): Promise<void> {
   client.socket.pause();
   const lines = Buffer.from(line.repeat(16));
-  for (let sent = 0; sent < 32_000_000; sent += lines.length) {
+  for (let sent = 0; sent < most; sent += lines.length) {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
       timer = setTimeout(resolve, 500, 'late');

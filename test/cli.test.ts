@@ -128,13 +128,13 @@ describe.concurrent('npm run step', () => {
     expect(stdout).not.toContain('lines added');
   });
 
-  for (const { name, predecessor } of steps) {
+  for (const { name, path, predecessor } of steps) {
     if (predecessor === undefined) continue;
-    test(`${name} is compared to ${predecessor}, which exists, and adds at most 40 lines`, async () => {
+    test(`${name} is compared to ${predecessor}, which exists`, async () => {
       const { stdout } = await runScript('scripts/step.ts', name);
-      expect(Number(new RegExp(`Since ${predecessor}: (\\d+) lines added`).exec(stdout)?.[1])).toBeLessThan(
-        41,
-      );
+      const added = Number(new RegExp(`Since ${predecessor}: (\\d+) lines added`).exec(stdout)?.[1]);
+      // On the ladder, and in threads, which climb it again, a step is small. To turn a server inside out is not.
+      expect(added).toBeLessThan(/single|thread/.test(path) ? 41 : 121);
     });
   }
 

@@ -15,6 +15,7 @@ test('every step has its row in the table', () => {
 });
 
 for (const [step, expected] of expectations) {
+  if ([...expected.values()].every((expectation) => expectation === '–')) continue;
   describe.concurrent(step, () => {
     for (const [name, expectation] of expected) {
       if (expectation === '–') continue;

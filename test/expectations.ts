@@ -6,7 +6,8 @@ import { type BehaviourName, behaviours } from './behaviours.ts';
 export type Expectation = '✔' | '✘' | '–';
 
 // The columns, in the order of `behaviours`: echoes bytes back, next client, two at once, lines however cut,
-// a character cut in two, CRLF, half-close, reset, never reads, hostile command, Ctrl-C.
+// a character cut in two, CRLF, half-close, reset, never reads, hostile command, Ctrl-C. (reactor6 answers nobody: it
+// passes on what one says to all the others. What it does is in select.test.ts.)
 const table = `
   single1     ✔ ✘ ✘ – – – ✔ ✘ ✘ – ✔
   single2     ✔ ✘ ✘ – ✘ – ✔ ✘ ✘ – ✔
@@ -23,6 +24,11 @@ const table = `
   pool4       ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
   prefork4    ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
   thread9     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  poll3       ✔ ✔ ✔ – ✘ – ✔ ✔ ✘ – ✔
+  select3     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
+  select6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
+  reactor6    – – – – – – – – – – –
+  select9     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
 `;
 
 const names = Object.keys(behaviours) as BehaviourName[];

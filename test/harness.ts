@@ -14,7 +14,7 @@ export class Disappointment extends Error {}
 
 /** Bytes that arrive over time, and can be waited for. */
 export class Inbox {
-  #bytes = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
   #ended = false;
   #changed = () => {};
   readonly #name: string;
@@ -26,13 +26,18 @@ export class Inbox {
   }
 
   push(bytes: Buffer): void {
-    this.#bytes = Buffer.concat([this.#bytes, bytes]);
+    this.#chunks.push(bytes);
     this.#changed();
   }
 
   end(): void {
     this.#ended = true;
     this.#changed();
+  }
+
+  get #bytes(): Buffer {
+    if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] as Buffer;
   }
 
   /** What has arrived and was not taken. */
@@ -95,7 +100,7 @@ export class Inbox {
 
   #take(count: number): Buffer {
     const taken = this.#bytes.subarray(0, count);
-    this.#bytes = this.#bytes.subarray(count);
+    this.#chunks = [this.#bytes.subarray(count)];
     return taken;
   }
 }
@@ -284,6 +289,11 @@ export class Client {
 
   rest(): Promise<string> {
     return this.#inbox.rest();
+  }
+
+  /** Waits until this has come, among other things. */
+  has(text: string): Promise<void> {
+    return this.#inbox.has(text);
   }
 
   /** What has come and was not asked for. */

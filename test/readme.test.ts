@@ -112,6 +112,12 @@ class Person {
     return this.#terminal.stdout.waiting;
   }
 
+  /** Waits until something has been on the screen that many times. */
+  async sees(text: string, times: number): Promise<void> {
+    const { stdout } = this.#terminal;
+    await stdout.until(`${text}, ${times} times`, () => stdout.waiting.split(text).length > times);
+  }
+
   exited(): Promise<unknown> {
     return this.#terminal.exited();
   }

@@ -1,6 +1,6 @@
 import { Socket } from '../sockets/socket.ts';
 import { fail } from './fail.ts';
-import { log } from './log.ts';
+import { print } from './log.ts';
 import { readOptions, type ServerOptions } from './options.ts';
 
 /**
@@ -9,7 +9,7 @@ import { readOptions, type ServerOptions } from './options.ts';
  */
 export function listen(options: ServerOptions = readOptions()): Socket {
   const listener = orFail(() => Socket.listen(options));
-  log(`listening on ${listener.localAddress()}`);
+  print(`listening on ${listener.localAddress()}`);
   return listener;
 }
 

@@ -1,6 +1,23 @@
 import { isUtf8 } from 'node:buffer';
 import { writeSync } from 'node:fs';
 
+// Threads and child processes inherit the environment, and with it the silence.
+let quiet = process.env.QUIET === '1';
+
+/** Makes {@link log} say nothing from now on, here and in the threads and processes that are started from here. */
+export function beQuiet(): void {
+  quiet = true;
+  process.env.QUIET = '1';
+}
+
+/**
+ * Writes a line to the log, that is {@link print}s it, unless the log is off (`--quiet`). Where every microsecond
+ * counts, pass a function that makes the line: it is not called then.
+ */
+export function log(line: string | (() => string)): void {
+  if (!quiet) print(typeof line === 'string' ? line : line());
+}
+
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /**
@@ -8,7 +25,7 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
  * long the main thread sleeps in the kernel: `console.log` of a worker would wait for the main thread. Lines of two
  * threads, or of two processes, do not mix as long as they are shorter than 4096 bytes: pipe(7), PIPE_BUF.
  */
-export function log(line: string): void {
+export function print(line: string): void {
   let rest = Buffer.from(`${line}\n`);
   while (rest.length > 0) {
     try {

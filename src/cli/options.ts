@@ -3,6 +3,7 @@
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fail } from './fail.ts';
+import { beQuiet } from './log.ts';
 
 /** One option: its default says of which type it is. */
 export type Option = {
@@ -26,6 +27,7 @@ type Values<Options extends Record<string, Option>> = {
 const serverOptions = {
   host: { default: '127.0.0.1', help: 'the address to listen on' },
   port: { default: 12345, min: 0, max: 65535, help: 'the port to listen on, 0 for any that is free' },
+  quiet: { default: false, help: 'no log' },
 } as const satisfies Record<string, Option>;
 
 /** What {@link readOptions} gives to every server. */
@@ -52,6 +54,7 @@ export function readOptions<Own extends Record<string, Option> = Record<never, O
     }
     return [name, value];
   });
+  if (typed.quiet) beQuiet();
   return Object.fromEntries(values);
 }
 

@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os';
 import koffi from 'koffi';
-import { systemCall } from './system-call.ts';
+import { linuxCall, systemCall } from './system-call.ts';
 import { startTrace } from './trace.ts';
 
 // Each returns -1 when it fails; errno() says why, until the next call.
@@ -37,13 +37,36 @@ export const fcntl = systemCall<(fd: number, command: number, type: 'int', value
   'int fcntl(int fd, int command, ...)',
 );
 
+export const getsockopt = systemCall<
+  (fd: number, level: number, option: number, value: number, size: number) => number
+>('int getsockopt(int fd, int level, int option, uintptr_t value, uintptr_t size)');
+export const poll = systemCall<(fds: number, count: number, timeout: number) => number>(
+  'int poll(uintptr_t fds, unsigned long count, int timeout)',
+);
+/** The same functions for bytes that were pinned, which are passed by their address. */
+export const sendPinned = systemCall<(fd: number, bytes: number, size: number, flags: number) => number>(
+  'intptr_t send(int fd, uintptr_t bytes, size_t size, int flags)',
+);
+
+// epoll exists on Linux alone: epoll(7).
+export const epoll_create1 = linuxCall<(flags: number) => number>('int epoll_create1(int flags)');
+export const epoll_ctl = linuxCall<(epfd: number, op: number, fd: number, event: number) => number>(
+  'int epoll_ctl(int epfd, int op, int fd, uintptr_t event)',
+);
+export const epoll_wait = linuxCall<(epfd: number, events: number, most: number, timeout: number) => number>(
+  'int epoll_wait(int epfd, uintptr_t events, int most, int timeout)',
+);
+
 /** Why the last call of this thread failed, as a positive number. Read it before making another. */
 export function errno(): number {
   return koffi.errno();
 }
 
-/** Memory that the kernel may write to, and its address: memory pinned like this never moves. */
-export function pin(size: number): { bytes: Buffer; address: number } {
+/** Memory that the kernel may read and write, with its address: it never moves. */
+export type Pinned = { readonly bytes: Buffer; readonly address: number };
+
+/** New memory, pinned, and filled with zeros. */
+export function pin(size: number): Pinned {
   // A small Buffer may live on the JavaScript heap, where the garbage collector moves it. This one can't.
   const bytes = Buffer.from(new ArrayBuffer(size));
   return { bytes, address: Number(koffi.address(bytes)) };
@@ -52,6 +75,7 @@ export function pin(size: number): { bytes: Buffer; address: number } {
 const linux = {
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
+  SO_ERROR: 4,
   SO_KEEPALIVE: 9,
   TCP_KEEPIDLE: 4,
   TCP_KEEPINTVL: 5,
@@ -62,6 +86,7 @@ const linux = {
 const darwin: typeof linux = {
   SOL_SOCKET: 0xffff,
   SO_REUSEADDR: 0x0004,
+  SO_ERROR: 0x1007,
   SO_KEEPALIVE: 0x0008,
   TCP_KEEPIDLE: 0x10, // Its name there is TCP_KEEPALIVE.
   TCP_KEEPINTVL: 0x101,
@@ -78,6 +103,12 @@ export const c = {
   F_GETFL: 3,
   F_SETFL: 4,
   SHUT: { read: 0, write: 1, both: 2 },
+  POLLIN: 0x001,
+  POLLPRI: 0x002,
+  POLLOUT: 0x004,
+  POLLERR: 0x008,
+  POLLHUP: 0x010,
+  POLLNVAL: 0x020,
   ...(process.platform === 'darwin' ? darwin : linux),
   ...constants.errno,
 };

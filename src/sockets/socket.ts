@@ -1,11 +1,12 @@
 // The Berkeley sockets, with the manners of Python's socket module.
 
 import { ADDRESS_SIZE, type Address, decodeAddress, resolveAddress } from './address.ts';
-import { systemError } from './errors.ts';
+import { type SystemError, systemError } from './errors.ts';
 import * as libc from './libc.ts';
-import { c, errno } from './libc.ts';
+import { c, errno, type Pinned } from './libc.ts';
 
 export { Address } from './address.ts';
+export { type Pinned, pin } from './libc.ts';
 
 /** What a non-blocking socket says in place of waiting. It is an answer, not an error. */
 export type WouldBlock = 'would-block';
@@ -73,6 +74,37 @@ export class Socket {
       throw error;
     }
     return socket;
+  }
+
+  /**
+   * Begins to connect, and does not wait: the socket is non-blocking. When it is ready for writing, the connection is
+   * made, or has failed: {@link connectError} tells.
+   *
+   * @throws SystemError `ENOTFOUND`, or what is known to be impossible at once
+   * @see connect(2), EINPROGRESS
+   */
+  static startConnect({ host, port }: { host: string; port: number }): Socket {
+    const action = `Cannot connect to ${host}:${port}`;
+    const address = resolveAddress(host, port, action);
+    const socket = Socket.#create(action);
+    try {
+      socket.setBlocking(false);
+      const result = libc.connect(socket.#fd, address, address.length);
+      if (result < 0 && errno() !== c.EINPROGRESS) throw systemError('connect', errno(), action);
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+    return socket;
+  }
+
+  /** Why a connection that was begun has failed, or undefined if it has been made. Tells it once. */
+  connectError(): SystemError | undefined {
+    const size = sockaddrSize.address;
+    sockaddrSize.bytes.writeUInt32LE(4);
+    check('getsockopt', libc.getsockopt(this.#fd, c.SOL_SOCKET, c.SO_ERROR, sockaddr.address, size));
+    const error = sockaddr.bytes.readInt32LE();
+    return error === 0 ? undefined : systemError('connect', error);
   }
 
   static #create(action: string): Socket {
@@ -162,6 +194,33 @@ export class Socket {
     while (true) {
       // On a connection that is gone this fails with EPIPE. The signal of that name is ignored by Node.
       const count = libc.send(this.#fd, bytes, bytes.length, 0);
+      if (count >= 0) return count;
+      const error = errno();
+      if (error === c.EAGAIN) return 'would-block';
+      if (error !== c.EINTR) throw systemError('send', error);
+    }
+  }
+
+  /**
+   * Like {@link tryRecv}, but into memory of your own, and returns how many bytes there are now, 0 at the end of the
+   * stream. Nothing is allocated: for loops that serve thousands.
+   *
+   * @param memory what `pin()` returned; the bytes are written to its beginning
+   */
+  tryRecvInto(memory: Pinned): number | WouldBlock {
+    while (true) {
+      const count = libc.recv(this.#fd, memory.address, memory.bytes.length, 0);
+      if (count >= 0) return count;
+      const error = errno();
+      if (error === c.EAGAIN) return 'would-block';
+      if (error !== c.EINTR) throw systemError('recv', error);
+    }
+  }
+
+  /** Like {@link trySend}, but from pinned memory: the bytes from `start` to `end`. */
+  trySendFrom(memory: Pinned, start: number, end: number): number | WouldBlock {
+    while (true) {
+      const count = libc.sendPinned(this.#fd, memory.address + start, end - start, 0);
       if (count >= 0) return count;
       const error = errno();
       if (error === c.EAGAIN) return 'would-block';

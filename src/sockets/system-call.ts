@@ -63,6 +63,11 @@ export function systemCall<F extends (...args: never[]) => number>(prototype: st
   return call as unknown as F;
 }
 
+/** A {@link systemCall} that only Linux has. On other systems, where nobody should call it, it throws. */
+export function linuxCall<F extends (...args: never[]) => number>(prototype: string): F {
+  return process.platform === 'linux' ? systemCall<F>(prototype) : (refuse as unknown as F);
+}
+
 /** Microseconds on the clock that {@link SystemCall} uses. */
 export function now(): number {
   return Number(process.hrtime.bigint()) / 1000;

@@ -1,0 +1,82 @@
+// poll3: many clients, one thread, and poll(2) as C programs show it.
+//
+// New since single3: the server waits for all its descriptors at once. An array says which, and for what; poll()
+//   sleeps until one of them is ready, and marks it. There is one loop now, for the listener and the clients alike.
+// Try: nc localhost 12345 in three terminals. They all get their echo, from one thread.
+// Still wrong: the array is handed to the kernel as a whole, and looked through as a whole, with each call, and keeping
+//   it is bookkeeping; select3 leaves that to a Selector. And send() may still make everybody wait: see select3.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import * as libc from '../sockets/libc.ts';
+import { type Address, pin, type Socket } from '../sockets/socket.ts';
+import { acceptOrTurnAway } from '../sockets/turn-away.ts';
+
+const { POLLIN } = libc.c;
+const MOST = 1024; // clients; whoever comes when there are so many is turned away
+
+// struct pollfd { int fd; short events; short revents; }, so many times, where the kernel can write to it.
+const pollfds = pin((1 + MOST) * 8);
+const sockets: Socket[] = [];
+const addresses: (Address | undefined)[] = [];
+
+function add(socket: Socket, address?: Address): void {
+  const at = 8 * sockets.length;
+  pollfds.bytes.writeInt32LE(socket.fd, at);
+  pollfds.bytes.writeInt16LE(POLLIN, at + 4);
+  sockets.push(socket);
+  addresses.push(address);
+}
+
+/** The last one moves to the place of the one that goes. */
+function remove(i: number): void {
+  pollfds.bytes.copyWithin(8 * i, 8 * (sockets.length - 1), 8 * sockets.length);
+  sockets[i] = sockets.at(-1) as Socket;
+  addresses[i] = addresses.at(-1);
+  sockets.pop();
+  addresses.pop();
+}
+
+function accept(listener: Socket): void {
+  const accepted = acceptOrTurnAway(listener, (address, error) => log(`${address} refused: ${error}`));
+  if (accepted === 'would-block') return; // It has left again, between poll() and here.
+  const [client, address] = accepted;
+  log(`${address} connected`);
+  if (sockets.length <= MOST) {
+    add(client, address);
+  } else {
+    log(`${address} left: there are ${MOST} clients already`);
+    client.close();
+  }
+}
+
+function serve(i: number): void {
+  const client = sockets[i] as Socket;
+  try {
+    const bytes = client.recv(4096); // does not wait: poll() has said that there is something
+    if (bytes.length > 0) {
+      log(`${addresses[i]} sent ${quote(bytes.toString())}`); // Cheat: these bytes may end within a character.
+      client.sendAll(bytes); // Cheat: this may wait, and then everybody does. Repaired in select6.
+      return;
+    }
+    log(`${addresses[i]} left: end of stream`);
+  } catch (error) {
+    log(`${addresses[i]} left: ${error}`);
+  }
+  remove(i);
+  client.close();
+}
+
+const listener = listen();
+listener.setBlocking(false); // Who has connected may be gone again when we accept.
+add(listener);
+while (true) {
+  libc.poll(pollfds.address, sockets.length, -1);
+  // From the end, because remove() puts there what has been looked at already.
+  for (let i = sockets.length - 1; i >= 0; i--) {
+    const revents = pollfds.bytes.readInt16LE(8 * i + 6);
+    if (revents === 0) continue;
+    if (i === 0) accept(listener);
+    else serve(i);
+  }
+}

@@ -1,0 +1,82 @@
+// select9: commands, on classes that call you when something happens.
+//
+// New since select6: the loop, the buffers and the interest have moved to dispatcher.ts and async-chat.ts. What is left is
+//   a class for what listens, and one for what talks, with a method for each thing that may happen to it. It is
+//   single9, turned inside out: there, serve() calls recv() and waits; here, foundTerminator() is called.
+// Try: nc localhost 12345 with HELP, TIME, QUIT. Then a hundred commands at once: yes TIME | head -100 | nc -N localhost
+//   12345 | wc -l.
+// Still wrong: a conversation of several messages has to be cut into methods, and what was a local variable has to be a
+//   field, because no method may wait. generator6 gets the one loop back that reads from top to bottom.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { readOptions } from '../cli/options.ts';
+import { Dispatcher } from '../protocol/dispatcher.ts';
+import type { SystemError } from '../sockets/errors.ts';
+import { type Mechanism, mechanisms, Selector } from '../sockets/selector.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
+import { AsyncChat } from './async-chat.ts';
+import { type Loop, runLoop, SocketDispatcher } from './dispatcher.ts';
+
+const { selector: mechanism, ...options } = readOptions({
+  selector: { default: mechanisms[0] as string, choices: mechanisms, help: 'how to wait' },
+});
+
+const commands = new Dispatcher<Connection>([
+  ['ECHO', (connection, text) => connection.send(text)],
+  ['TIME', (connection) => connection.send(new Date().toISOString())],
+  ['HELP', (connection) => connection.send(commands.names.join(' '))],
+  ['QUIT', (connection) => connection.quit()],
+]);
+
+class Server extends SocketDispatcher {
+  readonly loop: Loop;
+
+  constructor(loop: Loop, listener: Socket) {
+    super(loop, listener, 'listening');
+    this.loop = loop;
+  }
+
+  override onAccept(client: Socket, address: Address): void {
+    new Connection(this.loop, client, address);
+  }
+
+  override onRefuse(address: Address, error: SystemError): void {
+    log(`${address} refused: ${error}`);
+  }
+}
+
+class Connection extends AsyncChat {
+  readonly address: Address;
+
+  constructor(loop: Loop, client: Socket, address: Address) {
+    super(loop, client);
+    this.address = address;
+    this.terminator = '\n';
+    log(`${address} connected`);
+  }
+
+  override foundTerminator(): void {
+    const line = this.collected().toString();
+    log(() => `${this.address} sent ${quote(line)}`);
+    commands.dispatch(this, line);
+  }
+
+  override onEnd(why: 'end of stream' | 'closed' | Error, rest: Buffer): void {
+    if (rest.length > 0) log(`${this.address} left an unfinished line: ${quote(rest)}`);
+    log(`${this.address} left: ${why === 'closed' ? 'QUIT' : why}`);
+  }
+
+  send(text: string): void {
+    this.push(Buffer.from(`${text}\n`));
+  }
+
+  quit(): void {
+    this.send('BYE');
+    this.closeWhenDone();
+  }
+}
+
+const loop: Loop = new Selector(mechanism as Mechanism);
+new Server(loop, listen(options));
+runLoop(loop);

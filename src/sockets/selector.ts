@@ -1,0 +1,255 @@
+// One place to wait for many sockets at once.
+
+import { systemError } from './errors.ts';
+import * as libc from './libc.ts';
+import { c, errno } from './libc.ts';
+import type { Socket } from './socket.ts';
+
+/** Interest in reading: something has arrived, the stream has ended, or somebody wants to connect. */
+export const READ = 1;
+/** Interest in writing: the kernel has room again. */
+export const WRITE = 2;
+
+/** What a selector knows of a socket. */
+export type Key<Data> = {
+  readonly socket: Socket;
+  /** Whatever you have registered it with: its state, or a callback. */
+  readonly data: Data;
+  /** What it is registered for: READ, WRITE, both (READ | WRITE), or 0, none. */
+  readonly interest: number;
+  /** What it is ready for: of its interest, that is. 0 if it was not, or has been unregistered meanwhile. */
+  readonly ready: number;
+};
+
+/** A way to wait in the kernel: `epoll` on Linux, `poll` everywhere. */
+export type Mechanism = 'epoll' | 'poll';
+
+export const mechanisms: readonly Mechanism[] = process.platform === 'linux' ? ['epoll', 'poll'] : ['poll'];
+
+/** What both mechanisms do, each with its own system calls. */
+type Poller = {
+  add(fd: number, interest: number): void;
+  change(fd: number, interest: number): void;
+  remove(fd: number): void;
+  /** Waits, and then calls `ready` for each descriptor that is ready. `timeout` is in milliseconds, -1 for ever. */
+  wait(timeout: number, ready: (fd: number, events: number) => void): void;
+  close(): void;
+};
+
+type OwnKey<Data> = { -readonly [Name in keyof Key<Data>]: Key<Data>[Name] };
+
+/**
+ * Waits for any of the sockets that are registered with it, with readiness as the kernel sees it: a socket stays ready
+ * as long as there is something to read, or room to write (level-triggered).
+ *
+ * @see epoll(7), poll(2)
+ */
+export class Selector<Data> {
+  readonly #poller: Poller;
+  // Descriptors are small numbers, each the smallest that is free: an array is the quickest of maps.
+  readonly #keys: (OwnKey<Data> | undefined)[] = [];
+  readonly #ready: OwnKey<Data>[] = [];
+  #size = 0;
+
+  constructor(mechanism: Mechanism = mechanisms[0] as Mechanism) {
+    this.#poller = mechanism === 'epoll' ? new Epoll() : new Poll();
+  }
+
+  /** How many sockets are registered. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** @throws Error if the socket is registered already, SystemError `EBADF` if it is closed */
+  register(socket: Socket, interest: number, data: Data): Key<Data> {
+    if (this.#keys[socket.fd])
+      throw new Error(`Cannot register descriptor ${socket.fd}: it is registered already`);
+    this.#poller.add(socket.fd, interest);
+    const key = { socket, data, interest, ready: 0 };
+    this.#keys[socket.fd] = key;
+    this.#size++;
+    return key;
+  }
+
+  /** Changes what a socket is registered for. Costs nothing if that is what it was. */
+  modify(key: Key<Data>, interest: number): void {
+    if (key.interest === interest) return;
+    this.#poller.change(key.socket.fd, interest);
+    (key as OwnKey<Data>).interest = interest;
+  }
+
+  /**
+   * Forgets a socket; a second time does nothing. To be called before the socket is closed, because afterwards its
+   * descriptor may be somebody else's.
+   *
+   * @throws Error if it is closed already
+   */
+  unregister(key: Key<Data>): void {
+    if (key.socket.closed) throw new Error('Cannot unregister a socket that is closed');
+    if (this.#keys[key.socket.fd] !== key) return;
+    this.#poller.remove(key.socket.fd);
+    this.#keys[key.socket.fd] = undefined;
+    this.#size--;
+    (key as OwnKey<Data>).ready = 0;
+  }
+
+  /**
+   * Waits until a socket is ready, and returns the keys of all that are. The array is the same each time, so it is good
+   * until the next call. While you go through it you may unregister any socket: its key then has `ready` 0.
+   *
+   * @param timeout how long to wait, in milliseconds, 0 not at all; for ever if it is left out
+   */
+  select(timeout = -1): readonly Key<Data>[] {
+    this.#ready.length = 0;
+    this.#poller.wait(timeout, this.#collect);
+    return this.#ready;
+  }
+
+  /** Gives back what the selector holds. The sockets stay open. */
+  close(): void {
+    this.#poller.close();
+  }
+
+  readonly #collect = (fd: number, ready: number): void => {
+    const key = this.#keys[fd];
+    if (key === undefined) return;
+    key.ready = ready & key.interest;
+    // A hang-up or an error is ready for everything. Whoever has no interest now is told as well: it can't be turned off.
+    if (key.ready === 0) key.ready = ready;
+    this.#ready.push(key);
+  };
+}
+
+/** How many events one epoll_wait() may return. If there are more, they are returned next time. */
+const MOST_EVENTS = 1024;
+
+/** The kernel keeps the set of descriptors, and returns those that are ready: the idle ones cost nothing. */
+class Epoll implements Poller {
+  readonly #fd: number;
+  // struct epoll_event: 32 bits of events, then 64 of data, ours to choose: the descriptor. On x86-64 it is packed.
+  static readonly #stride = process.arch === 'x64' ? 3 : 4;
+  static readonly #data = process.arch === 'x64' ? 1 : 2;
+  readonly #events = libc.pin(MOST_EVENTS * Epoll.#stride * 4);
+  readonly #numbers = new Int32Array(this.#events.bytes.buffer);
+
+  constructor() {
+    this.#fd = libc.epoll_create1(EPOLL_CLOEXEC);
+    if (this.#fd < 0) throw systemError('epoll_create1', errno());
+  }
+
+  add(fd: number, interest: number): void {
+    this.#control(EPOLL_CTL_ADD, fd, interest);
+  }
+
+  change(fd: number, interest: number): void {
+    this.#control(EPOLL_CTL_MOD, fd, interest);
+  }
+
+  remove(fd: number): void {
+    this.#control(EPOLL_CTL_DEL, fd, 0);
+  }
+
+  wait(timeout: number, ready: (fd: number, events: number) => void): void {
+    const count = retry(timeout, this.#wait);
+    if (count < 0) throw systemError('epoll_wait', errno());
+    const numbers = this.#numbers;
+    for (let i = 0, at = 0; i < count; i++, at += Epoll.#stride) {
+      ready(numbers[at + Epoll.#data] as number, toReady(numbers[at] as number));
+    }
+  }
+
+  close(): void {
+    libc.close(this.#fd);
+  }
+
+  readonly #wait = (timeout: number): number =>
+    libc.epoll_wait(this.#fd, this.#events.address, MOST_EVENTS, timeout);
+
+  #control(operation: number, fd: number, interest: number): void {
+    this.#numbers[0] = toEvents(interest);
+    this.#numbers[Epoll.#data] = fd;
+    this.#numbers[Epoll.#data + 1] = 0;
+    if (libc.epoll_ctl(this.#fd, operation, fd, this.#events.address) < 0)
+      throw systemError('epoll_ctl', errno());
+  }
+}
+
+const EPOLL_CLOEXEC = 0o2000000;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
+const EPOLL_CTL_MOD = 3;
+
+/** The program keeps the set, and hands over all of it with each call: the idle ones are looked at every time. */
+class Poll implements Poller {
+  // struct pollfd: an int, the descriptor, and two shorts: events we ask for, and events that are there.
+  #fds = libc.pin(64 * 8);
+  #numbers = new Int32Array(this.#fds.bytes.buffer);
+  #count = 0;
+  /** Where in the array a descriptor stands. */
+  readonly #places: number[] = [];
+
+  add(fd: number, interest: number): void {
+    if (fd < 0) throw systemError('poll', c.EBADF);
+    if (this.#count * 8 === this.#fds.bytes.length) this.#grow();
+    this.#places[fd] = this.#count++;
+    this.#numbers[2 * (this.#places[fd] as number)] = fd;
+    this.change(fd, interest);
+  }
+
+  change(fd: number, interest: number): void {
+    this.#numbers[2 * (this.#places[fd] as number) + 1] = toEvents(interest);
+  }
+
+  remove(fd: number): void {
+    // The last one takes the place of the one that goes, so the array has no holes.
+    const place = this.#places[fd] as number;
+    const last = --this.#count;
+    this.#numbers.copyWithin(2 * place, 2 * last, 2 * last + 2);
+    this.#places[this.#numbers[2 * place] as number] = place;
+  }
+
+  wait(timeout: number, ready: (fd: number, events: number) => void): void {
+    let left = retry(timeout, this.#wait);
+    if (left < 0) throw systemError('poll', errno());
+    const numbers = this.#numbers;
+    for (let at = 0; left > 0; at += 2) {
+      const events = (numbers[at + 1] as number) >>> 16; // revents, the upper half: both machines are little-endian
+      if (events === 0) continue;
+      left--;
+      ready(numbers[at] as number, toReady(events));
+    }
+  }
+
+  close(): void {}
+
+  readonly #wait = (timeout: number): number => libc.poll(this.#fds.address, this.#count, timeout);
+
+  #grow(): void {
+    const roomier = libc.pin(2 * this.#fds.bytes.length);
+    this.#fds.bytes.copy(roomier.bytes);
+    this.#fds = roomier;
+    this.#numbers = new Int32Array(roomier.bytes.buffer);
+  }
+}
+
+// poll and epoll use the same bits for the same events.
+function toEvents(interest: number): number {
+  return (interest & READ ? c.POLLIN : 0) | (interest & WRITE ? c.POLLOUT : 0);
+}
+
+/** A broken connection is ready for whatever you try on it: the next call tells what is wrong. */
+function toReady(events: number): number {
+  if (events & (c.POLLERR | c.POLLHUP | c.POLLNVAL)) return READ | WRITE;
+  return (events & c.POLLIN ? READ : 0) | (events & c.POLLOUT ? WRITE : 0);
+}
+
+/** Waits again when a signal has ended the wait early, for as long as is left: signal(7). */
+function retry(timeout: number, wait: (left: number) => number): number {
+  let count = wait(timeout);
+  if (count >= 0 || errno() !== c.EINTR) return count;
+  const deadline = performance.now() + timeout;
+  do {
+    count = wait(timeout < 0 ? -1 : Math.max(0, Math.ceil(deadline - performance.now())));
+  } while (count < 0 && errno() === c.EINTR);
+  return count;
+}

@@ -1,0 +1,506 @@
+// What the readiness steps show, beyond the behaviours that all steps are held to.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer, type Socket as NetSocket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { mechanisms, READ, Selector, WRITE } from '../src/sockets/selector.ts';
+import { Socket } from '../src/sockets/socket.ts';
+import { flood } from './behaviours.ts';
+import { Client, nodeOptions, Program, run, type Server, serving } from './harness.ts';
+
+const onLinux = process.platform === 'linux';
+
+async function ask(client: Client, line: string, answer = line): Promise<void> {
+  await client.send(`${line}\n`);
+  expect(await client.line()).toBe(answer);
+}
+
+describe.each(mechanisms)('Selector, by %s', (mechanism) => {
+  /** A selector, and both ends of three connections, the servers' non-blocking. */
+  function setUp() {
+    const selector = new Selector<string>(mechanism);
+    const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
+    const pairs = ['a', 'b', 'c'].map((name) => {
+      const client = Socket.connect(listener.localAddress());
+      const [server] = listener.accept();
+      server.setBlocking(false);
+      return { name, client, server };
+    });
+    listener.setBlocking(false); // A test that expects too much shall fail, not wait.
+    const sockets = [listener, ...pairs.flatMap(({ client, server }) => [client, server])];
+    const tearDown = () => {
+      selector.close();
+      for (const socket of sockets) socket.close();
+    };
+    return { selector, listener, pairs, tearDown };
+  }
+
+  const ready = (selector: Selector<string>, timeout = 0) =>
+    selector
+      .select(timeout)
+      .map(({ data, ready }) => `${data}${ready & READ ? 'r' : ''}${ready & WRITE ? 'w' : ''}`);
+
+  test('returns the keys of those that are ready, with their data', () => {
+    const { selector, listener, pairs, tearDown } = setUp();
+    for (const { name, server } of pairs) selector.register(server, READ, name);
+    selector.register(listener, READ, 'listener');
+    expect(ready(selector)).toEqual([]);
+    pairs[1]?.client.sendAll(Buffer.from('hello'));
+    expect(ready(selector)).toEqual(['br']);
+    expect(ready(selector)).toEqual(['br']); // It is ready as long as nobody has read.
+    const late = Socket.connect(listener.localAddress());
+    expect(ready(selector).sort()).toEqual(['br', 'listenerr']);
+    late.close();
+    tearDown();
+  });
+
+  test('waits for what was asked for, and for nothing else', () => {
+    const { selector, pairs, tearDown } = setUp();
+    const [a, b] = pairs.map(({ name, server }) => selector.register(server, READ, name));
+    if (!a || !b) throw new Error();
+    selector.modify(a, READ | WRITE);
+    expect(ready(selector)).toEqual(['aw']);
+    pairs[0]?.client.sendAll(Buffer.from('hello'));
+    expect(ready(selector)).toEqual(['arw']);
+    selector.modify(a, 0);
+    expect(ready(selector)).toEqual([]);
+    selector.modify(a, READ);
+    expect(ready(selector)).toEqual(['ar']);
+    selector.unregister(a);
+    expect(ready(selector)).toEqual([]);
+    selector.unregister(a);
+    expect(selector.size).toBe(2);
+    tearDown();
+  });
+
+  test('forgets at once, even in the middle of a turn', () => {
+    const { selector, pairs, tearDown } = setUp();
+    for (const { name, server, client } of pairs) {
+      selector.register(server, READ, name);
+      client.sendAll(Buffer.from('hello'));
+    }
+    const keys = selector.select(0);
+    expect(keys.length).toBe(3);
+    const [first, second] = keys as [(typeof keys)[0], (typeof keys)[0]];
+    selector.unregister(second);
+    second.socket.close();
+    expect([first.ready, second.ready]).toEqual([READ, 0]);
+    expect(ready(selector).length).toBe(2);
+    tearDown();
+  });
+
+  test('says that a broken connection is ready, whatever was asked for', () => {
+    const { selector, pairs, tearDown } = setUp();
+    const [pair] = pairs;
+    if (!pair) throw new Error();
+    selector.register(pair.server, READ, 'a');
+    pair.server.trySend(Buffer.from('unread'));
+    pair.client.close(); // Something was left to read: an RST.
+    expect(ready(selector, 1000)).toEqual(['ar']);
+    expect(() => pair.server.tryRecv(1)).toThrow('ECONNRESET');
+    tearDown();
+  });
+
+  test('waits as long as it was told to', () => {
+    const { selector, pairs, tearDown } = setUp();
+    for (const { name, server } of pairs) selector.register(server, READ, name);
+    const begin = performance.now();
+    expect(ready(selector, 100)).toEqual([]);
+    expect(performance.now() - begin).toBeGreaterThanOrEqual(99);
+    tearDown();
+  });
+
+  test('refuses what would confuse it', () => {
+    const { selector, pairs, tearDown } = setUp();
+    const [a, b] = pairs as [(typeof pairs)[0], (typeof pairs)[0]];
+    selector.register(a.server, READ, 'a');
+    expect(() => selector.register(a.server, READ, 'a')).toThrow('registered already');
+    b.server.close();
+    expect(() => selector.register(b.server, READ, 'b')).toThrow('EBADF');
+    const key = selector.register(b.client, READ, 'b');
+    b.client.close();
+    expect(() => selector.unregister(key)).toThrow('closed');
+    tearDown();
+  });
+
+  test('holds hundreds, and finds the one', () => {
+    const { selector, listener, tearDown } = setUp();
+    const sockets = Array.from({ length: 300 }, (_, i) => {
+      const client = Socket.connect(listener.localAddress());
+      selector.register(client, READ, `${i}`);
+      return client;
+    });
+    const servers = sockets.map(() => listener.accept()[0]);
+    servers[217]?.sendAll(Buffer.from('you'));
+    expect(ready(selector, 1000).length).toBe(1);
+    for (const socket of [...sockets, ...servers]) socket.close();
+    tearDown();
+  });
+});
+
+describe('Socket.startConnect', () => {
+  test('tells by readiness how it went', () => {
+    const selector = new Selector<string>();
+    const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
+    const address = listener.localAddress();
+    const good = Socket.startConnect(address);
+    selector.register(good, WRITE, 'good');
+    expect(selector.select(1000).length).toBe(1);
+    expect(good.connectError()).toBeUndefined();
+    listener.close();
+    const bad = Socket.startConnect(address);
+    const key = selector.register(bad, WRITE, 'bad');
+    expect(selector.select(1000)).toContain(key);
+    expect(bad.connectError()).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect' });
+    expect(bad.connectError()).toBeUndefined();
+    for (const socket of [good, bad]) socket.close();
+    selector.close();
+  });
+});
+
+describe.concurrent('many at once', () => {
+  for (const [step, ...args] of [
+    ['poll3'],
+    ...['select3', 'select6', 'select9'].flatMap((step) =>
+      mechanisms.map((name) => [step, '--selector', name]),
+    ),
+  ] as [string, ...string[]][]) {
+    test(`${step} ${args.join(' ')} serves 200 clients, each its own`, () =>
+      serving(
+        step,
+        async ({ port }) => {
+          const clients = await Promise.all(Array.from({ length: 200 }, () => Client.connect(port)));
+          const word = step === 'select9' ? 'ECHO ' : '';
+          for (let round = 0; round < 3; round++) {
+            await Promise.all(
+              clients.map((client, i) => ask(client, `${word}${i} in ${round}`, `${i} in ${round}`)),
+            );
+          }
+        },
+        { args },
+      ));
+  }
+
+  test('a mechanism that does not exist is one line, and exit code 1', async () => {
+    const { exit, stderr } = await run(process.execPath, [
+      ...nodeOptions,
+      'src/select/select6.ts',
+      ...['--selector', 'kqueue'],
+    ]);
+    expect(exit).toBe(1);
+    expect(stderr).toBe(`Cannot use --selector "kqueue": it is one of ${mechanisms.join(', ')}\n`);
+  });
+});
+
+describe.concurrent('a client that does not read', () => {
+  const SIZE = 8_000_000;
+  /** Sends a lot, reads nothing until all is sent, and then counts what comes. */
+  const unread = async ({ port }: Server) => {
+    const client = await Client.connect(port);
+    client.socket.pause();
+    const line = Buffer.from(`${'x'.repeat(999)}\n`.repeat(SIZE / 1000));
+    await client.send(line);
+    client.end();
+    client.socket.resume();
+    return (await client.rest()).length;
+  };
+
+  test('loses bytes at select3, which does not care what the kernel takes', () =>
+    serving('select3', async (server) => {
+      expect(await unread(server)).toBeLessThan(SIZE);
+    }));
+
+  test('gets every one of them from select6, when it reads at last', () =>
+    serving('select6', async (server) => {
+      expect(await unread(server)).toBe(SIZE);
+    }));
+
+  for (const [how, careless, ...args] of [
+    ['reactor6 --careless makes everybody wait for a slow listener', true, '--careless'],
+    ['reactor6 makes nobody wait for a slow listener', false],
+  ] as [string, boolean, ...string[]][]) {
+    test(how, () =>
+      serving(
+        'reactor6',
+        async (server) => {
+          const connect = () => Client.connect(server.port, careless ? 2000 : undefined);
+          const [slow, speaker, listener] = [await connect(), await connect(), await connect()];
+          for (let i = 0; i < 3; i++) await server.logged(/ connected$/);
+          slow.socket.pause();
+          await flood(speaker, `${'x'.repeat(1000)}\n`, 12_000_000);
+          void speaker.send('are you there?\n'); // It may never get through.
+          const heard = listener.has('are you there?').then(
+            () => true,
+            () => false,
+          );
+          expect(await heard).toBe(!careless);
+        },
+        { args },
+      ),
+    );
+  }
+});
+
+describe.concurrent('reactor6', () => {
+  test('passes on each line to everyone else, whole, and in order', () =>
+    serving('reactor6', async (server) => {
+      const people = await Promise.all(Array.from({ length: 10 }, () => Client.connect(server.port)));
+      for (const _ of people) await server.logged(/ connected$/);
+      await Promise.all(
+        people.map(async (person, who) => {
+          for (let n = 0; n < 50; n++) await person.send(`${who} says ${n}\n`);
+        }),
+      );
+      for (const [who, person] of people.entries()) {
+        const next = people.map(() => 0);
+        for (let i = 0; i < 9 * 50; i++) {
+          const [, speaker, n] = /^(\d) says (\d+)$/.exec(await person.line()) ?? [];
+          expect(Number(n)).toBe(next[Number(speaker)]);
+          next[Number(speaker)] = Number(n) + 1;
+        }
+        expect(next.map((count, speaker) => (speaker === who ? 50 : count))).toEqual(people.map(() => 50));
+        expect(person.waiting).toBe('');
+      }
+    }));
+
+  test('is not disturbed by those who leave, in whichever way', () =>
+    serving('reactor6', async (server) => {
+      const [a, b, c, d] = await Promise.all([1, 2, 3, 4].map(() => Client.connect(server.port)));
+      for (let i = 0; i < 4; i++) await server.logged(/ connected$/);
+      b?.reset();
+      c?.close();
+      await server.logged(/ left: /);
+      await server.logged(/ left: /);
+      await a?.send('who is left?\n');
+      expect(await d?.line()).toBe('who is left?');
+    }));
+});
+
+describe.concurrent('async-chat', () => {
+  const chat = './test/fixtures/chat.ts';
+
+  test('changes its terminator from one message to the next, however they are cut', () =>
+    serving(chat, async (server) => {
+      const stream = 'LINE\r\na\rb\nCOUNT 5\r\n1\r\n\n5LINE\r\nc\nCOUNT 1\r\n\rBYE\r\nLINE\r\nignored\n';
+      const whole = await Client.connect(server.port);
+      await whole.send(stream);
+      const answer = await whole.rest();
+      expect(answer).toBe('a\rb\n1\r\n\n5\nc\n\r\n');
+      const slow = await Client.connect(server.port);
+      for (const byte of stream.slice(0, stream.indexOf('BYE') + 5)) await slow.send(byte);
+      expect(await slow.rest()).toBe(answer);
+    }));
+
+  test('can wait for nothing but the end', () =>
+    serving(chat, async (server) => {
+      const client = await Client.connect(server.port);
+      await client.send(`ALL\r\n${'x\r\n'.repeat(10_000)}`);
+      client.end();
+      expect(await client.rest()).toBe('30000\n');
+    }));
+
+  test('asks a producer for more only when there is room', () =>
+    serving(chat, async (server) => {
+      const client = await Client.connect(server.port);
+      client.socket.pause();
+      await client.send('BIG 100000000\r\nBYE\r\n');
+      const other = await Client.connect(server.port);
+      await other.send('LINE\r\nme?\n');
+      expect(await other.line()).toBe('me?');
+      client.close();
+      await server.stdout.until('its end', () => server.stdout.waiting.includes('over: '));
+      const made = server.stdout.waiting.match(/made 65536/g)?.length ?? 0;
+      expect(made).toBeGreaterThan(0);
+      expect(made * 65536).toBeLessThan(50_000_000);
+    }));
+
+  test('sends 15 MB to one client, and answers another in the meantime', () =>
+    serving(chat, async (server) => {
+      const [big, small] = [await Client.connect(server.port), await Client.connect(server.port)];
+      let arrived = 0;
+      big.socket.on('data', (bytes: Buffer) => {
+        arrived += bytes.length;
+      });
+      await big.send('BIG 15000000\r\nBYE\r\n');
+      let answers = 0;
+      while (arrived < 15_000_000) {
+        await small.send('LINE\r\nme?\n');
+        expect(await small.line()).toBe('me?');
+        answers++;
+      }
+      expect(answers).toBeGreaterThan(5);
+      expect((await big.rest()).length).toBe(15_000_000);
+    }));
+});
+
+describe.concurrent('select9', () => {
+  test('answers a barrage of commands, each of them', () =>
+    serving('select9', async (server) => {
+      const client = await Client.connect(server.port);
+      const commands = Array.from({ length: 20_000 }, (_, i) => `ECHO ${i}`);
+      void client.send(`${commands.join('\n')}\nQUIT\n`);
+      const answers = commands.map((_, i) => `${i}\n`).join('');
+      expect(await client.rest()).toBe(`${answers}BYE\n`);
+    }));
+
+  for (const step of ['select6', 'select9']) {
+    test(`${step} gives everybody their turn, though one never stops sending`, () =>
+      serving(
+        step,
+        async (server) => {
+          const firehose = await Client.connect(server.port);
+          const line = Buffer.from(`${'ECHO x'.padEnd(99)}\n`.repeat(1000));
+          let pouring = true;
+          const pour = (): void => {
+            if (pouring) firehose.socket.write(line, pour);
+          };
+          pour();
+          const other = await Client.connect(server.port);
+          for (let i = 0; i < 50; i++) await ask(other, `${step === 'select9' ? 'ECHO ' : ''}${i}`, `${i}`);
+          pouring = false;
+        },
+        { args: ['--quiet'] },
+      ));
+  }
+});
+
+describe.runIf(onLinux).concurrent('descriptors', () => {
+  for (const step of ['poll3', 'select3', 'select6', 'reactor6', 'select9']) {
+    test(`${step} turns newcomers away when there are none left, and goes on`, async () => {
+      const node = [process.execPath, ...nodeOptions, `src/select/${step}.ts`, '--port', '0'].join(' ');
+      const server = new Program('bash', ['-c', `ulimit -n 60; exec ${node}`]);
+      try {
+        const port = Number((await server.stdout.line()).split(':')[1]);
+        const clients: Client[] = [];
+        let log = '';
+        while (!log.includes('refused')) {
+          clients.push(await Client.connect(port));
+          log = await server.stdout.lineLike(/ connected$| refused: /);
+        }
+        expect(log).toMatch(/^127\.0\.0\.1:\d+ refused: Error: accept EMFILE$/);
+        expect(await clients.pop()?.rest()).toBe('');
+        const [first, second] = clients as [Client, Client];
+        const hearer = step === 'reactor6' ? second : first;
+        await first.send(step === 'select9' ? 'ECHO still here\n' : 'still here\n');
+        expect(await hearer.line()).toBe('still here');
+        // It does not turn round and round for the one it could not accept: it sleeps.
+        await until(() => /\bState:\s+S/.test(readFileSync(`/proc/${server.child.pid}/status`, 'utf8')));
+        clients.pop()?.close();
+        await server.stdout.lineLike(/ left: /);
+        await Client.connect(port);
+        await server.stdout.lineLike(/ connected$/);
+      } finally {
+        await server.stop();
+      }
+    });
+  }
+});
+
+const canTrace = spawnSync('strace', ['-f', 'true']).status === 0;
+
+describe.runIf(canTrace).concurrent('idle', () => {
+  for (const step of ['select3', 'select6', 'reactor6', 'select9']) {
+    test(`${step} makes no system call while nothing happens, with clients connected`, () =>
+      serving(step, async (server) => {
+        for (let i = 0; i < 3; i++) {
+          const client = await Client.connect(server.port);
+          await client.send('ECHO hello\n');
+          await server.logged(/ sent /);
+        }
+        const strace = new Program('strace', ['-f', '-p', `${server.child.pid}`]);
+        try {
+          await strace.stderr.lineLike(/attached/);
+          await new Promise((resolve) => setTimeout(resolve, 1000)); // the second in which nothing is to happen
+        } finally {
+          strace.kill('SIGINT');
+        }
+        // Each thread is in a call that began before, and ends only with strace. Anything else is a call that was made.
+        const calls = (await strace.stderr.rest()).split('\n').filter((line) => / = -?\d+/.test(line));
+        expect(calls.filter((call) => /epoll_p?wait|poll|recv|send|read|write/.test(call))).toEqual([]);
+      }));
+  }
+});
+
+describe.concurrent('finger.ts', () => {
+  const finger = (...args: string[]) =>
+    run(process.execPath, [...nodeOptions, 'src/clients/finger.ts', ...args]);
+
+  /** Serves one finger client at a time, on a free port, as this function does. */
+  async function fingerServer(
+    serve: (socket: NetSocket) => void,
+    use: (port: number) => Promise<void>,
+  ): Promise<void> {
+    const server = createServer({ pauseOnConnect: true }, serve);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      await use((server.address() as { port: number }).port);
+    } finally {
+      server.close();
+    }
+  }
+
+  test('sends its question as RFC 1288 has it, and prints the answer', () =>
+    fingerServer(
+      (socket) => {
+        socket.once('data', (question) => {
+          socket.write(`you asked ${JSON.stringify(`${question}`)}\r\n`);
+          setImmediate(() => socket.end('second line\r\nand \x1b[2J\r\n'));
+        });
+        socket.resume();
+      },
+      async (port) => {
+        for (const [args, question] of [
+          [[`alice@localhost:${port}`], 'alice\\r\\n'],
+          [['-l', `alice@localhost:${port}`], '/W alice\\r\\n'],
+          [[`@localhost:${port}`], '\\r\\n'],
+          [['-l', `@127.0.0.1:${port}`], '/W\\r\\n'],
+        ] as [string[], string][]) {
+          const { exit, stdout, stderr } = await finger(...args);
+          const host = args.at(-1)?.split('@')[1]?.split(':')[0];
+          expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+          expect(stdout).toBe(`[${host}]\nyou asked "${question}"\nsecond line\nand ?[2J\n`);
+        }
+      },
+    ));
+
+  test.runIf(existsSync('/usr/sbin/efingerd'))('talks to efingerd', () =>
+    fingerServer(
+      // As inetd does it: a process for each client, with the connection for its standard input and output.
+      (socket) => {
+        spawn('/usr/sbin/efingerd', ['-n'], { stdio: [socket, socket, 'ignore'] }).on('exit', () =>
+          socket.destroy(),
+        );
+      },
+      async (port) => {
+        const { exit, stdout } = await finger(`root@localhost:${port}`);
+        expect(exit).toBe(0);
+        expect(stdout).toMatch(/^\[localhost\]\n./);
+      },
+    ),
+  );
+
+  test('says in one line what is wrong', async () => {
+    const free = await serving('select3', async ({ port }) => port);
+    for (const [args, message] of [
+      [[`alice@localhost:${free}`], /^Cannot finger localhost: ECONNREFUSED\n$/],
+      [['alice@no-such-host.invalid'], /^Cannot connect to no-such-host\.invalid:79: \w+, .+\n$/],
+      [['alice'], /^Usage: .+\n$/],
+      [['-x', 'alice@localhost'], /^Usage: .+\n$/],
+      [[], /^Usage: .+\n$/],
+    ] as [string[], RegExp][]) {
+      const { exit, stderr } = await finger(...args);
+      expect(exit).toBe(1);
+      expect(stderr).toMatch(message);
+    }
+  });
+});
+
+/** Waits until something is so, and fails if it never is. */
+async function until(isSo: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!isSo()) {
+    if (performance.now() > deadline) throw new Error(`never: ${isSo}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
