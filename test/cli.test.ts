@@ -147,6 +147,25 @@ describe.concurrent('npm run step', () => {
   });
 });
 
+describe.concurrent('npm run bench', () => {
+  test('measures the servers that there are, in one table', async () => {
+    const { exit, stdout } = await runScript(
+      'scripts/bench.ts',
+      ...['--only', 'lines', '--rounds', '1', '--seconds', '0.1'],
+    );
+    expect(exit).toBe(0);
+    expect(stdout).toMatch(/^\| select6, Node [\d.]+ \| [\d,]+ \| (\d+\.\d\d|–) \| \d+\.\d\d \|$/m);
+  });
+
+  test('says in one line what it does not know', async () => {
+    for (const args of [['--only', 'chat'], ['--rounds', '0'], ['--seconds', 'x'], ['--fast']]) {
+      const { exit, stderr } = await runScript('scripts/bench.ts', ...args);
+      expect(exit).toBe(1);
+      expect(stderr).toMatch(/^[^\n]+\n$/);
+    }
+  });
+});
+
 describe.concurrent('nc.ts', () => {
   const nc = (...args: string[]) => [...nodeOptions, 'src/clients/nc.ts', ...args];
 
