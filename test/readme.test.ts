@@ -72,6 +72,7 @@ class Person {
       } else if (line === '^]') {
         this.#terminal.type('\x1d');
         await this.see('^]', false);
+        await this.#terminal.stdout.has('> '); // the prompt
       } else if (text !== undefined) {
         this.#terminal.type(`${text}\r`);
         await this.see(`${prompt}${text}`, skip);
@@ -147,6 +148,8 @@ async function follow({ server, clients }: Session): Promise<void> {
       const person = command ? start(command.replaceAll('12345', `${port}`)) : terminals.get(terminal);
       if (!person) throw new Error(`There is no terminal ${terminal}`);
       terminals.set(terminal, person);
+      // Who says nothing yet is there as soon as the server says so.
+      if (lines.length === 0) await host.sees(' connected', people.indexOf(person));
       await person.follow(
         lines,
         host,

@@ -1,7 +1,7 @@
 // What the readiness steps show, beyond the behaviours that all steps are held to.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Socket as NetSocket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { mechanisms, READ, Selector, WRITE } from '../src/sockets/selector.ts';
@@ -366,6 +366,29 @@ describe.concurrent('select9', () => {
 });
 
 describe.runIf(onLinux).concurrent('descriptors', () => {
+  for (const step of ['poll3', 'select3', 'select6', 'reactor6', 'select9']) {
+    test(`${step} holds as many after 500 clients who reset, at whatever moment`, () =>
+      serving(step, async (server) => {
+        const descriptors = () => readdirSync(`/proc/${server.child.pid}/fd`).length;
+        const before = descriptors();
+        const word = step === 'select9' ? 'ECHO ' : '';
+        for (let round = 0; round < 10; round++) {
+          const clients = await Promise.all(Array.from({ length: 50 }, () => Client.connect(server.port)));
+          for (const [i, client] of clients.entries()) {
+            // Some before they have said anything, some in the middle of a line, some with answers unread.
+            if (i % 3 === 1) await client.send(`${word}half a li`);
+            if (i % 3 === 2) void client.send(`${word}${'x'.repeat(1000)}\n`.repeat(100));
+            client.reset();
+          }
+        }
+        await until(() => descriptors() === before);
+        const [one, other] = [await Client.connect(server.port), await Client.connect(server.port)];
+        for (let i = 0; i < 2; i++) await server.logged(/ connected$/);
+        await one.send(`${word}all well\n`);
+        expect(await (step === 'reactor6' ? other : one).line()).toBe('all well');
+      }));
+  }
+
   for (const step of ['poll3', 'select3', 'select6', 'reactor6', 'select9']) {
     test(`${step} turns newcomers away when there are none left, and goes on`, async () => {
       const node = [process.execPath, ...nodeOptions, `src/select/${step}.ts`, '--port', '0'].join(' ');
