@@ -20,8 +20,16 @@ describe.concurrent('a step', () => {
         const cause = 'EADDRINUSE, address already in use';
         expect(await failure(path, '--port', `${port}`)).toBe(`Cannot listen on 127.0.0.1:${port}: ${cause}`);
       }));
+  }
 
-    test(`${name} says in one line which option it does not know`, async () => {
+  // It is the same code that reads them: a step of each kind will do.
+  for (const path of [
+    'src/single/single1.ts',
+    'src/threaded/pool4.ts',
+    'src/threaded/prefork4.ts',
+    'src/select/select9.ts',
+  ]) {
+    test(`${path} says in one line which option it does not know`, async () => {
       expect(await failure(path, '--prot', '80')).toBe("Unknown option '--prot': --help lists the options");
     });
   }

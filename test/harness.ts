@@ -30,6 +30,11 @@ export class Inbox {
     this.#changed();
   }
 
+  /** Drops what has come so far. */
+  forget(): void {
+    this.#chunks = [];
+  }
+
   end(): void {
     this.#ended = true;
     this.#changed();

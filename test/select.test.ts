@@ -194,7 +194,7 @@ describe.concurrent('many at once', () => {
 });
 
 describe.concurrent('a client that does not read', () => {
-  const SIZE = 8_000_000;
+  const SIZE = 24_000_000; // more than the buffers of the kernel hold
   /** Sends a lot, reads nothing until all is sent, and then counts what comes. */
   const unread = async ({ port }: Server) => {
     const client = await Client.connect(port);

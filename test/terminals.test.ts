@@ -40,7 +40,8 @@ describe.runIf(hasTerminals).concurrent('Ctrl-C in a terminal', () => {
         const port = Number(/\d+\r*$/.exec(listening)?.[0].trim());
         const clients = [await Client.connect(port), await Client.connect(port)];
         await clients[0]?.send('ECHO hello\n');
-        expect(await clients[0]?.line()).toMatch(/hello$/);
+        // reactor6 does not tell people what they have said themselves.
+        expect(await clients[command.includes('reactor6') ? 1 : 0]?.line()).toMatch(/hello$/);
         const begin = performance.now();
         terminal.type(CTRL_C);
         for (const client of clients) expect(await client.rest()).toBe('');

@@ -67,17 +67,20 @@ async function until(isSo: () => boolean): Promise<void> {
  * Waits until a thread of this server sits in send() for good. One that merely waits until a third of the kernel's buffer
  * is free goes on when it is woken, as it is by any signal: so it is woken a few times.
  */
-async function sitsInSend({ child }: Server): Promise<void> {
+async function sitsInSend({ child, stdout }: Server): Promise<void> {
   const sendto = process.arch === 'x64' ? '44 ' : '206 ';
   let times = 0;
+  let logged = 0;
   while (times < 10) {
     child.kill('SIGSTOP');
     child.kill('SIGCONT');
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await new Promise((resolve) => setTimeout(resolve, 50));
     const calls = readdirSync(`/proc/${child.pid}/task`).map((thread) =>
       readFileSync(`/proc/${child.pid}/task/${thread}/syscall`, 'utf8'),
     );
-    times = calls.some((call) => call.startsWith(sendto)) ? times + 1 : 0;
+    const progress = stdout.waiting.length - logged;
+    logged += progress;
+    times = progress === 0 && calls.some((call) => call.startsWith(sendto)) ? times + 1 : 0;
   }
 }
 
