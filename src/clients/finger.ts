@@ -24,7 +24,6 @@ class Finger extends AsyncChat {
   }
 
   override onConnect(): void {
-    print(`[${this.host}]`);
     this.push(Buffer.from(`${this.query}\r\n`));
   }
 

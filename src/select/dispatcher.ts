@@ -1,6 +1,5 @@
 // A socket that calls you: one method for each of the six things that may happen to it.
 
-import type { SystemError } from '../sockets/errors.ts';
 import { type Key, READ, type Selector, WRITE } from '../sockets/selector.ts';
 import { type Address, type Pinned, pin, type Socket, type WouldBlock } from '../sockets/socket.ts';
 import { acceptOrTurnAway } from '../sockets/turn-away.ts';
@@ -45,7 +44,7 @@ export class SocketDispatcher {
   /** Somebody has connected to this listener. */
   onAccept(_client: Socket, _address: Address): void {}
   /** Somebody has tried to, but there was no descriptor for the connection. */
-  onRefuse(_address: Address, _error: SystemError): void {}
+  onRefuse(_address: Address, _why: string): void {}
   /** Something has arrived, in memory that is used again as soon as this returns. */
   onRead(_bytes: Buffer): void {}
   /** There is room to send. */
@@ -110,7 +109,7 @@ export class SocketDispatcher {
   }
 
   #accept(): void {
-    const accepted = acceptOrTurnAway(this.#key.socket, (address, error) => this.onRefuse(address, error));
+    const accepted = acceptOrTurnAway(this.#key.socket, (address, why) => this.onRefuse(address, why));
     if (accepted !== 'would-block') this.onAccept(...accepted);
   }
 

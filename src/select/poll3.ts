@@ -38,7 +38,7 @@ function remove(i: number): void {
 }
 
 function accept(listener: Socket): void {
-  const accepted = acceptOrTurnAway(listener, (address, error) => log(`${address} refused: ${error}`));
+  const accepted = acceptOrTurnAway(listener, (address, why) => log(`${address} refused: ${why}`));
   if (accepted === 'would-block') return; // It has left again, between poll() and here.
   const [client, address] = accepted;
   log(`${address} connected`);

@@ -101,7 +101,7 @@ class Client {
 }
 
 function accept({ socket: listener }: Key<Callback>): void {
-  const accepted = acceptOrTurnAway(listener, (address, error) => log(`${address} refused: ${error}`));
+  const accepted = acceptOrTurnAway(listener, (address, why) => log(`${address} refused: ${why}`));
   if (accepted !== 'would-block') new Client(...accepted);
 }
 

@@ -26,7 +26,7 @@ const selector = new Selector<State | undefined>(mechanism as 'epoll' | 'poll');
 const memory = pin(64 * 1024); // One for all: what is in it is sent before the next client is looked at.
 
 function accept(listener: Socket): void {
-  const accepted = acceptOrTurnAway(listener, (address, error) => log(`${address} refused: ${error}`));
+  const accepted = acceptOrTurnAway(listener, (address, why) => log(`${address} refused: ${why}`));
   if (accepted === 'would-block') return; // It has left again, between select() and here.
   const [client, address] = accepted;
   client.setBlocking(false);

@@ -36,7 +36,7 @@ const replies = pin(64 * 1024); // One for all: the replies of one turn, for one
 let replied = 0; // how many bytes of it
 
 function accept(listener: Socket): void {
-  const accepted = acceptOrTurnAway(listener, (address, error) => log(`${address} refused: ${error}`));
+  const accepted = acceptOrTurnAway(listener, (address, why) => log(`${address} refused: ${why}`));
   if (accepted === 'would-block') return;
   const [client, address] = accepted;
   client.setBlocking(false);

@@ -12,7 +12,6 @@ import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { Dispatcher } from '../protocol/dispatcher.ts';
-import type { SystemError } from '../sockets/errors.ts';
 import { type Mechanism, mechanisms, Selector } from '../sockets/selector.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { AsyncChat } from './async-chat.ts';
@@ -41,8 +40,8 @@ class Server extends SocketDispatcher {
     new Connection(this.loop, client, address);
   }
 
-  override onRefuse(address: Address, error: SystemError): void {
-    log(`${address} refused: ${error}`);
+  override onRefuse(address: Address, why: string): void {
+    log(`${address} refused: ${why}`);
   }
 }
 

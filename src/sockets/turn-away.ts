@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import type { SystemError } from './errors.ts';
+import { SystemError } from './errors.ts';
 import type { Address, Socket, WouldBlock } from './socket.ts';
 
 // Kept for the day on which there is no other left.
@@ -15,19 +15,19 @@ let spare: number | undefined = openSync('/dev/null', 'r');
  */
 export function acceptOrTurnAway(
   listener: Socket,
-  turnedAway: (address: Address, error: SystemError) => void,
+  turnedAway: (address: Address, why: string) => void,
 ): [Socket, Address] | WouldBlock {
   try {
     return listener.tryAccept();
   } catch (error) {
-    const { code } = error as SystemError;
-    if ((code !== 'EMFILE' && code !== 'ENFILE') || spare === undefined) throw error;
+    if (!(error instanceof SystemError) || spare === undefined) throw error;
+    if (error.code !== 'EMFILE' && error.code !== 'ENFILE') throw error;
     closeSync(spare);
     spare = undefined;
     const accepted = listener.tryAccept();
     if (accepted !== 'would-block') {
       accepted[0].close();
-      turnedAway(accepted[1], error as SystemError);
+      turnedAway(accepted[1], `no descriptor left (${error.code}), ulimit -n says how many there may be`);
     }
     spare = openSync('/dev/null', 'r');
     return 'would-block';
