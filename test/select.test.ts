@@ -513,9 +513,13 @@ describe.concurrent('finger.ts', () => {
   test.runIf(hasFinger)('prints what finger prints', () =>
     fingerServer(
       (socket) => {
-        socket.once('data', (question) =>
-          socket.end(`you asked ${JSON.stringify(`${question}`)}\r\n\r\nand that is all\r\n`),
-        );
+        let question = '';
+        socket.on('data', (bytes) => {
+          question += bytes; // The real one sends it in pieces.
+          if (question.endsWith('\n')) {
+            socket.end(`you asked ${JSON.stringify(question)}\r\n\r\nand that is all\r\n`);
+          }
+        });
         socket.resume();
       },
       async () => {
