@@ -1,0 +1,55 @@
+// The arrows of the house run one way: who may import what.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { findSteps, root } from '../scripts/steps.ts';
+
+/** The files that a file imports, as paths from the folder of the project. */
+function imports(path: string): string[] {
+  const source = readFileSync(join(root, path), 'utf8');
+  return [...source.matchAll(/ from '(\.[^']+)'/g)].map(([, file = '']) =>
+    normalize(join(dirname(path), file)),
+  );
+}
+
+const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => `src/${file}`);
+
+describe('the house', () => {
+  test('has sockets and protocols that know neither each other nor anything else', () => {
+    for (const folder of ['src/sockets/', 'src/protocol/']) {
+      for (const file of files.filter((file) => file.startsWith(folder))) {
+        expect(
+          imports(file).filter((other) => !other.startsWith(folder)),
+          file,
+        ).toEqual([]);
+      }
+    }
+  });
+
+  test('has protocols without I/O: no module of Node but buffers', () => {
+    for (const file of files.filter((file) => file.startsWith('src/protocol/'))) {
+      expect(readFileSync(join(root, file), 'utf8')).not.toMatch(
+        /from 'node:|from 'koffi'|\bset(Timeout|Interval)\b/,
+      );
+    }
+  });
+
+  test('has steps that import no step, and nothing of another chapter', () => {
+    const steps = [...findSteps().values()].map(({ path }) => path);
+    for (const step of steps) {
+      const others = imports(step);
+      expect(
+        others.filter((other) => steps.includes(other)),
+        step,
+      ).toEqual([]);
+      const allowed = ['src/sockets', 'src/protocol', 'src/cli', dirname(step)];
+      expect(
+        others.filter((other) => !allowed.includes(dirname(other))),
+        step,
+      ).toEqual([]);
+    }
+  });
+});
