@@ -52,7 +52,7 @@ export function libraryFunction<F extends (...args: never[]) => unknown>(prototy
  * memory that stays where it is are best declared `uintptr_t` and passed as numbers: see `pin()` in libc.ts.
  */
 export function systemCall<F extends (...args: never[]) => number>(prototype: string): F {
-  const [, name = prototype, onDescriptor] = /(\w+)\((int fd)?/.exec(prototype) ?? [];
+  const [, name = prototype, onDescriptor] = /(\w+)\((int (?:ep)?fd)?/.exec(prototype) ?? [];
   const f = libraryFunction<(...args: unknown[]) => number>(prototype);
   // koffi ignores surplus arguments, but not those of a variadic function. There is one: fcntl, with four.
   const native = prototype.includes('...') ? (...args: unknown[]) => f(...args.slice(0, 4)) : f;
