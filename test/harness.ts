@@ -321,3 +321,12 @@ export class Client {
     this.socket.resetAndDestroy();
   }
 }
+
+/** Waits until something is so that can only be seen by looking, and fails if it never is. */
+export async function until(isSo: () => boolean): Promise<void> {
+  const deadline = performance.now() + PATIENCE;
+  while (!isSo()) {
+    if (performance.now() > deadline) throw new Disappointment(`never: ${isSo}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

@@ -37,6 +37,14 @@ describe('the house', () => {
     }
   });
 
+  test('has steps whose headers say what is new, since which step, what to try, and what is still wrong', () => {
+    const steps = findSteps();
+    for (const { name, header, predecessor } of steps.values()) {
+      expect(header, name).toMatch(/^New( since \w+)?: .+^Try: .+^Still wrong: /ms);
+      if (name !== 'single1') expect(steps.has(predecessor ?? ''), name).toBe(true);
+    }
+  });
+
   test('has steps that import no step, and nothing of another chapter', () => {
     const steps = [...findSteps().values()].map(({ path }) => path);
     for (const step of steps) {

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { mechanisms, READ, Selector, WRITE } from '../src/sockets/selector.ts';
 import { Socket } from '../src/sockets/socket.ts';
 import { flood } from './behaviours.ts';
-import { Client, nodeOptions, Program, run, type Server, serving } from './harness.ts';
+import { Client, nodeOptions, Program, run, type Server, serving, until } from './harness.ts';
 
 const onLinux = process.platform === 'linux';
 
@@ -292,6 +292,16 @@ describe.concurrent('async-chat', () => {
       expect(await slow.rest()).toBe(answer);
     }));
 
+  test('refuses a count that is none, which ends that conversation, and no other', () =>
+    serving(chat, async (server) => {
+      for (const count of ['0', '-1', '1.5', 'many']) {
+        const client = await Client.connect(server.port);
+        await client.send(`COUNT ${count}\r\nmore`);
+        expect(await client.rest()).toBe('');
+        expect(await server.log()).toMatch(/^over: RangeError: Cannot wait for /);
+      }
+    }));
+
   test('can wait for nothing but the end', () =>
     serving(chat, async (server) => {
       const client = await Client.connect(server.port);
@@ -548,12 +558,3 @@ describe.concurrent('finger.ts', () => {
     }
   });
 });
-
-/** Waits until something is so, and fails if it never is. */
-async function until(isSo: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!isSo()) {
-    if (performance.now() > deadline) throw new Error(`never: ${isSo}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

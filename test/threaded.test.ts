@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { flood } from './behaviours.ts';
-import { Client, nodeOptions, Program, run, type Server, serving } from './harness.ts';
+import { Client, nodeOptions, Program, run, type Server, serving, until } from './harness.ts';
 
 const onLinux = process.platform === 'linux';
 
@@ -52,15 +52,6 @@ function whoServes(server: Server, client: Client): number {
     }
   }
   throw new Error('nobody serves it');
-}
-
-/** Waits until something is so, and fails if it never is. */
-async function until(isSo: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!isSo()) {
-    if (performance.now() > deadline) throw new Error(`never: ${isSo}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 /**
@@ -219,21 +210,47 @@ describe.concurrent('no room for one more', () => {
     }
   });
 
-  test('thread4 refuses a newcomer when memory runs out, and does not end', async () => {
-    const step = ['src/threaded/thread4.ts', '--port', '0'];
-    const program = new Program(process.execPath, [
-      ...nodeOptions,
-      '--import',
-      './test/fixtures/no-memory.ts',
-      ...step,
-    ]);
+  test('accept4 says in one line that it can not start its threads, be it the first or the third', async () => {
+    for (const ENOUGH_FOR of ['0', '2']) {
+      const args = ['--import', './test/fixtures/no-memory.ts', 'src/threaded/accept4.ts', '--port', '0'];
+      const { exit, stderr } = await run(process.execPath, [...nodeOptions, ...args], {
+        env: { ENOUGH_FOR },
+      });
+      expect({ exit, stderr }).toEqual({
+        exit: 1,
+        stderr: 'Cannot start 4 threads: no memory for one more thread\n',
+      });
+    }
+  });
+
+  for (const step of ['thread4', 'pool4']) {
+    test(`${step} refuses a newcomer when memory runs out, and does not end`, async () => {
+      const args = ['--import', './test/fixtures/no-memory.ts', `src/threaded/${step}.ts`, '--port', '0'];
+      const program = new Program(process.execPath, [...nodeOptions, ...args]);
+      try {
+        const port = Number((await program.stdout.line()).split(':')[1]);
+        for (let i = 0; i < 2; i++) {
+          const client = await Client.connect(port);
+          expect(await client.rest()).toBe('');
+          expect(await program.stdout.line()).toMatch(/ refused: no memory for one more thread$/);
+        }
+      } finally {
+        await program.stop();
+      }
+    });
+  }
+
+  test('pool4 has a newcomer wait when memory runs out, but not for long', async () => {
+    const args = ['--import', './test/fixtures/no-memory.ts', 'src/threaded/pool4.ts', '--port', '0'];
+    const program = new Program(process.execPath, [...nodeOptions, ...args], { env: { ENOUGH_FOR: '1' } });
     try {
       const port = Number((await program.stdout.line()).split(':')[1]);
-      for (let i = 0; i < 2; i++) {
-        const client = await Client.connect(port);
-        expect(await client.rest()).toBe('');
-        expect(await program.stdout.line()).toMatch(/ refused: no memory for one more thread$/);
-      }
+      const [first, second] = [await Client.connect(port), await Client.connect(port)];
+      await second.send('and me?\n');
+      await program.stdout.lineLike(/ has to wait: no memory for one more thread$/);
+      await ask(first, 'hello');
+      first.close();
+      expect(await second.line()).toBe('and me?');
     } finally {
       await program.stop();
     }

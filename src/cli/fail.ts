@@ -5,3 +5,12 @@ export function fail(message: string): never {
   writeSync(2, `${message}\n`);
   process.exit(1);
 }
+
+/** What `setUp` returns. If it throws, the program ends with the message of the error, in one line. */
+export function orFail<Result>(setUp: () => Result): Result {
+  try {
+    return setUp();
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+}

@@ -1,5 +1,5 @@
 import { Socket } from '../sockets/socket.ts';
-import { fail } from './fail.ts';
+import { orFail } from './fail.ts';
 import { print } from './log.ts';
 import { readOptions, type ServerOptions } from './options.ts';
 
@@ -11,12 +11,4 @@ export function listen(options: ServerOptions = readOptions()): Socket {
   const listener = orFail(() => Socket.listen(options));
   print(`listening on ${listener.localAddress()}`);
   return listener;
-}
-
-function orFail<Result>(setUp: () => Result): Result {
-  try {
-    return setUp();
-  } catch (error) {
-    return fail((error as Error).message);
-  }
 }

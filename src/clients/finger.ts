@@ -5,7 +5,7 @@
 // With -l it asks for the long answer, with no user for all who are there.
 
 import { parseArgs } from 'node:util';
-import { fail } from '../cli/fail.ts';
+import { fail, orFail } from '../cli/fail.ts';
 import { print } from '../cli/log.ts';
 import { AsyncChat } from '../select/async-chat.ts';
 import { type Loop, runLoop } from '../select/dispatcher.ts';
@@ -60,9 +60,5 @@ function readTarget(): { query: string; host: string; port: number } {
 
 const { query, ...target } = readTarget();
 const loop: Loop = new Selector();
-try {
-  new Finger(loop, query, target);
-} catch (error) {
-  fail((error as Error).message);
-}
+orFail(() => new Finger(loop, query, target));
 runLoop(loop);

@@ -53,8 +53,17 @@ export abstract class AsyncChat extends SocketDispatcher {
    */
   abstract onEnd(why: 'end of stream' | 'closed' | Error, rest: Buffer): void;
 
-  /** What is waited for: these bytes, that many bytes, or, undefined, nothing: all is collected. */
+  /**
+   * What is waited for: these bytes, that many bytes, or, undefined, nothing: all is collected.
+   *
+   * @throws RangeError if it is empty, or no whole number from 1 on
+   */
   set terminator(terminator: Buffer | string | number | undefined) {
+    const size =
+      typeof terminator === 'object' || typeof terminator === 'string' ? terminator.length : terminator;
+    if (size !== undefined && !(Number.isInteger(size) && size > 0)) {
+      throw new RangeError(`Cannot wait for ${JSON.stringify(terminator)}: a terminator is one byte or more`);
+    }
     this.#terminator = typeof terminator === 'string' ? Buffer.from(terminator) : terminator;
   }
 

@@ -4,7 +4,7 @@
 //   sleeps until one of them is ready, and marks it. There is one loop now, for the listener and the clients alike.
 // Try: nc localhost 12345 in three terminals. They all get their echo, from one thread.
 // Still wrong: the array is handed to the kernel as a whole, and looked through as a whole, with each call, and keeping
-//   it is bookkeeping; select3 leaves that to a Selector. And send() may still make everybody wait: see select3.
+//   it is bookkeeping: select3 leaves that to a Selector. And send() may make everybody wait: select6 mends that.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -36,14 +36,13 @@ export const setsockopt = systemCall<
 export const fcntl = systemCall<(fd: number, command: number, type: 'int', value: number) => number>(
   'int fcntl(int fd, int command, ...)',
 );
-
 export const getsockopt = systemCall<
   (fd: number, level: number, option: number, value: number, size: number) => number
 >('int getsockopt(int fd, int level, int option, uintptr_t value, uintptr_t size)');
 export const poll = systemCall<(fds: number, count: number, timeout: number) => number>(
   'int poll(uintptr_t fds, unsigned long count, int timeout)',
 );
-/** The same functions for bytes that were pinned, which are passed by their address. */
+/** send() once more, for bytes that were pinned, and are passed by their address. */
 export const sendPinned = systemCall<(fd: number, bytes: number, size: number, flags: number) => number>(
   'intptr_t send(int fd, uintptr_t bytes, size_t size, int flags)',
 );
@@ -104,7 +103,6 @@ export const c = {
   F_SETFL: 4,
   SHUT: { read: 0, write: 1, both: 2 },
   POLLIN: 0x001,
-  POLLPRI: 0x002,
   POLLOUT: 0x004,
   POLLERR: 0x008,
   POLLHUP: 0x010,

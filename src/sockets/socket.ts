@@ -36,13 +36,10 @@ export class Socket {
    * @see listen(2), tcp(7)
    */
   static listen({ host, port }: { host: string; port: number }): Socket {
-    const action = `Cannot listen on ${host}:${port}`;
-    const address = resolveAddress(host, port, action);
-    const socket = Socket.#create(action);
-    try {
+    return Socket.#open(`Cannot listen on ${host}:${port}`, host, port, (socket, address, action) => {
       // Without it, the port of a server that has just ended stays taken for a minute: TIME_WAIT, tcp(7).
       socket.#set(c.SOL_SOCKET, c.SO_REUSEADDR, 1);
-      // A connection inherits the rest from its listener, which saves four calls for each.
+      // A connection inherits the rest from its listener, which saves five calls for each.
       socket.#set(c.IPPROTO_TCP, c.TCP_NODELAY, 1);
       socket.#set(c.SOL_SOCKET, c.SO_KEEPALIVE, 1);
       socket.#set(c.IPPROTO_TCP, c.TCP_KEEPIDLE, 60);
@@ -50,11 +47,7 @@ export class Socket {
       socket.#set(c.IPPROTO_TCP, c.TCP_KEEPCNT, 3);
       check('bind', libc.bind(socket.#fd, address, address.length), action);
       check('listen', libc.listen(socket.#fd, BACKLOG), action);
-    } catch (error) {
-      socket.close();
-      throw error;
-    }
-    return socket;
+    });
   }
 
   /**
@@ -64,16 +57,9 @@ export class Socket {
    * @see connect(2)
    */
   static connect({ host, port }: { host: string; port: number }): Socket {
-    const action = `Cannot connect to ${host}:${port}`;
-    const address = resolveAddress(host, port, action);
-    const socket = Socket.#create(action);
-    try {
+    return Socket.#open(`Cannot connect to ${host}:${port}`, host, port, (socket, address, action) => {
       check('connect', libc.connect(socket.#fd, address, address.length), action);
-    } catch (error) {
-      socket.close();
-      throw error;
-    }
-    return socket;
+    });
   }
 
   /**
@@ -84,13 +70,24 @@ export class Socket {
    * @see connect(2), EINPROGRESS
    */
   static startConnect({ host, port }: { host: string; port: number }): Socket {
-    const action = `Cannot connect to ${host}:${port}`;
-    const address = resolveAddress(host, port, action);
-    const socket = Socket.#create(action);
-    try {
+    return Socket.#open(`Cannot connect to ${host}:${port}`, host, port, (socket, address, action) => {
       socket.setBlocking(false);
       const result = libc.connect(socket.#fd, address, address.length);
       if (result < 0 && errno() !== c.EINPROGRESS) throw systemError('connect', errno(), action);
+    });
+  }
+
+  /** A new socket, set up for an address; closed again if that fails. `action` begins the messages of its errors. */
+  static #open(
+    action: string,
+    host: string,
+    port: number,
+    setUp: (socket: Socket, address: Buffer, action: string) => void,
+  ): Socket {
+    const address = resolveAddress(host, port, action);
+    const socket = new Socket(check('socket', libc.socket(c.AF_INET, c.SOCK_STREAM, 0), action));
+    try {
+      setUp(socket, address, action);
     } catch (error) {
       socket.close();
       throw error;
@@ -105,10 +102,6 @@ export class Socket {
     check('getsockopt', libc.getsockopt(this.#fd, c.SOL_SOCKET, c.SO_ERROR, sockaddr.address, size));
     const error = sockaddr.bytes.readInt32LE();
     return error === 0 ? undefined : systemError('connect', error);
-  }
-
-  static #create(action: string): Socket {
-    return new Socket(check('socket', libc.socket(c.AF_INET, c.SOCK_STREAM, 0), action));
   }
 
   /** The descriptor: the number that the kernel knows this socket by. -1 once it is closed. */
@@ -165,18 +158,11 @@ export class Socket {
 
   /** Like {@link recv}, but a non-blocking socket with nothing to read answers `'would-block'`. */
   tryRecv(size: number): Buffer | WouldBlock {
-    while (true) {
-      const count = libc.recv(this.#fd, scratch.address, Math.min(size, scratch.bytes.length), 0);
-      if (count >= 0) {
-        const bytes = Buffer.allocUnsafe(count);
-        scratch.bytes.copy(bytes, 0, 0, count);
-        return bytes;
-      }
-      const error = errno();
-      if (error === c.EAGAIN) return 'would-block';
-      // A signal may end a wait early: signal(7). Nothing has happened, so wait again.
-      if (error !== c.EINTR) throw systemError('recv', error);
-    }
+    const count = this.#recv(scratch.address, Math.min(size, scratch.bytes.length));
+    if (count === 'would-block') return count;
+    const bytes = Buffer.allocUnsafe(count);
+    scratch.bytes.copy(bytes, 0, 0, count);
+    return bytes;
   }
 
   /**
@@ -195,9 +181,7 @@ export class Socket {
       // On a connection that is gone this fails with EPIPE. The signal of that name is ignored by Node.
       const count = libc.send(this.#fd, bytes, bytes.length, 0);
       if (count >= 0) return count;
-      const error = errno();
-      if (error === c.EAGAIN) return 'would-block';
-      if (error !== c.EINTR) throw systemError('send', error);
+      if (failure('send') === 'would-block') return 'would-block';
     }
   }
 
@@ -208,13 +192,7 @@ export class Socket {
    * @param memory what `pin()` returned; the bytes are written to its beginning
    */
   tryRecvInto(memory: Pinned): number | WouldBlock {
-    while (true) {
-      const count = libc.recv(this.#fd, memory.address, memory.bytes.length, 0);
-      if (count >= 0) return count;
-      const error = errno();
-      if (error === c.EAGAIN) return 'would-block';
-      if (error !== c.EINTR) throw systemError('recv', error);
-    }
+    return this.#recv(memory.address, memory.bytes.length);
   }
 
   /** Like {@link trySend}, but from pinned memory: the bytes from `start` to `end`. */
@@ -222,9 +200,7 @@ export class Socket {
     while (true) {
       const count = libc.sendPinned(this.#fd, memory.address + start, end - start, 0);
       if (count >= 0) return count;
-      const error = errno();
-      if (error === c.EAGAIN) return 'would-block';
-      if (error !== c.EINTR) throw systemError('send', error);
+      if (failure('send') === 'would-block') return 'would-block';
     }
   }
 
@@ -261,6 +237,14 @@ export class Socket {
     if (libc.close(fd) < 0 && errno() === c.EBADF) throw systemError('close', c.EBADF);
   }
 
+  #recv(address: number, size: number): number | WouldBlock {
+    while (true) {
+      const count = libc.recv(this.#fd, address, size, 0);
+      if (count >= 0) return count;
+      if (failure('recv') === 'would-block') return 'would-block';
+    }
+  }
+
   #set(level: number, option: number, value: number): void {
     const bytes = Buffer.alloc(4);
     bytes.writeInt32LE(value);
@@ -271,6 +255,15 @@ export class Socket {
 function check(syscall: string, result: number, action?: string): number {
   if (result < 0) throw systemError(syscall, errno(), action);
   return result;
+}
+
+/** What the failure of the last call means: to wait, or to make the call again. Any other is thrown. */
+function failure(syscall: string): WouldBlock | 'again' {
+  const error = errno();
+  if (error === c.EAGAIN) return 'would-block';
+  // A signal may end a wait early: signal(7). Nothing has happened.
+  if (error === c.EINTR) return 'again';
+  throw systemError(syscall, error);
 }
 
 function orThrow<Outcome>(syscall: string, outcome: Outcome | WouldBlock): Outcome {

@@ -69,7 +69,7 @@ export function linuxCall<F extends (...args: never[]) => number>(prototype: str
 }
 
 /** Microseconds on the clock that {@link SystemCall} uses. */
-export function now(): number {
+function now(): number {
   return Number(process.hrtime.bigint()) / 1000;
 }
 

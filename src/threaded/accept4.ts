@@ -7,6 +7,7 @@
 // Still wrong: as many threads as somebody has thought of, however many clients there are. pool4 starts them as they
 //   are needed.
 
+import { fail } from '../cli/fail.ts';
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
@@ -59,6 +60,11 @@ if (isMainThread) {
   const listener = listen(options);
   const clients = new Int32Array(new SharedArrayBuffer(4 * workers));
   onStop(way, listener, clients);
-  for (let i = 0; i < workers; i++) startThread(acceptAndServe, listener.fd, clients, i);
+  try {
+    for (let i = 0; i < workers; i++) startThread(acceptAndServe, listener.fd, clients, i);
+  } catch (error) {
+    listener.shutdown('both'); // A process does not exit while a thread sits in accept().
+    fail(`Cannot start ${workers} threads: ${(error as Error).message}`);
+  }
   // Nothing is left to do for the main thread but to hear Ctrl-C. It ends when the threads have.
 }

@@ -63,7 +63,11 @@ if (isMainThread) {
         startThread(work, queue.memory);
         threads++;
       } catch (error) {
-        log(`${address} has to wait: ${error}`); // and be it for the first thread
+        log(`${address} ${threads > 0 ? 'has to wait' : 'refused'}: ${(error as Error).message}`);
+        if (threads === 0) {
+          client.close(); // There is no thread to wait for.
+          continue;
+        }
       }
     }
     queue.push([client.fd, ...address.toNumbers()]);

@@ -23,13 +23,13 @@ const GRACE = 3000;
 export function onStop(way: string, listener: Socket, clients: Int32Array): void {
   if (way === 'kill') return;
   process.once('SIGINT', () => {
-    log(`stopping: ${way}`);
     // close() would leave the threads asleep in accept(). shutdown() wakes them all, and they fail with EINVAL.
     listener.shutdown('both');
+    log(`stopping: ${way}`);
     if (way === 'join') return;
     // Their recv() returns what has arrived, and then the end of the stream, as if the users had left.
     shutdownAll(clients, 'read');
-    // A thread that sits in send(), because its user does not read, is not woken by that.
+    // That does not end a send() which waits for a user who does not read.
     setTimeout(() => shutdownAll(clients, 'both'), GRACE).unref();
   });
 }
