@@ -196,6 +196,8 @@ const running = new Set<Program>();
 process.on('exit', () => {
   for (const program of running) program.kill('SIGKILL');
 });
+// vitest ends the process of a test that hangs by a signal, on which there would be no 'exit'.
+process.once('SIGTERM', () => process.exit(143));
 
 /** How to run a file of TypeScript: Node does it itself, or tsx helps. */
 const { typescript } = process.features as { typescript?: string | false };

@@ -46,10 +46,16 @@ describe.runIf(hasTerminals).concurrent('Ctrl-C in a terminal', () => {
         terminal.type(CTRL_C);
         for (const client of clients) expect(await client.rest()).toBe('');
         await terminal.exited();
+        // npx may be gone a moment before the servers that it has started, which all hear Ctrl-C by themselves.
+        const listens = () =>
+          Client.connect(port).then(
+            (client) => client.close(),
+            () => 'refused',
+          );
+        while ((await listens()) !== 'refused');
         // At once: long before npm, or anybody, would lose patience and kill it.
         expect(performance.now() - begin).toBeLessThan(3000);
         expect(terminal.stdout.waiting).not.toMatch(/ at |Error/); // no stack trace for a farewell
-        await expect(Client.connect(port)).rejects.toThrow('ECONNREFUSED');
       }));
   }
 });
