@@ -16,13 +16,15 @@ export type Option = {
   choices?: readonly string[];
 };
 
-type Values<Options extends Record<string, Option>> = {
-  [Name in keyof Options]: Options[Name]['default'] extends number
+type Values<Options extends Record<string, Option>> = { [Name in keyof Options]: Value<Options[Name]> };
+
+type Value<Own extends Option> = Own extends { choices: readonly (infer Choice)[] }
+  ? Choice
+  : Own['default'] extends number
     ? number
-    : Options[Name]['default'] extends boolean
+    : Own['default'] extends boolean
       ? boolean
       : string;
-};
 
 const serverOptions = {
   host: { default: '127.0.0.1', help: 'the address to listen on' },

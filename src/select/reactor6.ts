@@ -10,8 +10,9 @@
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
+import { selectorOption } from '../cli/selector-option.ts';
 import { Splitter } from '../protocol/splitter.ts';
-import { type Key, type Mechanism, mechanisms, READ, Selector, WRITE } from '../sockets/selector.ts';
+import { type Key, READ, Selector, WRITE } from '../sockets/selector.ts';
 import { type Address, pin, type Socket } from '../sockets/socket.ts';
 import { acceptOrTurnAway } from '../sockets/turn-away.ts';
 
@@ -20,13 +21,13 @@ const {
   careless,
   ...options
 } = readOptions({
-  selector: { default: mechanisms[0] as string, choices: mechanisms, help: 'how to wait' },
+  selector: selectorOption,
   careless: { default: false, help: 'send to each at once, and wait until it is sent' },
 });
 
 type Callback = (key: Key<Callback>) => void;
 
-const selector = new Selector<Callback>(mechanism as Mechanism);
+const selector = new Selector<Callback>(mechanism);
 const everyone = new Set<Client>();
 const received = pin(64 * 1024);
 const NEWLINE = Buffer.from('\n');

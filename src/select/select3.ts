@@ -11,18 +11,17 @@
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
-import { type Key, mechanisms, READ, Selector } from '../sockets/selector.ts';
+import { selectorOption } from '../cli/selector-option.ts';
+import { type Key, READ, Selector } from '../sockets/selector.ts';
 import { type Address, pin, type Socket } from '../sockets/socket.ts';
 import { acceptOrTurnAway } from '../sockets/turn-away.ts';
 
-const { selector: mechanism, ...options } = readOptions({
-  selector: { default: mechanisms[0] as string, choices: mechanisms, help: 'how to wait' },
-});
+const { selector: mechanism, ...options } = readOptions({ selector: selectorOption });
 
 /** What is to be remembered of a client from one message to the next. The listener has no such state. */
 type State = { address: Address };
 
-const selector = new Selector<State | undefined>(mechanism as 'epoll' | 'poll');
+const selector = new Selector<State | undefined>(mechanism);
 const memory = pin(64 * 1024); // One for all: what is in it is sent before the next client is looked at.
 
 function accept(listener: Socket): void {

@@ -11,14 +11,13 @@
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
+import { selectorOption } from '../cli/selector-option.ts';
 import { Splitter } from '../protocol/splitter.ts';
-import { type Key, type Mechanism, mechanisms, READ, Selector, WRITE } from '../sockets/selector.ts';
+import { type Key, READ, Selector, WRITE } from '../sockets/selector.ts';
 import { type Address, pin, type Socket } from '../sockets/socket.ts';
 import { acceptOrTurnAway } from '../sockets/turn-away.ts';
 
-const { selector: mechanism, ...options } = readOptions({
-  selector: { default: mechanisms[0] as string, choices: mechanisms, help: 'how to wait' },
-});
+const { selector: mechanism, ...options } = readOptions({ selector: selectorOption });
 
 type State = {
   address: Address;
@@ -30,7 +29,7 @@ type State = {
 };
 type Client = Key<State | undefined> & { data: State };
 
-const selector = new Selector<State | undefined>(mechanism as Mechanism);
+const selector = new Selector<State | undefined>(mechanism);
 const received = pin(64 * 1024); // One for all: its lines are dealt with before the next client is looked at.
 const replies = pin(64 * 1024); // One for all: the replies of one turn, for one send().
 let replied = 0; // how many bytes of it

@@ -11,15 +11,14 @@
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
+import { selectorOption } from '../cli/selector-option.ts';
 import { Dispatcher } from '../protocol/dispatcher.ts';
-import { type Mechanism, mechanisms, Selector } from '../sockets/selector.ts';
+import { Selector } from '../sockets/selector.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { AsyncChat } from './async-chat.ts';
 import { type Loop, runLoop, SocketDispatcher } from './dispatcher.ts';
 
-const { selector: mechanism, ...options } = readOptions({
-  selector: { default: mechanisms[0] as string, choices: mechanisms, help: 'how to wait' },
-});
+const { selector: mechanism, ...options } = readOptions({ selector: selectorOption });
 
 const commands = new Dispatcher<Connection>([
   ['ECHO', (connection, text) => connection.send(text)],
@@ -76,6 +75,6 @@ class Connection extends AsyncChat {
   }
 }
 
-const loop: Loop = new Selector(mechanism as Mechanism);
+const loop: Loop = new Selector(mechanism);
 new Server(loop, listen(options));
 runLoop(loop);
