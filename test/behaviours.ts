@@ -135,8 +135,9 @@ export const behaviours = {
 
   'Ctrl-C ends it with clients connected': async (subject) => {
     const clients = [await subject.connect(), await subject.connect()];
-    const [first] = clients as [Client, Client];
-    await echo(subject, first, 'here');
+    // single1 has no log; generator4 answers nobody, but it is to hear of Ctrl-C all the same.
+    if (subject.level === 1) await echo(subject, clients[0] as Client, 'here');
+    else await subject.server.logged(/ connected$/);
     equal(String(await subject.server.stop('SIGINT')), 'SIGINT');
     for (const client of clients) equal(await client.rest(), '');
   },

@@ -29,6 +29,11 @@ const table = `
   select6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
   reactor6    – – – – – – – – – – –
   select9     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  generator4  ✘ ✘ ✘ – ✘ – ✘ ✘ ✘ – ✔
+  generator6  ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
+  await6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
+  callback6   ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
+  stream6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
 `;
 
 const names = Object.keys(behaviours) as BehaviourName[];

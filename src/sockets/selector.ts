@@ -97,11 +97,13 @@ export class Selector<Data> {
    * Waits until a socket is ready, and returns the keys of all that are. The array is the same each time, so it is good
    * until the next call. While you go through it you may unregister any socket: its key then has `ready` 0.
    *
-   * @param timeout how long to wait, in milliseconds, 0 not at all; for ever if it is left out
+   * @param timeout how long to wait at most, in milliseconds: 0 not at all, for ever if it is left out or infinite. What
+   *   the kernel cannot count, fractions of a millisecond, is rounded up, and more than 24 days are 24 days
    */
-  select(timeout = -1): readonly Key<Data>[] {
+  select(timeout = Number.POSITIVE_INFINITY): readonly Key<Data>[] {
     this.#ready.length = 0;
-    this.#poller.wait(timeout, this.#collect);
+    const left = timeout === Number.POSITIVE_INFINITY ? -1 : Math.min(Math.ceil(timeout), MOST_MILLISECONDS);
+    this.#poller.wait(left, this.#collect);
     return this.#ready;
   }
 
@@ -119,6 +121,9 @@ export class Selector<Data> {
     this.#ready.push(key);
   };
 }
+
+/** The longest wait that both calls know of: an int. */
+const MOST_MILLISECONDS = 2 ** 31 - 1;
 
 /** How many events one epoll_wait() may return. If there are more, they are returned next time. */
 const MOST_EVENTS = 1024;

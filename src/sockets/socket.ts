@@ -12,7 +12,7 @@ export { type Pinned, pin } from './libc.ts';
 export type WouldBlock = 'would-block';
 
 /** Connections that the kernel keeps for a listener that is busy. It lowers this to its own limit. */
-const BACKLOG = 4096;
+export const BACKLOG = 4096;
 
 // One of each a thread: all sockets of a thread receive into the same memory, and copy out what they got.
 const scratch = libc.pin(64 * 1024);

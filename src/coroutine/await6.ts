@@ -1,0 +1,102 @@
+// await6: many clients, one thread, an async function for each, and the same loop.
+//
+// New since generator6: `await` for `yield*`, and `async` for the star. What is awaited is a promise of the loop, which
+//   resolves it when there is something to read, or room to write. And after each turn the loop lets Node have one: so
+//   the census is Node's own setInterval(), and setTimeout(), fetch() and process.on('SIGTERM') would work as well.
+// Try: what you tried with generator6. Then read the two side by side: npm run step await6.
+// Still wrong: there are two loops now, and only one of them can sleep in the kernel. This one does, for 10 ms at a time,
+//   so it wakes up a hundred times a second for nothing, and Node's timers may be 10 ms late. callback6 has but one,
+//   Node's. And a line that never ends grows the buffer for ever: await12 bounds it.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { readOptions } from '../cli/options.ts';
+import { selectorOption } from '../cli/selector-option.ts';
+import { Splitter } from '../protocol/splitter.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
+import { acceptOrTurnAway } from '../sockets/turn-away.ts';
+import { AsyncLoop } from './async-loop.ts';
+
+const { selector, census, ...options } = readOptions({
+  selector: selectorOption,
+  census: { default: 0, help: 'log how many there are every so many milliseconds, 0 never' },
+});
+const loop = new AsyncLoop(selector);
+const NEWLINE = Buffer.from('\n');
+
+class Client {
+  readonly socket: Socket;
+  readonly splitter = new Splitter();
+  readonly lines: Buffer[] = [];
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.setBlocking(false);
+  }
+
+  async recvLine(): Promise<Buffer | undefined> {
+    while (true) {
+      const line = this.lines.shift();
+      if (line) return line;
+      await loop.readable(this.socket);
+      const bytes = this.socket.tryRecv(4096);
+      if (bytes === 'would-block') continue;
+      if (bytes.length === 0) return;
+      this.lines.push(...this.splitter.push(bytes));
+    }
+  }
+
+  async sendAll(bytes: Buffer): Promise<void> {
+    let rest = bytes;
+    while (true) {
+      const count = this.socket.trySend(rest);
+      if (count === rest.length) return;
+      if (count === 'would-block') await loop.writable(this.socket);
+      else rest = rest.subarray(count);
+    }
+  }
+
+  close(): void {
+    loop.close(this.socket);
+  }
+}
+
+async function accept(listener: Socket): Promise<[Client, Address]> {
+  while (true) {
+    await loop.readable(listener);
+    const accepted = acceptOrTurnAway(listener, (address, why) => log(`${address} refused: ${why}`));
+    if (accepted === 'would-block') continue;
+    const [socket, address] = accepted;
+    return [new Client(socket), address];
+  }
+}
+
+async function serve(client: Client, address: Address): Promise<void> {
+  log(`${address} connected`);
+  try {
+    while (true) {
+      const line = await client.recvLine();
+      if (!line) break;
+      log(() => `${address} sent ${quote(line.toString())}`);
+      await client.sendAll(Buffer.concat([line, NEWLINE]));
+    }
+    const { unfinished } = client.splitter;
+    if (unfinished.length > 0) log(`${address} left an unfinished line: ${quote(unfinished)}`);
+    log(`${address} left: end of stream`);
+  } catch (error) {
+    log(`${address} left: ${error}`);
+  }
+  client.close();
+}
+
+async function acceptAll(listener: Socket): Promise<void> {
+  listener.setBlocking(false);
+  while (true) {
+    const [client, address] = await accept(listener);
+    loop.spawn(serve(client, address));
+  }
+}
+
+loop.spawn(acceptAll(listen(options)));
+if (census > 0) setInterval(() => log(`${loop.tasks} tasks, ${loop.sockets} sockets`), census);
+await loop.run();

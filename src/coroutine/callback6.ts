@@ -1,0 +1,47 @@
+// callback6: many clients, and Node's own loop, which calls back.
+//
+// New since await6: no loop. libuv, inside Node, has one that is always there: it waits in epoll_wait(), calls accept() and
+//   recv() for everybody, and then your functions. What is left is to say what to do when something happens to a socket,
+//   as in reactor6. Its write() takes whatever you give it, as select6 does, but says when that is more than is good.
+// Try: nc localhost 12345 in three terminals. Then strace -f -p on it: epoll_wait(), accept4(), read() and write(), the
+//   same calls as ever.
+// Still wrong: what belongs together is in five places again, and if you forget one of them ('error', say) the first
+//   client that resets ends the program. stream6 gets one function back. And a line that never ends grows the buffer for
+//   ever: callback12 bounds it.
+
+import { createServer, type Socket } from 'node:net';
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { Splitter } from '../protocol/splitter.ts';
+import { BACKLOG } from '../sockets/socket.ts';
+
+const NEWLINE = Buffer.from('\n');
+
+function serve(client: Socket): void {
+  const address = client.remoteAddress ? `${client.remoteAddress}:${client.remotePort}` : 'somebody';
+  const splitter = new Splitter();
+  let why: unknown = 'end of stream';
+  log(`${address} connected`);
+
+  client.on('data', (bytes) => {
+    for (const line of splitter.push(bytes)) {
+      log(() => `${address} sent ${quote(line.toString())}`);
+      // It takes every line, but when false comes back, enough of them are waiting to be sent: read no more for now.
+      if (!client.write(Buffer.concat([line, NEWLINE]))) client.pause();
+    }
+  });
+  client.on('drain', () => client.resume());
+  client.on('end', () => {
+    const { unfinished } = splitter;
+    if (unfinished.length > 0) log(`${address} left an unfinished line: ${quote(unfinished)}`);
+    client.end(); // when all is sent
+  });
+  client.on('error', (error) => {
+    why = error;
+  });
+  client.on('close', () => log(`${address} left: ${why}`)); // always, and last
+}
+
+// Half open: when a client ends its half of the connection, it shall still get its answers.
+const server = createServer({ allowHalfOpen: true }, serve);
+server.listen({ fd: listen().fd, backlog: BACKLOG }); // The same listener as everywhere: Node can wait for that, too.

@@ -1,0 +1,109 @@
+// generator6: many clients, one thread, a generator for each, and a loop that knows what each of them waits for.
+//
+// New since generator4: a coroutine yields what it waits for, ['read', socket] or ['write', socket], and goes on when that
+//   has come: then no call has to wait. recvLine(), sendAll() and accept() are generators that do it, and `yield*` calls
+//   them from others. So serve() reads like that of single6, from top to bottom, with its state in local variables.
+// Try: nc localhost 12345 in three terminals. Then yes | nc localhost 12345 in one of them, and stop that with Ctrl-Z: its
+//   coroutine sits in sendAll(), and reads no more of it. With --census 1000 you see how many there are.
+// Still wrong: a line that never ends grows the buffer for ever: generator12 bounds it. And while the loop waits in the
+//   kernel, Node stands still, with all its timers and signals: await6 lets it breathe.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { readOptions } from '../cli/options.ts';
+import { selectorOption } from '../cli/selector-option.ts';
+import { Splitter } from '../protocol/splitter.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
+import { acceptOrTurnAway } from '../sockets/turn-away.ts';
+import { type Coroutine, GeneratorLoop } from './generator-loop.ts';
+
+const { selector, census, ...options } = readOptions({
+  selector: selectorOption,
+  census: { default: 0, help: 'log how many there are every so many milliseconds, 0 never' },
+});
+const loop = new GeneratorLoop(selector);
+const NEWLINE = Buffer.from('\n');
+
+class Client {
+  readonly socket: Socket;
+  readonly splitter = new Splitter();
+  readonly lines: Buffer[] = [];
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.setBlocking(false);
+  }
+
+  *recvLine(): Coroutine<Buffer | undefined> {
+    while (true) {
+      const line = this.lines.shift();
+      if (line) return line;
+      yield ['read', this.socket];
+      const bytes = this.socket.tryRecv(4096);
+      if (bytes === 'would-block') continue;
+      if (bytes.length === 0) return;
+      this.lines.push(...this.splitter.push(bytes));
+    }
+  }
+
+  *sendAll(bytes: Buffer): Coroutine {
+    let rest = bytes;
+    while (true) {
+      const count = this.socket.trySend(rest);
+      if (count === rest.length) return;
+      if (count === 'would-block') yield ['write', this.socket];
+      else rest = rest.subarray(count);
+    }
+  }
+
+  close(): void {
+    loop.close(this.socket);
+  }
+}
+
+function* accept(listener: Socket): Coroutine<[Client, Address]> {
+  while (true) {
+    yield ['read', listener];
+    const accepted = acceptOrTurnAway(listener, (address, why) => log(`${address} refused: ${why}`));
+    if (accepted === 'would-block') continue;
+    const [socket, address] = accepted;
+    return [new Client(socket), address];
+  }
+}
+
+function* serve(client: Client, address: Address): Coroutine {
+  log(`${address} connected`);
+  try {
+    while (true) {
+      const line = yield* client.recvLine();
+      if (!line) break;
+      log(() => `${address} sent ${quote(line.toString())}`);
+      yield* client.sendAll(Buffer.concat([line, NEWLINE]));
+    }
+    const { unfinished } = client.splitter;
+    if (unfinished.length > 0) log(`${address} left an unfinished line: ${quote(unfinished)}`);
+    log(`${address} left: end of stream`);
+  } catch (error) {
+    log(`${address} left: ${error}`);
+  }
+  client.close();
+}
+
+function* acceptAll(listener: Socket): Coroutine {
+  listener.setBlocking(false);
+  while (true) {
+    const [client, address] = yield* accept(listener);
+    loop.spawn(serve(client, address));
+  }
+}
+
+function* countAll(): Coroutine {
+  while (true) {
+    yield ['sleep', census];
+    log(`${loop.tasks} tasks, ${loop.sockets} sockets`);
+  }
+}
+
+loop.spawn(acceptAll(listen(options)));
+if (census > 0) loop.spawn(countAll());
+loop.run();

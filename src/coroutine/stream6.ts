@@ -1,0 +1,45 @@
+// stream6: many clients, an async function for each, on Node's own loop.
+//
+// New since callback6: `for await` takes the bytes out of the socket, as they come, and `once` waits for an event. So
+//   there is one function again, from top to bottom, with try and catch; and while it does not ask for more, the
+//   socket does not read.
+// Try: what you tried with callback6; and compare this serve() to that of await6, or of single6.
+// Still wrong: nothing that this chapter could mend: it is how one would write it in Node. It costs more than the loops
+//   before (see the README), and it hides what you have seen here. A line that never ends grows the buffer for ever:
+//   stream12 bounds it.
+
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { Splitter } from '../protocol/splitter.ts';
+import { BACKLOG } from '../sockets/socket.ts';
+
+const NEWLINE = Buffer.from('\n');
+
+async function serve(client: Socket): Promise<void> {
+  const address = client.remoteAddress ? `${client.remoteAddress}:${client.remotePort}` : 'somebody';
+  const splitter = new Splitter();
+  log(`${address} connected`);
+  client.on('error', () => {}); // Whatever is awaited below throws it. But if nobody listened, it would end the program.
+  try {
+    // A plain `of client` would destroy the socket after the last byte, along with the answers that are not sent yet.
+    for await (const bytes of client.iterator({ destroyOnReturn: false })) {
+      for (const line of splitter.push(bytes)) {
+        log(() => `${address} sent ${quote(line.toString())}`);
+        if (!client.write(Buffer.concat([line, NEWLINE]))) await once(client, 'drain');
+      }
+    }
+    const { unfinished } = splitter;
+    if (unfinished.length > 0) log(`${address} left an unfinished line: ${quote(unfinished)}`);
+    client.end();
+    await once(client, 'close');
+    log(`${address} left: end of stream`);
+  } catch (error) {
+    log(`${address} left: ${error}`);
+    client.destroy();
+  }
+}
+
+const server = createServer({ allowHalfOpen: true }, serve);
+server.listen({ fd: listen().fd, backlog: BACKLOG });
