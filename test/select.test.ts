@@ -1,20 +1,13 @@
 // What the readiness steps show, beyond the behaviours that all steps are held to.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createServer, type Socket as NetSocket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { mechanisms, READ, Selector, WRITE } from '../src/sockets/selector.ts';
 import { Socket } from '../src/sockets/socket.ts';
 import { flood } from './behaviours.ts';
-import { Client, nodeOptions, Program, run, type Server, serving, until } from './harness.ts';
-
-const onLinux = process.platform === 'linux';
-
-async function ask(client: Client, line: string, answer = line): Promise<void> {
-  await client.send(`${line}\n`);
-  expect(await client.line()).toBe(answer);
-}
+import { Client, nodeOptions, run, type Server, serving } from './harness.ts';
 
 describe.each(mechanisms)('Selector, by %s', (mechanism) => {
   /** A selector, and both ends of three connections, the servers' non-blocking. */
@@ -159,29 +152,7 @@ describe('Socket.startConnect', () => {
   });
 });
 
-describe.concurrent('many at once', () => {
-  for (const [step, ...args] of [
-    ['poll3'],
-    ...['select3', 'select6', 'select9'].flatMap((step) =>
-      mechanisms.map((name) => [step, '--selector', name]),
-    ),
-  ] as [string, ...string[]][]) {
-    test(`${step} ${args.join(' ')} serves 200 clients, each its own`, () =>
-      serving(
-        step,
-        async ({ port }) => {
-          const clients = await Promise.all(Array.from({ length: 200 }, () => Client.connect(port)));
-          const word = step === 'select9' ? 'ECHO ' : '';
-          for (let round = 0; round < 3; round++) {
-            await Promise.all(
-              clients.map((client, i) => ask(client, `${word}${i} in ${round}`, `${i} in ${round}`)),
-            );
-          }
-        },
-        { args },
-      ));
-  }
-
+describe.concurrent('--selector', () => {
   test('a mechanism that does not exist is one line, and exit code 1', async () => {
     const { exit, stderr } = await run(process.execPath, [
       ...nodeOptions,
@@ -209,11 +180,6 @@ describe.concurrent('a client that does not read', () => {
   test('loses bytes at select3, which does not care what the kernel takes', () =>
     serving('select3', async (server) => {
       expect(await unread(server)).toBeLessThan(SIZE);
-    }));
-
-  test('gets every one of them from select6, when it reads at last', () =>
-    serving('select6', async (server) => {
-      expect(await unread(server)).toBe(SIZE);
     }));
 
   for (const [how, careless, ...args] of [
@@ -353,108 +319,6 @@ describe.concurrent('select9', () => {
       const answers = commands.map((_, i) => `${i}\n`).join('');
       expect(await client.rest()).toBe(`${answers}BYE\n`);
     }));
-
-  for (const step of ['select6', 'select9']) {
-    test(`${step} gives everybody their turn, though one never stops sending`, () =>
-      serving(
-        step,
-        async (server) => {
-          const firehose = await Client.connect(server.port);
-          const line = Buffer.from(`${'ECHO x'.padEnd(99)}\n`.repeat(1000));
-          let pouring = true;
-          const pour = (): void => {
-            if (pouring) firehose.socket.write(line, pour);
-          };
-          pour();
-          const other = await Client.connect(server.port);
-          for (let i = 0; i < 50; i++) await ask(other, `${step === 'select9' ? 'ECHO ' : ''}${i}`, `${i}`);
-          pouring = false;
-        },
-        { args: ['--quiet'] },
-      ));
-  }
-});
-
-describe.runIf(onLinux).concurrent('descriptors', () => {
-  for (const step of ['poll3', 'select3', 'select6', 'reactor6', 'select9']) {
-    test(`${step} holds as many after 500 clients who reset, at whatever moment`, () =>
-      serving(step, async (server) => {
-        const descriptors = () => readdirSync(`/proc/${server.child.pid}/fd`).length;
-        const before = descriptors();
-        const word = step === 'select9' ? 'ECHO ' : '';
-        for (let round = 0; round < 10; round++) {
-          const clients = await Promise.all(Array.from({ length: 50 }, () => Client.connect(server.port)));
-          for (const [i, client] of clients.entries()) {
-            // Some before they have said anything, some in the middle of a line, some with answers unread.
-            if (i % 3 === 1) await client.send(`${word}half a li`);
-            if (i % 3 === 2) void client.send(`${word}${'x'.repeat(1000)}\n`.repeat(100));
-            client.reset();
-          }
-        }
-        await until(() => descriptors() === before);
-        const [one, other] = [await Client.connect(server.port), await Client.connect(server.port)];
-        for (let i = 0; i < 2; i++) await server.logged(/ connected$/);
-        await one.send(`${word}all well\n`);
-        expect(await (step === 'reactor6' ? other : one).line()).toBe('all well');
-      }));
-  }
-
-  for (const step of ['poll3', 'select3', 'select6', 'reactor6', 'select9']) {
-    test(`${step} turns newcomers away when there are none left, and goes on`, async () => {
-      const node = [process.execPath, ...nodeOptions, `src/select/${step}.ts`, '--port', '0'].join(' ');
-      const server = new Program('bash', ['-c', `ulimit -n 60; exec ${node}`]);
-      try {
-        const port = Number((await server.stdout.line()).split(':')[1]);
-        const clients: Client[] = [];
-        let log = '';
-        while (!log.includes('refused')) {
-          clients.push(await Client.connect(port));
-          log = await server.stdout.lineLike(/ connected$| refused: /);
-        }
-        expect(log).toMatch(
-          /^127\.0\.0\.1:\d+ refused: no descriptor left \(EMFILE\), ulimit -n says how many there may be$/,
-        );
-        expect(await clients.pop()?.rest()).toBe('');
-        const [first, second] = clients as [Client, Client];
-        const hearer = step === 'reactor6' ? second : first;
-        await first.send(step === 'select9' ? 'ECHO still here\n' : 'still here\n');
-        expect(await hearer.line()).toBe('still here');
-        // It does not turn round and round for the one it could not accept: it sleeps.
-        await until(() => /\bState:\s+S/.test(readFileSync(`/proc/${server.child.pid}/status`, 'utf8')));
-        clients.pop()?.close();
-        await server.stdout.lineLike(/ left: /);
-        await Client.connect(port);
-        await server.stdout.lineLike(/ connected$/);
-      } finally {
-        await server.stop();
-      }
-    });
-  }
-});
-
-const canTrace = spawnSync('strace', ['-f', 'true']).status === 0;
-
-describe.runIf(canTrace).concurrent('idle', () => {
-  for (const step of ['select3', 'select6', 'reactor6', 'select9']) {
-    test(`${step} makes no system call while nothing happens, with clients connected`, () =>
-      serving(step, async (server) => {
-        for (let i = 0; i < 3; i++) {
-          const client = await Client.connect(server.port);
-          await client.send('ECHO hello\n');
-          await server.logged(/ sent /);
-        }
-        const strace = new Program('strace', ['-f', '-p', `${server.child.pid}`]);
-        try {
-          await strace.stderr.lineLike(/attached/);
-          await new Promise((resolve) => setTimeout(resolve, 1000)); // the second in which nothing is to happen
-        } finally {
-          strace.kill('SIGINT');
-        }
-        // Each thread is in a call that began before, and ends only with strace. Anything else is a call that was made.
-        const calls = (await strace.stderr.rest()).split('\n').filter((line) => / = -?\d+/.test(line));
-        expect(calls.filter((call) => /epoll_p?wait|poll|recv|send|read|write/.test(call))).toEqual([]);
-      }));
-  }
 });
 
 describe.concurrent('finger.ts', () => {

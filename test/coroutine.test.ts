@@ -1,0 +1,311 @@
+// What the coroutine steps show, beyond the behaviours that all steps are held to.
+
+import { describe, expect, test } from 'vitest';
+import { AsyncLoop } from '../src/coroutine/async-loop.ts';
+import { type Coroutine, GeneratorLoop } from '../src/coroutine/generator-loop.ts';
+import { mechanisms } from '../src/sockets/selector.ts';
+import { Socket } from '../src/sockets/socket.ts';
+import { Client, runScript, serving } from './harness.ts';
+
+/** Both ends of a connection, non-blocking. */
+function pair(): [Socket, Socket] {
+  const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
+  const one = Socket.connect(listener.localAddress());
+  const [other] = listener.accept();
+  listener.close();
+  for (const socket of [one, other]) socket.setBlocking(false);
+  return [one, other];
+}
+
+const hello = Buffer.from('hello');
+
+describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
+  test('lets each go on when what it waits for has come, and ends when all have ended', () => {
+    const loop = new GeneratorLoop(mechanism);
+    const [one, other] = pair();
+    const seen: string[] = [];
+    function* recv(): Coroutine<string> {
+      yield ['read', one];
+      return String(one.tryRecv(100));
+    }
+    function* reader(): Coroutine {
+      seen.push('reads');
+      seen.push(yield* recv());
+    }
+    function* writer(): Coroutine {
+      yield ['write', other];
+      seen.push('writes');
+      other.trySend(hello);
+    }
+    loop.spawn(reader());
+    loop.spawn(writer());
+    expect([loop.tasks, loop.sockets]).toEqual([2, 2]);
+    loop.run();
+    expect(seen).toEqual(['reads', 'writes', 'hello']);
+    loop.close(one);
+    loop.close(other);
+    expect([loop.tasks, loop.sockets]).toEqual([0, 0]);
+  });
+
+  test('wakes sleepers in the order of their times, and not before', () => {
+    const loop = new GeneratorLoop(mechanism);
+    const begin = performance.now();
+    const woken: number[] = [];
+    let tooEarly = false;
+    function* sleeper(ms: number): Coroutine {
+      yield ['sleep', ms];
+      woken.push(ms);
+      tooEarly ||= performance.now() - begin < ms;
+    }
+    for (const ms of [60, 20, 0, 40, 20.5, 0]) loop.spawn(sleeper(ms));
+    loop.run();
+    expect(woken).toEqual([0, 0, 20, 20.5, 40, 60]);
+    expect(tooEarly).toBe(false);
+  });
+
+  test('sleeps in the kernel, and does not turn round and round for a socket nobody waits for', () => {
+    const loop = new GeneratorLoop(mechanism);
+    const [one, other] = pair();
+    let received = '';
+    function* reader(): Coroutine {
+      other.trySend(hello);
+      yield ['read', one];
+      yield ['sleep', 100]; // and there is still something to read
+      yield ['write', one];
+      one.trySend(hello);
+      other.close(); // with something unread: the connection is broken, which no change of interest turns off
+      yield ['sleep', 100];
+      yield ['read', one];
+      received = String(one.tryRecv(100));
+    }
+    loop.spawn(reader());
+    let turns = 0;
+    for (; loop.tasks > 0; turns++) loop.turn();
+    expect(received).toBe('hello');
+    expect(turns).toBeLessThan(15);
+    loop.close(one);
+  });
+
+  test('lets one read from a socket while another writes to it', () => {
+    const loop = new GeneratorLoop(mechanism);
+    const [one, other] = pair();
+    const done: string[] = [];
+    function* reader(): Coroutine {
+      yield ['read', one];
+      done.push(`read ${one.tryRecv(100)}`);
+    }
+    function* writer(): Coroutine {
+      yield ['write', one];
+      done.push('wrote');
+      yield ['sleep', 20];
+      other.trySend(hello);
+    }
+    loop.spawn(reader());
+    loop.spawn(writer());
+    loop.run();
+    expect(done).toEqual(['wrote', 'read hello']);
+    loop.close(one);
+    loop.close(other);
+  });
+
+  test('wakes whoever waits for a socket that another closes', () => {
+    const loop = new GeneratorLoop(mechanism);
+    const [one, other] = pair();
+    const failures: unknown[] = [];
+    function* waiter(what: 'read' | 'write'): Coroutine {
+      try {
+        while (true) {
+          yield [what, one];
+          if (what === 'read') one.tryRecv(100);
+          else one.trySend(Buffer.alloc(100_000));
+        }
+      } catch (error) {
+        failures.push((error as NodeJS.ErrnoException).code);
+      }
+    }
+    function* closer(): Coroutine {
+      yield ['sleep', 20];
+      loop.close(one);
+    }
+    for (const task of [waiter('read'), waiter('write'), closer()]) loop.spawn(task);
+    loop.run();
+    expect(failures).toEqual(['EBADF', 'EBADF']);
+    other.close();
+  });
+
+  test('throws into a coroutine that waits for what it cannot wait for', () => {
+    const loop = new GeneratorLoop(mechanism);
+    const [one, other] = pair();
+    const failures: string[] = [];
+    function* waiter(socket: Socket): Coroutine {
+      try {
+        yield ['read', socket];
+      } catch (error) {
+        failures.push(`${error}`);
+        yield ['sleep', 0]; // and it may go on
+        failures.push('goes on');
+      }
+    }
+    loop.spawn(waiter(one));
+    loop.spawn(waiter(one));
+    other.trySend(hello);
+    loop.run();
+    loop.close(one);
+    loop.spawn(waiter(one));
+    loop.run();
+    expect(failures).toEqual([
+      'Error: Cannot wait for a socket to read: somebody does already',
+      'goes on',
+      expect.stringContaining('EBADF'),
+      'goes on',
+    ]);
+    other.close();
+  });
+});
+
+describe('a coroutine that throws', () => {
+  for (const way of ['generators', 'async']) {
+    test(`is logged, and takes only itself along: ${way}`, async () => {
+      const { exit, stdout } = await runScript('test/fixtures/failing.ts', way);
+      expect(exit).toBe(0);
+      expect(stdout).toMatch(/^a coroutine has failed: Error: at once\n {4}at .*failing\.ts/);
+      expect(stdout).toMatch(/\na coroutine has failed: Error: after a while\n {4}at .*failing\.ts/);
+      expect(stdout).toMatch(/\na coroutine has failed: no Error at all\n/);
+      expect(stdout).toMatch(/\nthe other is done, 0 tasks left\n$/);
+    });
+  }
+});
+
+describe('AsyncLoop', () => {
+  test('lets the timers and signals of Node have their turn, while nothing comes', async () => {
+    const loop = new AsyncLoop();
+    const [one, other] = pair();
+    const seen: string[] = [];
+    const timer = setInterval(() => seen.push('timer'), 5);
+    const heard = () => {
+      seen.push('signal');
+      other.trySend(hello);
+    };
+    process.once('SIGUSR2', heard);
+    const reader = async () => {
+      await loop.readable(one);
+      seen.push(`${one.tryRecv(100)}`);
+    };
+    loop.spawn(reader());
+    setTimeout(() => process.kill(process.pid, 'SIGUSR2'), 50);
+    await loop.run();
+    clearInterval(timer);
+    expect(seen[0]).toBe('timer');
+    expect(seen.filter((what) => what !== 'timer')).toEqual(['signal', 'hello']);
+    loop.close(one);
+    loop.close(other);
+  });
+
+  test('sleeps, and awaits room to write', async () => {
+    const loop = new AsyncLoop();
+    const [one, other] = pair();
+    const begin = performance.now();
+    loop.spawn(
+      (async () => {
+        await loop.sleep(30);
+        await loop.writable(one);
+      })(),
+    );
+    await loop.run();
+    expect(performance.now() - begin).toBeGreaterThanOrEqual(30);
+    loop.close(one);
+    loop.close(other);
+  });
+
+  test('rejects what cannot be waited for', async () => {
+    const loop = new AsyncLoop();
+    const [one, other] = pair();
+    const first = loop.readable(one);
+    await expect(loop.readable(one)).rejects.toThrow('somebody does already');
+    loop.close(one);
+    await first; // It is woken,
+    await expect(loop.readable(one)).rejects.toThrow('EBADF'); // and finds it closed.
+    other.close();
+  });
+});
+
+describe('generator4', () => {
+  test('takes a message when the second client connects, answers when the third does, and then waits for the second', () =>
+    serving('generator4', async (server) => {
+      const first = await Client.connect(server.port);
+      await server.logged(/ connected$/);
+      await first.send('hello\n');
+      await nothing(server, first);
+      const second = await Client.connect(server.port);
+      expect(await server.log()).toMatch(/ sent "hello\\n"$/);
+      await server.logged(/ connected$/);
+      await nothing(server, first);
+      const third = await Client.connect(server.port);
+      expect(await first.line()).toBe('hello');
+      await nothing(server, third); // It sits in recv() for the second: the third is in, but not even logged.
+      await second.send('hi\n');
+      expect(await server.log()).toMatch(/ sent "hi\\n"$/);
+      expect(await server.log()).toMatch(/ connected$/);
+    }));
+
+  /** Sees that for a while nothing is logged, and nothing comes. */
+  async function nothing(server: { stdout: { waiting: string } }, client: Client): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect([server.stdout.waiting, client.waiting]).toEqual(['', '']);
+  }
+});
+
+describe.concurrent('a client that half-closes', () => {
+  for (const step of ['generator6', 'await6', 'callback6', 'stream6']) {
+    test(`leaves ${step} in good order, its last line reported if it has no end`, () =>
+      serving(step, async (server) => {
+        const client = await Client.connect(server.port);
+        await client.send('last words\nand th');
+        client.end();
+        expect(await client.rest()).toBe('last words\n');
+        expect(await server.log()).toMatch(/ connected$/);
+        expect(await server.log()).toMatch(/ sent "last words"$/);
+        expect(await server.log()).toMatch(/ left an unfinished line: "and th"$/);
+        expect(await server.log()).toMatch(/ left: end of stream$/);
+      }));
+  }
+});
+
+describe.concurrent('sync-vs-async', () => {
+  for (const [way, seconds] of [
+    ['sync', [0, 3, 6, 6]],
+    ['async', [0, 3, 3, 3]],
+  ] as const) {
+    test(`${way} takes ${seconds[3]} seconds for two clients of three seconds each`, async () => {
+      const begin = performance.now();
+      const { exit, stdout } = await runScript('src/coroutine/sync-vs-async.ts', way);
+      const took = performance.now() - begin;
+      expect(exit).toBe(0);
+      const lines = stdout.trimEnd().split('\n');
+      expect(lines.map((line) => line.slice(9))).toEqual([
+        'begin',
+        'talked to client 1',
+        'talked to client 2',
+        'end',
+      ]);
+      // The time of day, in whole seconds: one may begin just before the next.
+      const times = lines.map((line) => Date.parse(`1970-01-01T${line.slice(0, 8)}Z`) / 1000);
+      for (const [i, time] of times.entries()) {
+        const after = (time - (times[0] as number) + 86_400) % 86_400;
+        expect(Math.abs(after - (seconds[i] as number))).toBeLessThanOrEqual(1);
+      }
+      expect(took).toBeGreaterThanOrEqual(1000 * seconds[3]);
+    });
+  }
+
+  test('says in one line how to call it', async () => {
+    for (const args of [[], ['both'], ['sync', 'async']]) {
+      const { exit, stdout, stderr } = await runScript('src/coroutine/sync-vs-async.ts', ...args);
+      expect({ exit, stdout, stderr }).toEqual({
+        exit: 1,
+        stdout: '',
+        stderr: 'Usage: npx tsx src/coroutine/sync-vs-async.ts sync|async\n',
+      });
+    }
+  });
+});

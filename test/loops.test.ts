@@ -1,0 +1,244 @@
+// What is asked of every server that serves all its clients in one thread, whatever its loop is made of.
+
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { findSteps } from '../scripts/steps.ts';
+import { mechanisms } from '../src/sockets/selector.ts';
+import { Client, nodeOptions, Program, type Server, serving, until } from './harness.ts';
+
+const onLinux = process.platform === 'linux';
+const canTrace = spawnSync('strace', ['-f', 'true']).status === 0;
+
+/** The steps whose loop is the project's own: select steps, and coroutines on a Selector. */
+const ownLoops = ['select3', 'select6', 'select9', 'generator6', 'await6'];
+/** Those on Node's own loop. */
+const nodeLoops = ['callback6', 'stream6'];
+/** Those that read no more from a client who does not read: the others keep what it is owed. */
+const pushBack = ['generator6', 'await6', 'callback6', 'stream6'];
+
+/** What to send to have this line sent back. */
+const request = (step: string, line: string) => (/6|3/.test(step) ? `${line}\n` : `ECHO ${line}\n`);
+
+describe.concurrent('a thousand at once', () => {
+  for (const [step, ...args] of [
+    ['poll3'],
+    ...ownLoops.flatMap((step) => mechanisms.map((name) => [step, '--selector', name])),
+    ...nodeLoops.map((step) => [step]),
+  ] as [string, ...string[]][]) {
+    test(`${[step, ...args].join(' ')} answers ten lines of each of 1,000 clients, each its own`, () =>
+      serving(
+        step,
+        async ({ port }) => {
+          const clients = await Promise.all(Array.from({ length: 1000 }, () => Client.connect(port)));
+          await Promise.all(
+            clients.map(async (client, who) => {
+              const lines = Array.from({ length: 10 }, (_, n) => `client ${who}, line ${n}`);
+              const stream = lines.map((line) => request(step, line)).join('');
+              const cut = 1 + (who % (stream.length - 2));
+              await client.send(stream.slice(0, cut));
+              await client.send(stream.slice(cut));
+              for (const line of lines) expect(await client.line()).toBe(line);
+            }),
+          );
+          for (const client of clients) {
+            client.end();
+            expect(await client.rest()).toBe('');
+          }
+        },
+        { args: [...args, '--quiet'] },
+      ));
+  }
+});
+
+describe.concurrent('a client that does not read', () => {
+  const SIZE = 40_000_000; // more than the buffers of the kernel hold, on both sides
+  const LINES = Buffer.from(`${'x'.repeat(999)}\n`.repeat(SIZE / 1000));
+
+  /** Waits until no more of what was written goes out: all of it has, or nobody takes the rest. Returns how much is left. */
+  async function stalled({ socket }: Client): Promise<number> {
+    let left = -1;
+    while (left !== socket.writableLength) {
+      left = socket.writableLength;
+      await new Promise((resolve) => setTimeout(resolve, 500)); // in which something would go out
+    }
+    return left;
+  }
+
+  for (const step of ['select6', ...pushBack]) {
+    const pushesBack = pushBack.includes(step);
+    test(`is ${pushesBack ? 'not read from, either' : 'owed everything'} by ${step}, and gets it all when it reads`, () =>
+      serving(
+        step,
+        async ({ port }) => {
+          const client = await Client.connect(port);
+          client.socket.pause();
+          client.socket.write(LINES);
+          client.end(); // as soon as it is sent
+          expect((await stalled(client)) > 0).toBe(pushesBack);
+          client.socket.resume();
+          const answer = await client.rest();
+          expect(answer.length).toBe(SIZE);
+          expect(answer === LINES.toString()).toBe(true); // not toBe(LINES), which would print it
+        },
+        { args: ['--quiet'] },
+      ));
+  }
+});
+
+describe.concurrent('a client that never stops sending', () => {
+  for (const step of ['select6', 'select9', ...pushBack]) {
+    test(`leaves their turns to the others at ${step}`, () =>
+      serving(
+        step,
+        async (server) => {
+          const firehose = await Client.connect(server.port);
+          const lines = Buffer.from(request(step, 'x'.repeat(90)).repeat(1000));
+          let pouring = true;
+          const pour = (): void => {
+            if (pouring) firehose.socket.write(lines, pour);
+          };
+          pour();
+          const other = await Client.connect(server.port);
+          for (let i = 0; i < 50; i++) {
+            await other.send(request(step, `${i}`));
+            expect(await other.line()).toBe(`${i}`);
+          }
+          pouring = false;
+        },
+        { args: ['--quiet'] },
+      ));
+  }
+});
+
+describe.runIf(onLinux).concurrent('a thousand resets', () => {
+  for (const step of ['poll3', 'reactor6', ...ownLoops, ...nodeLoops]) {
+    test(`leave nothing behind at ${step}: no descriptor, and nobody who has not left`, () =>
+      serving(step, async (server) => {
+        const descriptors = () => readdirSync(`/proc/${server.child.pid}/fd`).length;
+        const before = descriptors();
+        await reset(server, step, 1000);
+        await until(() => descriptors() === before);
+        const count = (what: string) => server.stdout.waiting.split(what).length - 1;
+        await server.stdout.until('as many who left', () => count(' left: ') >= 1000);
+        expect([count(' connected\n'), count(' left: ')]).toEqual([1000, 1000]);
+        const [one, other] = [await Client.connect(server.port), await Client.connect(server.port)];
+        for (let i = 0; i < 1002; i++) await server.logged(/ connected$/);
+        await one.send(request(step, 'all well'));
+        expect(await (step === 'reactor6' ? other : one).line()).toBe('all well');
+      }));
+  }
+
+  for (const step of ['generator6', 'await6']) {
+    test(`leave as many coroutines at ${step} as there were`, () =>
+      serving(
+        step,
+        async (server) => {
+          const census = () => server.logged(/ tasks, /);
+          const before = await census();
+          await reset(server, step, 1000);
+          for (let i = 0; i < 1000; i++) await server.logged(/ left: /);
+          await census(); // It may have been under way when the last one left.
+          expect(await census()).toBe(before);
+          const client = await Client.connect(server.port);
+          await client.send('somebody\n');
+          expect(await client.line()).toBe('somebody');
+          expect(await census()).not.toBe(before); // or it would prove nothing
+        },
+        { args: ['--census', '50'] },
+      ));
+  }
+
+  /** Connects so many, and resets them: before they have said anything, in the middle of a line, with answers unread. */
+  async function reset(server: Server, step: string, count: number): Promise<void> {
+    for (let done = 0; done < count; done += 100) {
+      const clients = await Promise.all(Array.from({ length: 100 }, () => Client.connect(server.port)));
+      for (const [i, client] of clients.entries()) {
+        if (i % 4 === 1) await client.send(request(step, 'half a line').slice(0, -5));
+        if (i % 4 === 2) await client.send(request(step, 'x'.repeat(1000)).repeat(100));
+        if (i === 3) {
+          // So much that the server has to stop in the middle of an answer.
+          client.socket.pause();
+          void client.send(request(step, 'x'.repeat(1000)).repeat(16_000));
+        }
+      }
+      await Promise.race([clients[3]?.send(''), new Promise((resolve) => setTimeout(resolve, 100))]);
+      for (const client of clients) client.reset();
+    }
+  }
+});
+
+describe.runIf(onLinux).concurrent('when there are no descriptors left', () => {
+  for (const step of ['poll3', 'reactor6', ...ownLoops, ...nodeLoops]) {
+    test(`${step} turns newcomers away, and goes on`, async () => {
+      const path = findSteps().get(step)?.path;
+      const node = [process.execPath, ...nodeOptions, path, '--port', '0'].join(' ');
+      const server = new Program('bash', ['-c', `ulimit -n 60; exec ${node}`]);
+      try {
+        const port = Number((await server.stdout.line()).split(':')[1]);
+        const clients: Client[] = [];
+        // Node's own loop turns them away in the same manner, but tells nobody.
+        for (let log = ''; !log.includes('refused'); ) {
+          const client = await Client.connect(port);
+          clients.push(client);
+          const gone = nodeLoops.includes(step)
+            ? client.rest().then(() => 'refused')
+            : new Promise<never>(() => {});
+          log = await Promise.race([server.stdout.lineLike(/ connected$| refused: /), gone]);
+          if (log.includes(' refused: ')) {
+            expect(log).toMatch(
+              /^127\.0\.0\.1:\d+ refused: no descriptor left \(EMFILE\), ulimit -n says how many there may be$/,
+            );
+          }
+        }
+        expect(await clients.pop()?.rest()).toBe('');
+        const [first, second] = clients as [Client, Client];
+        await first.send(request(step, 'still here'));
+        expect(await (step === 'reactor6' ? second : first).line()).toBe('still here');
+        // It does not turn round and round for the one it could not accept: it sleeps.
+        await until(() => /\bState:\s+S/.test(readFileSync(`/proc/${server.child.pid}/status`, 'utf8')));
+        clients.pop()?.close();
+        await server.stdout.lineLike(/ left: /);
+        await Client.connect(port);
+        await server.stdout.lineLike(/ connected$/);
+      } finally {
+        await server.stop();
+      }
+    });
+  }
+});
+
+describe.runIf(canTrace).concurrent('while nothing happens, with clients connected', () => {
+  /** The calls that it makes in a second. */
+  async function callsOf(server: Server, step: string): Promise<string[]> {
+    for (let i = 0; i < 3; i++) {
+      const client = await Client.connect(server.port);
+      await client.send(request(step, 'hello'));
+      await server.logged(/ sent /);
+    }
+    const strace = new Program('strace', ['-f', '-p', `${server.child.pid}`]);
+    try {
+      await strace.stderr.lineLike(/attached/);
+      await new Promise((resolve) => setTimeout(resolve, 1000)); // the second in which nothing is to happen
+    } finally {
+      strace.kill('SIGINT');
+    }
+    // Each thread is in a call that began before, and ends only with strace. Anything else is a call that was made.
+    const calls = (await strace.stderr.rest()).split('\n').filter((line) => / = -?\d+/.test(line));
+    return calls.filter((call) => /epoll_p?wait|poll|recv|send|read|write|accept/.test(call));
+  }
+
+  for (const step of [...ownLoops, 'reactor6', ...nodeLoops].filter((step) => step !== 'await6')) {
+    test(`${step} makes no system call`, () =>
+      serving(step, async (server) => expect(await callsOf(server, step)).toEqual([])));
+  }
+
+  test('await6 looks a hundred times a second whether Node has something to do, as its header admits', () =>
+    serving('await6', async (server) => {
+      const calls = await callsOf(server, 'await6');
+      expect(calls.filter((call) => /recv|send|read|write|accept/.test(call))).toEqual([]);
+      // Its own wait each time, and Node's glance at the rest.
+      expect(calls.length).toBeGreaterThan(20);
+      expect(calls.length).toBeLessThan(500);
+    }));
+});
