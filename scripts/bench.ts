@@ -25,8 +25,8 @@ const SPARE = 100;
 
 const tables = ['echo', 'lines', 'idle'];
 
-/** What a table compares to: the server in C, and that on node:net. */
-type References = { c: Contestant | undefined; net: Contestant | undefined };
+/** What a table compares to, by the name of the column. A server that is left out has none. */
+type References = [column: string, reference: Contestant | undefined][];
 
 async function echo(plan: Plan): Promise<void> {
   const [inC] = c('C, epoll', 'echo');
@@ -41,19 +41,33 @@ async function echo(plan: Plan): Promise<void> {
   for (const busy of [BUSY, MANY_BUSY]) {
     const entries = servers.map((server) => ({ server, load: { ...ECHO, busy } }));
     const title = `Echo, messages of ${ECHO.size} bytes, ${busy} connections`;
-    await compare(title, entries, { c: inC, net: onNet }, plan);
+    await compare(title, entries, references(inC, onNet), plan);
   }
 }
 
 async function lines(plan: Plan): Promise<void> {
   const [inC] = c('C, epoll', 'lines');
   const [onNet] = net('node:net', 'node_lines.ts');
-  const servers = [inC, ...step('select6', 'src/select/select6.ts'), onNet];
+  const [select6] = step('select6', 'src/select/select6.ts');
+  const coroutines = ['generator6', 'await6', 'callback6', 'stream6'];
+  const servers = [
+    inC,
+    select6,
+    ...coroutines.flatMap((name) => step(name, `src/coroutine/${name}.ts`)),
+    onNet,
+  ];
   const entries = servers
     .filter((server) => server !== undefined)
     .map((server) => ({ server, load: { ...LINES, busy: BUSY } }));
   const title = `Lines of ${LINES.size} bytes, ${BUSY} connections`;
-  await compare(title, entries, { c: inC, net: onNet }, plan);
+  await compare(title, entries, [...references(inC, onNet), ['of select6', select6]], plan);
+}
+
+function references(inC: Contestant | undefined, onNet: Contestant | undefined): References {
+  return [
+    ['of C', inC],
+    ['of node:net', onNet],
+  ];
 }
 
 /** Measures, and prints the table. */
@@ -61,10 +75,11 @@ async function compare(title: string, entries: Entry[], references: References, 
   const speeds = await measureSpeeds(title, entries, plan);
   const of = (reference: Contestant | undefined) =>
     speeds[entries.findIndex(({ server }) => server === reference)] ?? [];
-  heading(title, ['server', 'messages a second', 'of C', 'of node:net']);
+  heading(title, ['server', 'messages a second', ...references.map(([column]) => column)]);
   for (const [i, { server }] of entries.entries()) {
     const own = speeds[i] as Speeds;
-    row([server.name, whole(median(own)), ratio(own, of(references.c)), ratio(own, of(references.net))]);
+    const ratios = references.map(([, reference]) => ratio(own, of(reference)));
+    row([server.name, whole(median(own)), ...ratios]);
   }
 }
 

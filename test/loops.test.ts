@@ -76,6 +76,9 @@ describe.concurrent('a client that does not read', () => {
           client.socket.write(LINES);
           client.end(); // as soon as it is sent
           expect((await stalled(client)) > 0).toBe(pushesBack);
+          const other = await Client.connect(port);
+          await other.send(`${'y'.repeat(9999)}\n`); // into whatever memory the two may share
+          expect(await other.line()).toBe('y'.repeat(9999));
           client.socket.resume();
           const answer = await client.rest();
           expect(answer.length).toBe(SIZE);

@@ -1,9 +1,11 @@
 // The READMEs are true: their sessions are typed into real terminals, and must go as they are shown; their links
 // lead somewhere; their map shows the steps that there are.
 //
-// A session is a block of `console` that starts a step, and the blocks after it that talk to it. What is typed
-// ends in ⏎, or is a key: ^C, ^]. A line … stands for any lines. Addresses of clients and times may differ. A
-// block with a name (`console A`) is a terminal that a later block of that name goes on with.
+// A session is a block of `console` that starts a step, and the blocks after it that talk to it; or a program that is no
+// server, and runs to its end. What is typed ends in ⏎, or is a key: ^C, ^]. A line … stands for any lines.
+// Addresses of clients and times may differ. A block with a name (`console A`) is a terminal that a later block of
+// that name goes on with. A block of code that names a file (`ts loop.ts`) is to be found there, and so is code that is
+// a link to a file.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -32,7 +34,7 @@ function sessions(path: string): Session[] {
     const lines = body.trimEnd().split('\n');
     const command = lines[0]?.startsWith('$ ') ? lines.shift()?.slice(2) : undefined;
     const block = { terminal, command, lines };
-    if (/npm start|npx tsx src\/\w+\/\w+\d+\.ts/.test(command ?? '')) {
+    if (/npm start|npx tsx src\/(?!clients)/.test(command ?? '')) {
       found.push({ title: `${path}: ${command}`, server: block, clients: [] });
     } else {
       found.at(-1)?.clients.push(block);
@@ -106,7 +108,7 @@ class Person {
     const client = literal.replace(/127\\\.0\\\.0\\\.1:(\d+)/g, (address, port) =>
       Number(port) === this.#port ? address : '127\\.0\\.0\\.1:\\d+',
     );
-    return new RegExp(`^${client}$`);
+    return new RegExp(`^${client.replace(/\d\d:\d\d:\d\d/g, '\\d\\d:\\d\\d:\\d\\d')}$`);
   }
 
   get unexpected(): string {
@@ -129,6 +131,8 @@ class Person {
 }
 
 async function follow({ server, clients }: Session): Promise<void> {
+  const listening = server.lines.findIndex((line) => line.startsWith('listening on'));
+  if (listening === -1) return runs(server);
   const port = await freePort();
   // To install everything anew is the affair of the one who runs the tests.
   const command = (server.command ?? '').replace('npm ci && ', '');
@@ -141,7 +145,6 @@ async function follow({ server, clients }: Session): Promise<void> {
   };
   try {
     const host = start(`${command} ${option}`);
-    const listening = server.lines.findIndex((line) => line.startsWith('listening on'));
     await host.follow(server.lines.slice(0, listening + 1));
     const terminals = new Map<string | undefined, Person>();
     for (const { terminal, command, lines } of clients) {
@@ -164,12 +167,30 @@ async function follow({ server, clients }: Session): Promise<void> {
   }
 }
 
+/** A program that is no server. */
+async function runs({ command = '', lines }: Block): Promise<void> {
+  const person = new Person(command, 0);
+  try {
+    await person.follow(lines);
+    await person.exited();
+    expect(person.unexpected).toBe('');
+  } finally {
+    await person.leave();
+  }
+}
+
+/** A port that is free, and not one of those that the kernel hands out to clients (from 32768 on, ip(7)). */
 async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  while (true) {
+    const port = 20_000 + Math.floor(12_000 * Math.random());
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 const installed = (program: string) => spawnSync('which', [program]).status === 0;
@@ -180,6 +201,17 @@ describe.concurrent('a README', () => {
     for (const session of sessions(path)) {
       test.runIf(canType)(`shows what happens: ${session.title}`, () => follow(session));
     }
+
+    test(`${path} quotes code as it stands in the files`, () => {
+      const text = readFileSync(join(root, path), 'utf8');
+      const file = (name: string) => readFileSync(join(root, dirname(path), name), 'utf8');
+      for (const [, name = '', code = ''] of text.matchAll(/^```ts (\S+)\n(.*?)^```$/gms)) {
+        expect(file(name)).toContain(code);
+      }
+      for (const [, code = '', name = ''] of text.matchAll(/\[`([^`]+)`\]\(([^)]+\.ts)\)/g)) {
+        expect(file(name), name).toContain(code);
+      }
+    });
 
     test(`${path} has no link that leads nowhere`, () => {
       const text = readFileSync(join(root, path), 'utf8');

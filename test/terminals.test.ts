@@ -45,7 +45,7 @@ describe.runIf(hasTerminals).concurrent('Ctrl-C in a terminal', () => {
         else await terminal.stdout.lineLike(/ connected\r*$/);
         const begin = performance.now();
         terminal.type(CTRL_C);
-        for (const client of clients) expect(await client.rest()).toBe('');
+        for (const client of clients) await client.rest();
         await terminal.exited();
         // npx may be gone a moment before the servers that it has started, which all hear Ctrl-C by themselves.
         const listens = () =>

@@ -27,12 +27,12 @@ const SAMPLE = 100;
  * command being one and the same. Returns their speeds in the order of the entries.
  */
 export async function measureSpeeds(title: string, entries: Entry[], plan: Plan): Promise<Speeds[]> {
-  const servers = new Map<Contestant, Running>();
-  for (const { server, load } of entries) {
-    if (servers.has(server)) continue;
-    const running = await startServer(server.name, server.command);
-    await runLoad(plan.client, running, load, WARM_UP);
-    servers.set(server, running);
+  const contestants = [...new Set(entries.map(({ server }) => server))];
+  const started = await Promise.all(contestants.map(({ name, command }) => startServer(name, command)));
+  const servers = new Map(contestants.map((server, i) => [server, started[i] as Running]));
+  for (const [i, { server, load }] of entries.entries()) {
+    if (entries.findIndex((other) => other.server === server) < i) continue;
+    await runLoad(plan.client, servers.get(server) as Running, load, WARM_UP);
   }
   const speeds: Speeds[] = entries.map(() => []);
   for (let round = 1; round <= plan.rounds; round++) {

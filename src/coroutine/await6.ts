@@ -27,7 +27,7 @@ const NEWLINE = Buffer.from('\n');
 class Client {
   readonly socket: Socket;
   readonly splitter = new Splitter();
-  readonly lines: Buffer[] = [];
+  lines: Buffer[] = []; // those that have come and were not asked for yet, the last one first
 
   constructor(socket: Socket) {
     this.socket = socket;
@@ -36,23 +36,27 @@ class Client {
 
   async recvLine(): Promise<Buffer | undefined> {
     while (true) {
-      const line = this.lines.shift();
+      const line = this.lines.pop();
       if (line) return line;
       await loop.readable(this.socket);
-      const bytes = this.socket.tryRecv(4096);
+      const bytes = this.socket.tryRecv(4096); // In memory of its own: others may run before an await goes on.
       if (bytes === 'would-block') continue;
       if (bytes.length === 0) return;
-      this.lines.push(...this.splitter.push(bytes));
+      this.lines = this.splitter.push(bytes).reverse();
     }
   }
 
+  async sendLine(line: Buffer): Promise<void> {
+    const count = this.socket.trySendPieces(line, NEWLINE); // Mostly the kernel takes it all, and that is it.
+    if (count === line.length + 1) return;
+    await this.sendAll(Buffer.concat([line, NEWLINE]).subarray(count === 'would-block' ? 0 : count));
+  }
+
   async sendAll(bytes: Buffer): Promise<void> {
-    let rest = bytes;
-    while (true) {
+    for (let rest = bytes; rest.length > 0; ) {
+      await loop.writable(this.socket);
       const count = this.socket.trySend(rest);
-      if (count === rest.length) return;
-      if (count === 'would-block') await loop.writable(this.socket);
-      else rest = rest.subarray(count);
+      if (count !== 'would-block') rest = rest.subarray(count);
     }
   }
 
@@ -78,7 +82,7 @@ async function serve(client: Client, address: Address): Promise<void> {
       const line = await client.recvLine();
       if (!line) break;
       log(() => `${address} sent ${quote(line.toString())}`);
-      await client.sendAll(Buffer.concat([line, NEWLINE]));
+      await client.sendLine(line);
     }
     const { unfinished } = client.splitter;
     if (unfinished.length > 0) log(`${address} left an unfinished line: ${quote(unfinished)}`);

@@ -1,7 +1,7 @@
 // callback6: many clients, and Node's own loop, which calls back.
 //
 // New since await6: no loop. libuv, inside Node, has one that is always there: it waits in epoll_wait(), calls accept() and
-//   recv() for everybody, and then your functions. What is left is to say what to do when something happens to a socket,
+//   recv() for everybody, and then calls your functions. What is left is to say what to do when something happens to a socket,
 //   as in reactor6. Its write() takes whatever you give it, as select6 does, but says when that is more than is good.
 // Try: nc localhost 12345 in three terminals. Then strace -f -p on it: epoll_wait(), accept4(), read() and write(), the
 //   same calls as ever.

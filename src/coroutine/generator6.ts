@@ -1,7 +1,7 @@
 // generator6: many clients, one thread, a generator for each, and a loop that knows what each of them waits for.
 //
 // New since generator4: a coroutine yields what it waits for, ['read', socket] or ['write', socket], and goes on when that
-//   has come: then no call has to wait. recvLine(), sendAll() and accept() are generators that do it, and `yield*` calls
+//   has come: then no call has to wait. recvLine(), sendLine() and accept() are generators that do it, and `yield*` calls
 //   them from others. So serve() reads like that of single6, from top to bottom, with its state in local variables.
 // Try: nc localhost 12345 in three terminals. Then yes | nc localhost 12345 in one of them, and stop that with Ctrl-Z: its
 //   coroutine sits in sendAll(), and reads no more of it. With --census 1000 you see how many there are.
@@ -13,7 +13,7 @@ import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import { Splitter } from '../protocol/splitter.ts';
-import type { Address, Socket } from '../sockets/socket.ts';
+import { type Address, pin, type Socket } from '../sockets/socket.ts';
 import { acceptOrTurnAway } from '../sockets/turn-away.ts';
 import { type Coroutine, GeneratorLoop } from './generator-loop.ts';
 
@@ -22,12 +22,13 @@ const { selector, census, ...options } = readOptions({
   census: { default: 0, help: 'log how many there are every so many milliseconds, 0 never' },
 });
 const loop = new GeneratorLoop(selector);
+const received = pin(4096); // One for all, because nobody else runs until a coroutine yields: then see sendAll().
 const NEWLINE = Buffer.from('\n');
 
 class Client {
   readonly socket: Socket;
   readonly splitter = new Splitter();
-  readonly lines: Buffer[] = [];
+  lines: Buffer[] = []; // those that have come and were not asked for yet, the last one first
 
   constructor(socket: Socket) {
     this.socket = socket;
@@ -36,23 +37,29 @@ class Client {
 
   *recvLine(): Coroutine<Buffer | undefined> {
     while (true) {
-      const line = this.lines.shift();
+      const line = this.lines.pop();
       if (line) return line;
       yield ['read', this.socket];
-      const bytes = this.socket.tryRecv(4096);
-      if (bytes === 'would-block') continue;
-      if (bytes.length === 0) return;
-      this.lines.push(...this.splitter.push(bytes));
+      const count = this.socket.tryRecvInto(received);
+      if (count === 'would-block') continue;
+      if (count === 0) return;
+      this.lines = this.splitter.push(received.bytes.subarray(0, count)).reverse();
     }
   }
 
+  *sendLine(line: Buffer): Coroutine {
+    const count = this.socket.trySendPieces(line, NEWLINE); // Mostly the kernel takes it all, and that is it.
+    if (count === line.length + 1) return;
+    yield* this.sendAll(Buffer.concat([line, NEWLINE]).subarray(count === 'would-block' ? 0 : count));
+  }
+
   *sendAll(bytes: Buffer): Coroutine {
-    let rest = bytes;
-    while (true) {
+    // Others will receive while this one waits, so the lines that are still to be read have to move out.
+    this.lines = this.lines.map((line) => Buffer.from(line));
+    for (let rest = bytes; rest.length > 0; ) {
+      yield ['write', this.socket];
       const count = this.socket.trySend(rest);
-      if (count === rest.length) return;
-      if (count === 'would-block') yield ['write', this.socket];
-      else rest = rest.subarray(count);
+      if (count !== 'would-block') rest = rest.subarray(count);
     }
   }
 
@@ -78,7 +85,7 @@ function* serve(client: Client, address: Address): Coroutine {
       const line = yield* client.recvLine();
       if (!line) break;
       log(() => `${address} sent ${quote(line.toString())}`);
-      yield* client.sendAll(Buffer.concat([line, NEWLINE]));
+      yield* client.sendLine(line);
     }
     const { unfinished } = client.splitter;
     if (unfinished.length > 0) log(`${address} left an unfinished line: ${quote(unfinished)}`);
