@@ -24,16 +24,22 @@ const table = `
   pool4       ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
   prefork4    ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
   thread9     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  thread10    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
   poll3       ✔ ✔ ✔ – ✘ – ✔ ✔ ✘ – ✔
   select3     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
   select6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
   reactor6    – – – – – – – – – – –
   select9     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  select10    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
   generator4  ✘ ✘ ✘ – ✘ – ✘ ✘ ✘ – ✔
   generator6  ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
   await6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
   callback6   ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
   stream6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
+  generator10 – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  await10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  callback10  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  stream10    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
 `;
 
 const names = Object.keys(behaviours) as BehaviourName[];

@@ -47,7 +47,7 @@ class Client {
   }
 
   async sendLine(line: Buffer): Promise<void> {
-    const count = this.socket.trySendPieces(line, NEWLINE); // Mostly the kernel takes it all, and that is it.
+    const count = this.socket.trySendPieces([line, NEWLINE]); // Mostly the kernel takes it all, and that is it.
     if (count === line.length + 1) return;
     await this.sendAll(Buffer.concat([line, NEWLINE]).subarray(count === 'would-block' ? 0 : count));
   }

@@ -48,7 +48,7 @@ class Client {
   }
 
   *sendLine(line: Buffer): Coroutine {
-    const count = this.socket.trySendPieces(line, NEWLINE); // Mostly the kernel takes it all, and that is it.
+    const count = this.socket.trySendPieces([line, NEWLINE]); // Mostly the kernel takes it all, and that is it.
     if (count === line.length + 1) return;
     yield* this.sendAll(Buffer.concat([line, NEWLINE]).subarray(count === 'would-block' ? 0 : count));
   }

@@ -20,8 +20,13 @@ export class LineProtocol extends Layer<Buffer, Buffer> {
 
   override ended(): void {
     const { unfinished } = this.#splitter;
-    if (unfinished.length > 0) this.report('an unfinished line', unfinished);
+    if (unfinished.length > 0) this.cutOff(unfinished);
     super.ended();
+  }
+
+  /** The stream has ended in the middle of a line. */
+  protected cutOff(bytes: Buffer): void {
+    this.report('an unfinished line', bytes);
   }
 
   send(line: Buffer): void {

@@ -1,4 +1,4 @@
-const NOTHING = Buffer.alloc(0);
+import { GrowingBuffer } from './growing-buffer.ts';
 
 /**
  * Cuts a stream of bytes into messages at a delimiter, which is not part of them. However the stream arrives,
@@ -6,9 +6,8 @@ const NOTHING = Buffer.alloc(0);
  */
 export class Splitter {
   readonly #delimiter: Buffer;
-  /** Room for a message that has begun but not ended. Its first `#length` bytes have arrived. */
-  #begun = NOTHING;
-  #length = 0;
+  /** A message that has begun but not ended. */
+  readonly #begun = new GrowingBuffer();
 
   /** @throws RangeError if the delimiter is empty */
   constructor(delimiter = '\n') {
@@ -18,7 +17,7 @@ export class Splitter {
 
   /** What has arrived of a message that has not ended. When the stream ends, it never will. */
   get unfinished(): Buffer {
-    return this.#begun.subarray(0, this.#length);
+    return this.#begun.bytes;
   }
 
   /**
@@ -28,19 +27,16 @@ export class Splitter {
   push(bytes: Buffer): Buffer[] {
     const messages: Buffer[] = [];
     let start = 0;
-    if (this.#length > 0) {
-      const searched = this.#length;
-      this.#append(bytes);
+    if (this.#begun.length > 0) {
+      const searched = this.#begun.length;
+      this.#begun.append(bytes);
+      const begun = this.#begun.bytes;
       // No delimiter ends in what was searched before, but one may begin there.
-      const end = this.unfinished.indexOf(
-        this.#delimiter,
-        Math.max(0, searched - this.#delimiter.length + 1),
-      );
+      const end = begun.indexOf(this.#delimiter, Math.max(0, searched - this.#delimiter.length + 1));
       if (end === -1) return messages;
-      messages.push(this.#begun.subarray(0, end));
+      messages.push(begun.subarray(0, end));
       start = end + this.#delimiter.length - searched;
-      this.#begun = NOTHING; // It belongs to the message now.
-      this.#length = 0;
+      this.#begun.clear();
     }
     let end = bytes.indexOf(this.#delimiter, start);
     while (end !== -1) {
@@ -48,19 +44,7 @@ export class Splitter {
       start = end + this.#delimiter.length;
       end = bytes.indexOf(this.#delimiter, start);
     }
-    if (start < bytes.length) this.#append(bytes.subarray(start));
+    if (start < bytes.length) this.#begun.append(bytes.subarray(start));
     return messages;
-  }
-
-  #append(bytes: Buffer): void {
-    const length = this.#length + bytes.length;
-    if (length > this.#begun.length) {
-      // Twice the room each time: so a long message is copied about once, and not again with each piece.
-      const roomier = Buffer.allocUnsafe(Math.max(64, length, 2 * this.#begun.length));
-      this.#begun.copy(roomier, 0, 0, this.#length);
-      this.#begun = roomier;
-    }
-    bytes.copy(this.#begun, this.#length);
-    this.#length = length;
   }
 }

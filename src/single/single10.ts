@@ -5,18 +5,24 @@
 //   none of its links is longer than a screen, and none knows of sockets.
 // Try: what you tried with single9. Then with --crlf, where \r\n ends a line, and \n is a character like any
 //   other: nc -C localhost 12345 sends such lines, telnet does so by itself. It is one link, a subclass.
+//   Then with --protocol http, another chain: curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345
 // Still wrong: nothing that one client alone would notice. But there is only one: see thread10 and select10.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
+import { protocolOptions } from '../cli/protocol-options.ts';
 import { chain, type Transport } from '../protocol/chain.ts';
 import { CommandProtocol } from '../protocol/commands.ts';
-import { CrlfLineProtocol, LineProtocol } from '../protocol/lines.ts';
+import { CrlfLineProtocol } from '../protocol/lines.ts';
+import { tie } from '../protocol/protocols.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 
-const options = readOptions({ crlf: { default: false, help: 'lines end in \\r\\n, not in \\n' } });
+const options = readOptions({
+  ...protocolOptions,
+  crlf: { default: false, help: 'commands, in lines that end in \\r\\n' },
+});
 
 class Server {
   readonly listener: Socket;
@@ -44,8 +50,9 @@ class Connection implements Transport<Buffer> {
 
   serve(): void {
     log(`${this.address} connected`);
-    const lines = options.crlf ? new CrlfLineProtocol() : new LineProtocol();
-    const protocol = chain(this, lines, new TextProtocol(), new CommandProtocol());
+    const protocol = options.crlf
+      ? chain(this, new CrlfLineProtocol(), new TextProtocol(), new CommandProtocol())
+      : tie(options, this);
     try {
       while (!this.client.closed) {
         const bytes = this.client.recv(4096);

@@ -208,7 +208,7 @@ export class Socket {
    * Like {@link trySend}, for pieces that are to go out as one, without their being joined first: they are gathered in the
    * memory that all sockets of the thread share, as far as they fit in there, and nothing is allocated.
    */
-  trySendPieces(...pieces: Buffer[]): number | WouldBlock {
+  trySendPieces(pieces: readonly Buffer[]): number | WouldBlock {
     let end = 0;
     for (const piece of pieces) end += piece.copy(scratch.bytes, end);
     return this.trySendFrom(scratch, 0, end);

@@ -65,7 +65,7 @@ function start(task: Omit<Task, 'program' | 'state'>): void {
   checkRoom();
   const state = new Int32Array(new SharedArrayBuffer(4));
   const workerData: Task = { ...task, program: `${program}`, state };
-  new Worker(program as URL, { workerData, execArgv: [] });
+  new Worker(program as URL, { workerData, argv: process.argv.slice(2), execArgv: [] });
   // One at a time: whether there is room for the next thread can be seen when this one has taken its own.
   Atomics.wait(state, 0, STARTING, PATIENCE);
   if (Atomics.compareExchange(state, 0, STARTING, GIVEN_UP) === STARTING) {

@@ -1,0 +1,80 @@
+// await10: any protocol, many clients, an async function for each.
+//
+// New since await6: what arrives goes into a chain of protocols, as in generator10; and accept(), recv() and sendAll() have
+//   moved to async-socket.ts.
+// Try: what you tried with generator10. Then compare the two: not a line of the chain knows which of them it is in.
+// Still wrong: each of the users talks to the server, and none to another. await11 is a chat.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { readOptions } from '../cli/options.ts';
+import { protocolOptions } from '../cli/protocol-options.ts';
+import { selectorOption } from '../cli/selector-option.ts';
+import type { Transport } from '../protocol/chain.ts';
+import { tie } from '../protocol/protocols.ts';
+import type { Address } from '../sockets/socket.ts';
+import { AsyncLoop } from './async-loop.ts';
+import { AsyncSocket } from './async-socket.ts';
+
+const { selector, ...options } = readOptions({ ...protocolOptions, selector: selectorOption });
+const loop = new AsyncLoop(selector);
+
+class Connection implements Transport<Buffer> {
+  readonly client: AsyncSocket;
+  readonly address: Address;
+  unsent: Buffer[] = [];
+  closing = false;
+
+  constructor(client: AsyncSocket, address: Address) {
+    this.client = client;
+    this.address = address;
+  }
+
+  async serve(): Promise<void> {
+    log(`${this.address} connected`);
+    const protocol = tie(options, this);
+    try {
+      while (!this.closing) {
+        const bytes = await this.client.recv();
+        if (bytes.length === 0) break;
+        log(() => `${this.address} sent ${quote(bytes)}`);
+        protocol.received(bytes);
+        await this.flush();
+      }
+      if (!this.closing) protocol.ended();
+      await this.flush();
+      log(`${this.address} left: ${this.closing ? 'closed by the protocol' : 'end of stream'}`);
+    } catch (error) {
+      log(`${this.address} left: ${error}`);
+    }
+    this.client.close();
+  }
+
+  async flush(): Promise<void> {
+    const pieces = this.unsent;
+    this.unsent = [];
+    if (pieces.length > 0) await this.client.sendAll(pieces);
+  }
+
+  send(bytes: Buffer): void {
+    this.unsent.push(bytes);
+  }
+
+  close(): void {
+    this.closing = true;
+  }
+
+  report(problem: string, bytes: Buffer): void {
+    log(`${this.address} left ${problem}: ${quote(bytes)}`);
+  }
+}
+
+async function acceptAll(listener: AsyncSocket): Promise<void> {
+  while (true) {
+    const [client, address] = await listener.accept((address, why) => log(`${address} refused: ${why}`));
+    loop.spawn(new Connection(client, address).serve());
+  }
+}
+
+loop.spawn(acceptAll(new AsyncSocket(loop, listen(options))));
+await loop.run();

@@ -1,0 +1,51 @@
+// callback10: any protocol, many clients, and Node's own loop, which calls back.
+//
+// New since callback6: what arrives goes into a chain of protocols, the same as in single10. A chain and a socket of Node's fit
+//   each other well: both are handed something, and neither waits.
+// Try: what you tried with generator10.
+// Still wrong: each of the users talks to the server, and none to another. callback11 is a chat.
+
+import { createServer, type Socket } from 'node:net';
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { readOptions } from '../cli/options.ts';
+import { protocolOptions } from '../cli/protocol-options.ts';
+import { tie } from '../protocol/protocols.ts';
+import { BACKLOG } from '../sockets/socket.ts';
+
+const options = readOptions(protocolOptions);
+
+function serve(client: Socket): void {
+  const address = client.remoteAddress ? `${client.remoteAddress}:${client.remotePort}` : 'somebody';
+  let why: unknown = 'end of stream';
+  log(`${address} connected`);
+
+  const protocol = tie(options, {
+    send: (bytes) => client.write(bytes),
+    close: () => {
+      why = 'closed by the protocol';
+      client.destroySoon(); // when all is sent
+    },
+    report: (problem, bytes) => log(`${address} left ${problem}: ${quote(bytes)}`),
+  });
+
+  client.on('data', (bytes) => {
+    log(() => `${address} sent ${quote(bytes)}`);
+    client.cork(); // What is answered to one packet is sent as one.
+    protocol.received(bytes);
+    client.uncork();
+    if (client.writableNeedDrain) client.pause();
+  });
+  client.on('drain', () => client.resume());
+  client.on('end', () => {
+    protocol.ended();
+    client.end();
+  });
+  client.on('error', (error) => {
+    why = error;
+  });
+  client.on('close', () => log(`${address} left: ${why}`));
+}
+
+const server = createServer({ allowHalfOpen: true }, serve);
+server.listen({ fd: listen(options).fd, backlog: BACKLOG });

@@ -1,0 +1,35 @@
+const NOTHING = Buffer.alloc(0);
+
+/** Bytes that arrive in pieces, put together in one place. */
+export class GrowingBuffer {
+  #memory = NOTHING;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What has been put together until now. It is good until the next piece. */
+  get bytes(): Buffer {
+    return this.#memory.subarray(0, this.#length);
+  }
+
+  /** Adds a copy of these bytes. */
+  append(bytes: Buffer): void {
+    const length = this.#length + bytes.length;
+    if (length > this.#memory.length) {
+      // Twice the room each time: so what gets long is copied about once, and not again with each piece.
+      const roomier = Buffer.allocUnsafe(Math.max(64, length, 2 * this.#memory.length));
+      this.#memory.copy(roomier, 0, 0, this.#length);
+      this.#memory = roomier;
+    }
+    bytes.copy(this.#memory, this.#length);
+    this.#length = length;
+  }
+
+  /** Begins anew. What `bytes` was belongs to whoever has it. */
+  clear(): void {
+    this.#memory = NOTHING;
+    this.#length = 0;
+  }
+}

@@ -1,0 +1,290 @@
+import { chain, Layer, Protocol } from './chain.ts';
+import { GrowingBuffer } from './growing-buffer.ts';
+import { CrlfLineProtocol } from './lines.ts';
+
+/** The most bytes of a head, of a chunk's first line, of what is behind the last chunk. */
+const MOST_HEAD = 16 * 1024;
+/** The most bytes of a body. */
+const MOST_BODY = 1024 * 1024;
+/** A body that is too long is read to its end, as far as this: who sends it hears of it only then. */
+const MOST_DISCARDED = 16 * MOST_BODY;
+
+const reasons = new Map([
+  [200, 'OK'],
+  [204, 'No Content'],
+  [400, 'Bad Request'],
+  [404, 'Not Found'],
+  [405, 'Method Not Allowed'],
+  [411, 'Length Required'],
+  [413, 'Content Too Large'],
+  [417, 'Expectation Failed'],
+  [431, 'Request Header Fields Too Large'],
+  [501, 'Not Implemented'],
+  [505, 'HTTP Version Not Supported'],
+]);
+
+/** A request that can't be read any further: it is answered with this status, and the connection closes. */
+class BadRequest extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(reasons.get(status));
+    this.status = status;
+  }
+}
+
+/** The head of a request: RFC 9112, sections 3 and 5. */
+type Head = { method: string; path: string; minor: number; fields: Map<string, string[]> };
+
+/** What is to come next: a line, which is one of these, or else a number of bytes. */
+type Line = 'request line' | 'field' | 'chunk size' | 'end of chunk' | 'trailer';
+
+/**
+ * HTTP/1.1 as a server speaks it, for whatever protocol is above: the body of each `POST /` goes up, and what comes down
+ * while it is received is the body of the answer. If nothing does, the answer is `204 No Content`.
+ *
+ * @see RFC 9112
+ */
+export class HttpProtocol extends Layer<Buffer, Buffer> {
+  /** Heads are lines that end in `\r\n`, so they come through a chain of their own. */
+  readonly #lines = new CrlfLineProtocol();
+  #next: Line = 'request line';
+  /** How many more bytes these lines may have. */
+  #room = MOST_HEAD;
+  #linesSeen = 0;
+  /** How many bytes of a body are to come before the next line. */
+  #bytesLeft = 0;
+  #head: Head = NO_HEAD;
+  readonly #body = new GrowingBuffer();
+  #answers: Buffer[] = [];
+  /** Whether the connection closes after this answer. */
+  #last = false;
+  /** The request has been answered already: what is still to come of it does not matter. */
+  #answered = false;
+
+  constructor() {
+    super();
+    const takeLine = (line: Buffer) => {
+      this.#linesSeen++;
+      this.#line(line.toString('latin1'));
+    };
+    class Head extends Protocol<Buffer> {
+      received = takeLine;
+    }
+    chain(
+      { send() {}, close() {}, report: (problem, bytes) => this.report(problem, bytes) },
+      this.#lines,
+      new Head(),
+    );
+  }
+
+  received(bytes: Buffer): void {
+    try {
+      for (let rest = bytes; rest.length > 0 && !this.closed; ) {
+        const length = this.#bytesLeft > 0 ? this.#takeBytes(rest) : this.#takeLine(rest);
+        rest = rest.subarray(length);
+      }
+    } catch (error) {
+      if (!(error instanceof BadRequest)) throw error;
+      this.#last = true;
+      this.#respond(error.status);
+      super.close();
+    }
+  }
+
+  /** Part of the answer to the request that is being received. */
+  send(answer: Buffer): void {
+    this.#answers.push(answer);
+  }
+
+  /** When that has been answered. */
+  override close(): void {
+    this.#last = true;
+  }
+
+  override ended(): void {
+    this.#lines.ended();
+    if (this.#next !== 'request line' || this.#bytesLeft > 0)
+      this.report('an unfinished request', this.#body.bytes);
+    super.ended();
+  }
+
+  #takeBytes(bytes: Buffer): number {
+    const part = bytes.subarray(0, this.#bytesLeft);
+    if (!this.#answered) this.#body.append(part);
+    this.#bytesLeft -= part.length;
+    if (this.#bytesLeft === 0 && this.#next === 'request line') this.#complete();
+    return part.length;
+  }
+
+  /** A line ends in \n at the earliest. What is behind that may be no line any more. */
+  #takeLine(bytes: Buffer): number {
+    const end = bytes.indexOf('\n') + 1;
+    const length = end || bytes.length;
+    this.#room -= length;
+    if (this.#room < 0) throw new BadRequest(431);
+    const seen = this.#linesSeen;
+    this.#lines.received(bytes.subarray(0, length));
+    if (end > 0 && this.#linesSeen === seen) throw new BadRequest(400); // There was no \r before it.
+    return length;
+  }
+
+  #line(line: string): void {
+    if (this.#next === 'request line') {
+      if (line !== '') this.#begin(line); // An empty one before it is ignored: section 2.2.
+    } else if (this.#next === 'field') {
+      if (line === '') this.#headComplete();
+      else addField(this.#head.fields, line);
+    } else if (this.#next === 'chunk size') {
+      this.#chunk(line);
+    } else if (this.#next === 'end of chunk') {
+      if (line !== '') throw new BadRequest(400);
+      this.#expect('chunk size');
+    } else if (line === '') {
+      this.#complete(); // Behind the last chunk there may be fields, that nobody needs here: section 7.1.2.
+    }
+  }
+
+  #expect(line: Line): void {
+    this.#next = line;
+    if (line !== 'field') this.#room = MOST_HEAD;
+  }
+
+  #begin(line: string): void {
+    this.#head = parseRequestLine(line);
+    this.#expect('field');
+  }
+
+  /** What kind of body there is, if any: section 6.3. */
+  #headComplete(): void {
+    const { method, minor, fields } = this.#head;
+    if (minor > 0 && fields.get('host')?.length !== 1) throw new BadRequest(400); // section 3.2
+    this.#last = !keepsAlive(this.#head);
+    const coding = fields.get('transfer-encoding')?.join();
+    const length = fields.get('content-length')?.join();
+    if (coding !== undefined) {
+      // With a length besides, two who read it may see two different requests: section 6.1.
+      if (length !== undefined || minor === 0) throw new BadRequest(400);
+      if (coding.toLowerCase() !== 'chunked') throw new BadRequest(501);
+      this.#expectBody('chunk size', 0);
+    } else if (length !== undefined) {
+      if (!/^\d+$/.test(length)) throw new BadRequest(400);
+      this.#expectBody('request line', Number(length));
+    } else if (method === 'POST') {
+      throw new BadRequest(411);
+    } else {
+      this.#complete();
+    }
+  }
+
+  #expectBody(next: Line, length: number): void {
+    const expectation =
+      this.#head.minor > 0 ? this.#head.fields.get('expect')?.join().toLowerCase() : undefined;
+    if (expectation !== undefined) {
+      // It waits for a word before it sends the body: RFC 9110, section 10.1.1.
+      if (expectation !== '100-continue') throw new BadRequest(417);
+      const refusal = length > MOST_BODY ? 413 : refuses(this.#head);
+      if (refusal) throw new BadRequest(refusal);
+      this.below.send(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n'));
+    }
+    this.#expect(next);
+    this.#bytesLeft = length;
+    if (length > MOST_BODY) this.#tooLong(length);
+    if (length === 0 && next === 'request line') this.#complete();
+  }
+
+  /** Section 7.1. What may stand behind a semicolon is ignored. */
+  #chunk(line: string): void {
+    const [, digits] = /^([\da-f]+)[ \t]*(?:;.*)?$/i.exec(line) ?? [];
+    if (digits === undefined) throw new BadRequest(400);
+    const length = Number.parseInt(digits, 16);
+    if (length === 0) {
+      this.#expect('trailer');
+      return;
+    }
+    this.#expect('end of chunk');
+    this.#bytesLeft = length;
+    if (this.#body.length + length > MOST_BODY) throw new BadRequest(413);
+  }
+
+  /** Who sends too much does not listen before it has sent it all. So it is answered now, and read to the end. */
+  #tooLong(length: number): void {
+    if (length > MOST_DISCARDED) throw new BadRequest(413);
+    this.#last = true;
+    this.#respond(413);
+    this.#answered = true;
+  }
+
+  /** All of a request has been read. */
+  #complete(): void {
+    const refusal = refuses(this.#head);
+    if (this.#answered) {
+      this.#answered = false;
+    } else if (refusal) {
+      this.#respond(refusal);
+    } else {
+      const body = this.#body.bytes;
+      this.#body.clear();
+      this.above.received(body);
+      this.#respond(this.#answers.length > 0 ? 200 : 204, Buffer.concat(this.#answers));
+      this.#answers = [];
+    }
+    this.#body.clear();
+    this.#expect('request line');
+    if (this.#last) super.close();
+  }
+
+  /** Section 4, and RFC 9110 for what the fields mean. */
+  #respond(status: number, content = Buffer.from(`${status} ${reasons.get(status)}\n`)): void {
+    const fields = [`Date: ${new Date().toUTCString()}`];
+    if (status === 405) fields.push('Allow: POST');
+    if (status !== 204) {
+      fields.push(`Content-Type: ${status === 200 ? 'application/json' : 'text/plain'}`);
+      fields.push(`Content-Length: ${content.length}`);
+    }
+    if (this.#last) fields.push('Connection: close');
+    else if (this.#head.minor === 0) fields.push('Connection: keep-alive');
+    const head = Buffer.from(`HTTP/1.1 ${status} ${reasons.get(status)}\r\n${fields.join('\r\n')}\r\n\r\n`);
+    const hasContent = status !== 204 && this.#head.method !== 'HEAD';
+    this.below.send(hasContent ? Buffer.concat([head, content]) : head);
+  }
+}
+
+const NO_HEAD: Head = { method: '', path: '', minor: 1, fields: new Map() };
+
+/** Section 3. */
+function parseRequestLine(line: string): Head {
+  const [, method, target, major, minor] =
+    /^([!#$%&'*+.^_`|~\w-]+) ([!-~]+) HTTP\/(\d)\.(\d)$/.exec(line) ?? [];
+  if (method === undefined || target === undefined) throw new BadRequest(400);
+  if (major !== '1') throw new BadRequest(505);
+  // A proxy's form, http://host/path, is to be understood as well: section 3.2.2.
+  const [, path = ''] = /^(?:https?:\/\/[^/?]*)?(\/?[^?]*)/i.exec(target) ?? [];
+  return { method, path: path || '/', minor: Number(minor), fields: new Map() };
+}
+
+/** Section 5. No space before the colon, and no line that goes on with the one before it. */
+function addField(fields: Map<string, string[]>, line: string): void {
+  const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):([\t -~\x80-\xff]*)$/.exec(line) ?? [];
+  if (name === undefined || value === undefined) throw new BadRequest(400);
+  const key = name.toLowerCase();
+  fields.set(key, [...(fields.get(key) ?? []), value.trim()]);
+}
+
+/** Section 9.3. */
+function keepsAlive({ minor, fields }: Head): boolean {
+  const options = new Set(
+    (fields.get('connection') ?? [])
+      .join()
+      .toLowerCase()
+      .split(',')
+      .map((option) => option.trim()),
+  );
+  return !options.has('close') && (minor > 0 || options.has('keep-alive'));
+}
+
+/** The status of a request that can be read, but is for nothing that is here. */
+function refuses({ method, path }: Head): number | undefined {
+  if (path !== '/') return 404;
+  return method === 'POST' ? undefined : 405;
+}

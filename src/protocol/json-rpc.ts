@@ -1,0 +1,103 @@
+import { Protocol } from './chain.ts';
+
+/** A method takes its parameters by position or by name, and returns what can be written as JSON. */
+type Method = { names: readonly string[]; call(...args: unknown[]): unknown };
+
+/** What goes wrong has a number: section 5.1. */
+class RpcError extends Error {
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const parseError = () => new RpcError(-32700, 'Parse error');
+const invalidRequest = () => new RpcError(-32600, 'Invalid Request');
+const methodNotFound = () => new RpcError(-32601, 'Method not found');
+const invalidParams = () => new RpcError(-32602, 'Invalid params');
+const internalError = () => new RpcError(-32603, 'Internal error');
+
+const methods = new Map<string, Method>([
+  ['echo', { names: ['value'], call: (value) => value }],
+  ['time', { names: [], call: () => new Date().toISOString() }],
+  ['add', { names: ['a', 'b'], call: (a, b) => number(number(a) + number(b)) }],
+]);
+
+function number(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw invalidParams();
+  return value;
+}
+
+/**
+ * JSON-RPC 2.0: each message is a request, or a batch of them. Its methods are `echo` (`value`), `time` (nothing) and `add`
+ * (`a` and `b`).
+ *
+ * @see https://www.jsonrpc.org/specification
+ */
+export class JsonRpcProtocol extends Protocol<string> {
+  received(message: string): void {
+    const answer = answerTo(message);
+    if (answer !== undefined) this.below.send(answer);
+  }
+}
+
+function answerTo(message: string): string | undefined {
+  let request: unknown;
+  try {
+    request = JSON.parse(message);
+  } catch {
+    return failure(null, parseError());
+  }
+  if (!Array.isArray(request)) return answerOne(request);
+  // Section 6: an empty batch is no batch, and one of notifications only is not answered.
+  if (request.length === 0) return failure(null, invalidRequest());
+  const answers = request.map(answerOne).filter((answer) => answer !== undefined);
+  return answers.length > 0 ? `[${answers.join(',')}]` : undefined;
+}
+
+function answerOne(request: unknown): string | undefined {
+  if (!isRequest(request)) return failure(null, invalidRequest());
+  const { id } = request;
+  try {
+    const result = perform(request.method, request.params);
+    // Section 4.1: a request without an id is a notification. Nobody wants to hear what became of it.
+    return id === undefined ? undefined : JSON.stringify({ jsonrpc: '2.0', result, id });
+  } catch (error) {
+    // What is no RpcError comes of JSON.stringify(), which does not go as deep as JSON.parse().
+    return id === undefined ? undefined : failure(id, error instanceof RpcError ? error : internalError());
+  }
+}
+
+type Id = string | number | null;
+type Request = { method: string; params?: unknown[] | object; id?: Id };
+
+/** Section 4. */
+function isRequest(value: unknown): value is Request {
+  if (typeof value !== 'object' || value === null) return false;
+  const { jsonrpc, method, params, id } = value as Record<string, unknown>;
+  return (
+    jsonrpc === '2.0' &&
+    typeof method === 'string' &&
+    (params === undefined || (typeof params === 'object' && params !== null)) &&
+    (id === undefined || id === null || typeof id === 'string' || typeof id === 'number')
+  );
+}
+
+function perform(name: string, params: unknown[] | object = []): unknown {
+  const method = methods.get(name);
+  if (!method) throw methodNotFound();
+  const { names, call } = method;
+  const given = Array.isArray(params)
+    ? Object.fromEntries(params.map((value, i) => [names[i] ?? i, value]))
+    : params;
+  // All that are wanted, and no others. Own ones: `constructor` is none, and `__proto__` is a name like any other.
+  const found = new Map(Object.entries(given));
+  if (found.size !== names.length || !names.every((name) => found.has(name))) throw invalidParams();
+  return call(...names.map((name) => found.get(name)));
+}
+
+function failure(id: Id, { code, message }: RpcError): string {
+  return JSON.stringify({ jsonrpc: '2.0', error: { code, message }, id });
+}

@@ -1,0 +1,25 @@
+import { Protocol } from './chain.ts';
+
+const replies = ['Yes.', 'Very likely.', 'Maybe.', 'Not likely.', 'No.'] as const;
+
+/** Answers whatever it is asked with the question, and one of five replies behind it. */
+export class OracleProtocol extends Protocol<string> {
+  #left: number;
+  readonly #random: () => number;
+
+  /**
+   * @param maxQuestions after how many it closes
+   * @param random a number from 0 up to but not including 1: which reply it is to be
+   */
+  constructor(maxQuestions = Number.POSITIVE_INFINITY, random = Math.random) {
+    super();
+    this.#left = maxQuestions;
+    this.#random = random;
+  }
+
+  received(question: string): void {
+    const reply = replies[Math.floor(this.#random() * replies.length)];
+    this.below.send(`${question.trim()}? ${reply}`);
+    if (--this.#left === 0) this.close();
+  }
+}

@@ -1,0 +1,15 @@
+import { Protocol } from './chain.ts';
+
+/** From the Zen of Python, by Tim Peters: `python3 -m this`. */
+const aphorisms = new Map([
+  ['Beautiful is better than', 'Ugly.'],
+  ['Explicit is better than', 'Implicit.'],
+  ['Simple is better than', 'Complex.'],
+]);
+
+/** Three questions, each with its answer. White space around a question does not matter. */
+export class ZenProtocol extends Protocol<string> {
+  received(question: string): void {
+    this.below.send(aphorisms.get(question.trim()) ?? 'Error: unknown aphorism.');
+  }
+}

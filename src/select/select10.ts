@@ -1,0 +1,73 @@
+// select10: any protocol, many clients, one thread.
+//
+// New since select9: no terminator. Connection passes on what arrives, as it is, to a chain of protocols, and sends what
+//   comes down from there. It is the chain of single10 and thread10: what is said does not depend on how one waits.
+// Try: what you tried with thread10.
+// Still wrong: each of the users talks to the server, and none to another. select11 is a chat.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { readOptions } from '../cli/options.ts';
+import { protocolOptions } from '../cli/protocol-options.ts';
+import { selectorOption } from '../cli/selector-option.ts';
+import type { Receiver } from '../protocol/chain.ts';
+import { tie } from '../protocol/protocols.ts';
+import { Selector } from '../sockets/selector.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
+import { AsyncChat } from './async-chat.ts';
+import { type Loop, runLoop, SocketDispatcher } from './dispatcher.ts';
+
+const { selector: mechanism, ...options } = readOptions({ ...protocolOptions, selector: selectorOption });
+
+class Server extends SocketDispatcher {
+  readonly loop: Loop;
+
+  constructor(loop: Loop, listener: Socket) {
+    super(loop, listener, 'listening');
+    this.loop = loop;
+  }
+
+  override onAccept(client: Socket, address: Address): void {
+    new Connection(this.loop, client, address);
+  }
+
+  override onRefuse(address: Address, why: string): void {
+    log(`${address} refused: ${why}`);
+  }
+}
+
+class Connection extends AsyncChat {
+  readonly address: Address;
+  readonly protocol: Receiver<Buffer>;
+
+  constructor(loop: Loop, client: Socket, address: Address) {
+    super(loop, client);
+    this.address = address;
+    this.protocol = tie(options, {
+      send: (bytes) => this.push(bytes),
+      close: () => this.closeWhenDone(),
+      report: (problem, bytes) => log(`${address} left ${problem}: ${quote(bytes)}`),
+    });
+    log(`${address} connected`);
+  }
+
+  override foundTerminator(): void {} // There is none: what has come is passed on at once.
+
+  override collectIncomingData(bytes: Buffer): void {
+    log(() => `${this.address} sent ${quote(bytes)}`);
+    this.protocol.received(bytes);
+  }
+
+  override onClose(): void {
+    this.protocol.ended();
+    super.onClose();
+  }
+
+  override onEnd(why: 'end of stream' | 'closed' | Error): void {
+    log(`${this.address} left: ${why === 'closed' ? 'closed by the protocol' : why}`);
+  }
+}
+
+const loop: Loop = new Selector(mechanism);
+new Server(loop, listen(options));
+runLoop(loop);

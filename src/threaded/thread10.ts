@@ -1,0 +1,63 @@
+// thread10: any protocol, a thread for each client.
+//
+// New since thread9: Connection is that of single10, which is about the socket, and no more; what is said is a chain's
+//   affair. So this is single10 and one line, as thread9 is single9 and one line.
+// Try: --protocol zen, oracle, json-rpc, http, finger or echo; npx tsx src/clients/ask.ts localhost 12345 asks the first
+//   two. And with http: curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345.
+// Still wrong: each of the users talks to the server, and none to another. thread11 is a chat.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { readOptions } from '../cli/options.ts';
+import { protocolOptions } from '../cli/protocol-options.ts';
+import type { Transport } from '../protocol/chain.ts';
+import { tie } from '../protocol/protocols.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
+import { TcpServer, threaded } from './tcp-server.ts';
+import { isMainThread } from './thread.ts';
+
+const options = readOptions(protocolOptions);
+
+class ThreadedServer extends threaded(TcpServer) {}
+
+export class Connection implements Transport<Buffer> {
+  readonly client: Socket;
+  readonly address: Address;
+
+  constructor(client: Socket, address: Address) {
+    this.client = client;
+    this.address = address;
+  }
+
+  run(): void {
+    log(`${this.address} connected`);
+    const protocol = tie(options, this);
+    try {
+      while (!this.client.closed) {
+        const bytes = this.client.recv(4096);
+        if (bytes.length === 0) break;
+        log(`${this.address} sent ${quote(bytes)}`);
+        protocol.received(bytes);
+      }
+      if (!this.client.closed) protocol.ended();
+      log(`${this.address} left: ${this.client.closed ? 'closed by the protocol' : 'end of stream'}`);
+    } catch (error) {
+      log(`${this.address} left: ${error}`);
+    }
+    this.client.close();
+  }
+
+  send(bytes: Buffer): void {
+    this.client.sendAll(bytes);
+  }
+
+  close(): void {
+    this.client.close();
+  }
+
+  report(problem: string, bytes: Buffer): void {
+    log(`${this.address} left ${problem}: ${quote(bytes)}`);
+  }
+}
+
+if (isMainThread) new ThreadedServer(listen(options), Connection).run();
