@@ -2,48 +2,13 @@
 
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { chain, Layer, Protocol, type Receiver, type Transport } from '../src/protocol/chain.ts';
+import { chain, Layer, Protocol } from '../src/protocol/chain.ts';
 import { CommandProtocol } from '../src/protocol/commands.ts';
 import { Dispatcher } from '../src/protocol/dispatcher.ts';
 import { CrlfLineProtocol, LineProtocol } from '../src/protocol/lines.ts';
 import { Splitter } from '../src/protocol/splitter.ts';
 import { TextProtocol } from '../src/protocol/text.ts';
-
-/** Streams of bytes in which delimiters, and halves of them, are frequent. */
-const streams = fc
-  .array(
-    fc.oneof(
-      fc.constantFrom('\n', '\r\n', '\r', '?', 'é', '\u{1f600}').map((text) => Buffer.from(text)),
-      fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
-    ),
-    { maxLength: 30 },
-  )
-  .map((pieces) => Buffer.concat(pieces));
-
-/** The places to cut a stream at, as fractions of it. */
-const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 30 });
-
-/**
- * A stream in pieces, handed out in one piece of memory that is overwritten each time, as a server's is: to keep
- * what was shown and not copied is a mistake that shows.
- */
-function* cut(stream: Buffer, at: number[]): Generator<Buffer> {
-  const places = [...at.map((fraction) => Math.floor(fraction * stream.length)), stream.length].sort(
-    (a, b) => a - b,
-  );
-  const memory = Buffer.alloc(stream.length);
-  let start = 0;
-  for (const end of places) {
-    memory.fill('#');
-    stream.copy(memory, 0, start, end);
-    yield memory.subarray(0, end - start);
-    start = end;
-  }
-}
-
-function byteByByte(stream: Buffer): number[] {
-  return Array.from(stream, (_, i) => i / stream.length);
-}
+import { byteByByte, cut, cuts, type Paper, streams, talk } from './paper.ts';
 
 describe('Splitter', () => {
   const split = (stream: Buffer, at: number[], delimiter: string) => {
@@ -150,40 +115,10 @@ describe('Dispatcher', () => {
 });
 
 describe('chain', () => {
-  /** A connection that writes down what it is told to do. */
-  class Paper implements Transport<Buffer> {
-    sent = '';
-    reports: string[] = [];
-    closed = false;
-
-    send(bytes: Buffer): void {
-      if (this.closed) throw new Error('sent after close');
-      this.sent += bytes.toString('latin1');
-    }
-
-    close(): void {
-      this.closed = true;
-    }
-
-    report(problem: string, bytes: Buffer): void {
-      this.reports.push(`${problem}: ${bytes.toString('latin1')}`);
-    }
-  }
-
   const commands = (paper: Paper) =>
     chain(paper, new LineProtocol(), new TextProtocol(), new CommandProtocol());
   const crlfCommands = (paper: Paper) =>
     chain(paper, new CrlfLineProtocol(), new TextProtocol(), new CommandProtocol());
-
-  const talk = (make: (paper: Paper) => Receiver<Buffer>, stream: Buffer | string, at: number[] = []) => {
-    const paper = new Paper();
-    const protocol = make(paper);
-    for (const piece of cut(Buffer.from(stream as string), at)) {
-      if (!paper.closed) protocol.received(piece);
-    }
-    if (!paper.closed) protocol.ended();
-    return paper;
-  };
 
   test('answers each command of a packet that holds three', () => {
     expect(talk(commands, 'ECHO one\nECHO two\r\n\nHELP\n').sent).toBe('one\ntwo\nECHO TIME HELP QUIT\n');

@@ -3,7 +3,6 @@ import { Protocol } from './chain.ts';
 /** A method takes its parameters by position or by name, and returns what can be written as JSON. */
 type Method = { names: readonly string[]; call(...args: unknown[]): unknown };
 
-/** What goes wrong has a number: section 5.1. */
 class RpcError extends Error {
   readonly code: number;
 
@@ -13,11 +12,13 @@ class RpcError extends Error {
   }
 }
 
-const parseError = () => new RpcError(-32700, 'Parse error');
-const invalidRequest = () => new RpcError(-32600, 'Invalid Request');
-const methodNotFound = () => new RpcError(-32601, 'Method not found');
-const invalidParams = () => new RpcError(-32602, 'Invalid params');
-const internalError = () => new RpcError(-32603, 'Internal error');
+// What goes wrong has a number: section 5.1. One of each is enough: where it was thrown does not matter, and to note it
+// takes longer than all the rest.
+const parseError = new RpcError(-32700, 'Parse error');
+const invalidRequest = new RpcError(-32600, 'Invalid Request');
+const methodNotFound = new RpcError(-32601, 'Method not found');
+const invalidParams = new RpcError(-32602, 'Invalid params');
+const internalError = new RpcError(-32603, 'Internal error');
 
 const methods = new Map<string, Method>([
   ['echo', { names: ['value'], call: (value) => value }],
@@ -26,7 +27,7 @@ const methods = new Map<string, Method>([
 ]);
 
 function number(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw invalidParams();
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw invalidParams;
   return value;
 }
 
@@ -44,21 +45,22 @@ export class JsonRpcProtocol extends Protocol<string> {
 }
 
 function answerTo(message: string): string | undefined {
+  if (message === '') return failure(null, parseError); // What JSON.parse() would say, and take its time.
   let request: unknown;
   try {
     request = JSON.parse(message);
   } catch {
-    return failure(null, parseError());
+    return failure(null, parseError);
   }
   if (!Array.isArray(request)) return answerOne(request);
   // Section 6: an empty batch is no batch, and one of notifications only is not answered.
-  if (request.length === 0) return failure(null, invalidRequest());
+  if (request.length === 0) return failure(null, invalidRequest);
   const answers = request.map(answerOne).filter((answer) => answer !== undefined);
   return answers.length > 0 ? `[${answers.join(',')}]` : undefined;
 }
 
 function answerOne(request: unknown): string | undefined {
-  if (!isRequest(request)) return failure(null, invalidRequest());
+  if (!isRequest(request)) return failure(null, invalidRequest);
   const { id } = request;
   try {
     const result = perform(request.method, request.params);
@@ -66,7 +68,7 @@ function answerOne(request: unknown): string | undefined {
     return id === undefined ? undefined : JSON.stringify({ jsonrpc: '2.0', result, id });
   } catch (error) {
     // What is no RpcError comes of JSON.stringify(), which does not go as deep as JSON.parse().
-    return id === undefined ? undefined : failure(id, error instanceof RpcError ? error : internalError());
+    return id === undefined ? undefined : failure(id, error instanceof RpcError ? error : internalError);
   }
 }
 
@@ -87,14 +89,14 @@ function isRequest(value: unknown): value is Request {
 
 function perform(name: string, params: unknown[] | object = []): unknown {
   const method = methods.get(name);
-  if (!method) throw methodNotFound();
+  if (!method) throw methodNotFound;
   const { names, call } = method;
   const given = Array.isArray(params)
     ? Object.fromEntries(params.map((value, i) => [names[i] ?? i, value]))
     : params;
   // All that are wanted, and no others. Own ones: `constructor` is none, and `__proto__` is a name like any other.
   const found = new Map(Object.entries(given));
-  if (found.size !== names.length || !names.every((name) => found.has(name))) throw invalidParams();
+  if (found.size !== names.length || !names.every((name) => found.has(name))) throw invalidParams;
   return call(...names.map((name) => found.get(name)));
 }
 

@@ -1,0 +1,200 @@
+// What is said does not depend on how one waits: every protocol with every step of level 10, byte for byte the same.
+
+import { spawnSync } from 'node:child_process';
+import { describe, expect, test } from 'vitest';
+import { findSteps } from '../scripts/steps.ts';
+import { protocolNames } from '../src/protocol/protocols.ts';
+import { Client, nodeOptions, run, type Server, serving } from './harness.ts';
+
+const steps = [...findSteps().keys()].filter((step) => step.endsWith('10'));
+const installed = (program: string) => spawnSync('which', [program]).status === 0;
+
+const add = (a: number, b: number) => `{"jsonrpc":"2.0","id":1,"method":"add","params":[${a},${b}]}`;
+const sum = (c: number) => `{"jsonrpc":"2.0","result":${c},"id":1}`;
+const post = (body: string) =>
+  `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+const http = (status: string, type: string, body: string) =>
+  `HTTP/1.1 ${status}\r\nDate: NOW\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+
+/** For each protocol, a stream that holds several messages, and what is answered to it. */
+const conversations: Record<string, { said: string; answered: string; closes?: boolean }> = {
+  echo: { said: 'one\nzwölf\r\n\n\x00\nunfinished', answered: 'one\nzwölf\r\n\n\x00\n' },
+  commands: {
+    said: 'ECHO one\nhelp\r\n\ntime\nconstructor\nQUIT\n',
+    answered: 'one\nECHO TIME HELP QUIT\nNOW\nERROR unknown command: constructor\nBYE\n',
+    closes: true,
+  },
+  zen: {
+    said: 'Beautiful is better than?Simple is better than?\nWhat is this?Explicit is',
+    answered: 'Ugly.Complex.Error: unknown aphorism.',
+  },
+  oracle: {
+    said: 'Will I be happy tomorrow?\nIs there true free will?Half a',
+    answered: 'Will I be happy tomorrow? REPLYIs there true free will? REPLY',
+  },
+  'json-rpc': {
+    said: `${add(2, 3)}\nnonsense\n{"jsonrpc":"2.0","method":"echo","params":[1]}\n[${add(1, 1)},${add(2, 2)}]\n`,
+    answered: `${sum(5)}\n{"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error"},"id":null}\n[${sum(2)},${sum(4)}]\n`,
+  },
+  http: {
+    said:
+      post(add(2, 3)) +
+      post(add(20, 30)).replace('/ ', '/elsewhere ') +
+      post(add(4, 5)).replace(/Content-Length: (\d+)\r\n\r\n(.*)/, (_, length, body) =>
+        ['Transfer-Encoding: chunked', '', Number(length).toString(16), body, '0', '', ''].join('\r\n'),
+      ),
+    answered:
+      http('200 OK', 'application/json', sum(5)) +
+      http('404 Not Found', 'text/plain', '404 Not Found\n') +
+      http('200 OK', 'application/json', sum(9)),
+  },
+  finger: {
+    said: '/W ada\r\n',
+    answered: [
+      'Login: ada                      Name: Ada Lovelace',
+      'Office: London',
+      'Plan:',
+      'To weave algebraical patterns.',
+      '',
+    ].join('\r\n'),
+    closes: true,
+  },
+};
+
+/** Without what the clock and the dice have to say. */
+function settled(answer: string): string {
+  return answer
+    .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'NOW')
+    .replace(/^Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r$/gm, 'Date: NOW\r')
+    .replace(/\? (Yes|Very likely|Maybe|Not likely|No)\./g, '? REPLY');
+}
+
+/** Says all of it in such pieces, and nothing more, and returns what comes back. */
+async function converse({ port }: Server, pieces: string[], closes = false): Promise<string> {
+  const client = await Client.connect(port);
+  for (const piece of pieces) await client.send(piece);
+  if (!closes) client.end(); // Or else it is the server who ends it.
+  const answer = await client.rest();
+  client.close();
+  return settled(answer);
+}
+
+describe.concurrent('one chain under every mechanism', () => {
+  test('means seven of each', () => {
+    expect([steps.length, protocolNames.length]).toEqual([7, 7]);
+    expect(Object.keys(conversations).sort()).toEqual([...protocolNames].sort());
+  });
+
+  for (const step of steps) {
+    for (const protocol of protocolNames) {
+      const { said = '', answered, closes } = conversations[protocol] ?? {};
+      test(`${step} speaks ${protocol}, all at once, byte by byte, and cut in the middle`, () =>
+        serving(
+          step,
+          async (server) => {
+            expect(await converse(server, [said], closes)).toBe(answered);
+            expect(await converse(server, [...said], closes)).toBe(answered);
+            const middle = said.length >> 1;
+            expect(await converse(server, [said.slice(0, middle), said.slice(middle)], closes)).toBe(
+              answered,
+            );
+            if (protocol === 'http') await callsOverHttp(server);
+            if (protocol === 'zen') await asksInPython(server);
+            if (protocol === 'oracle') await asksUntilItIsEnough(server);
+          },
+          { args: ['--protocol', protocol, ...(protocol === 'oracle' ? ['--max-questions', '3'] : [])] },
+        ));
+    }
+  }
+
+  /** curl and fetch: a call, and another on the same connection. */
+  async function callsOverHttp({ port }: Server): Promise<void> {
+    const url = `http://127.0.0.1:${port}/`;
+    if (installed('curl')) {
+      const connects = ['-s', '-w', ' %{num_connects}\n'];
+      const { stdout } = await run('curl', [
+        ...connects,
+        '-d',
+        add(2, 3),
+        url,
+        '--next',
+        ...connects,
+        '-d',
+        add(20, 30),
+        url,
+      ]);
+      expect(stdout).toBe(`${sum(5)} 1\n${sum(50)} 0\n`);
+      // It waits for 100 Continue before it sends a body that is long.
+      const word = 'x'.repeat(1_000_000);
+      const long = `{"jsonrpc":"2.0","id":1,"method":"echo","params":["${word}"]}`;
+      const { stdout: echoed } = await run('curl', ['-s', '-d', '@-', url], { input: long });
+      expect(JSON.parse(echoed).result === word).toBe(true);
+      const { stdout: tooLong } = await run('curl', ['-s', '-d', '@-', '-H', 'Expect:', url], {
+        input: long + long,
+      });
+      expect(tooLong).toBe('413 Content Too Large\n');
+    }
+    const response = await fetch(url, { method: 'POST', body: add(6, 7) });
+    expect([response.status, await response.text()]).toEqual([200, sum(13)]);
+  }
+
+  async function asksInPython({ port }: Server): Promise<void> {
+    if (!installed('python3')) return;
+    const program = `
+import socket
+with socket.create_connection(('127.0.0.1', ${port})) as connection:
+    for question in b'Beautiful', b'Explicit', b'Simple':
+        connection.sendall(question + b' is better than?')
+        answer = b''
+        while not answer.endswith(b'.'):
+            answer += connection.recv(4096)
+        print(answer.decode())
+`;
+    const { stdout } = await run('python3', ['-c', program]);
+    expect(stdout).toBe('Ugly.\nImplicit.\nComplex.\n');
+  }
+
+  /** --max-questions: with the last answer it closes, whatever else was asked. */
+  async function asksUntilItIsEnough(server: Server): Promise<void> {
+    expect(await converse(server, ['a?b?c?d?e?'], true)).toBe('a? REPLYb? REPLYc? REPLY');
+    await server.logged(/ left: closed by the protocol$/);
+  }
+});
+
+describe.concurrent('--protocol', () => {
+  test('that is not known names those that are', async () => {
+    const { exit, stdout, stderr } = await run(process.execPath, [
+      ...nodeOptions,
+      'src/coroutine/stream10.ts',
+      ...['--protocol', 'gopher'],
+    ]);
+    expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
+    expect(stderr).toBe(`Cannot use --protocol "gopher": it is one of ${protocolNames.join(', ')}\n`);
+  });
+
+  for (const step of steps) {
+    test(`zen logs at ${step} what was cut off, with its bytes`, () =>
+      serving(
+        step,
+        async (server) => {
+          await converse(server, ['Simple is better than?Beautiful is']);
+          await server.logged(/ left an unfinished question: "Beautiful is"$/);
+          await server.logged(/ left: end of stream$/);
+        },
+        { args: ['--protocol', 'zen'] },
+      ));
+  }
+
+  // The real one knows no other port than 79, which only root may listen on.
+  test.runIf(installed('finger') && process.getuid?.() === 0)('finger answers finger', () =>
+    serving(
+      'select10',
+      async () => {
+        expect((await run('finger', ['ada@127.0.0.79'])).stdout).toMatch(/^Login: ada +Name: Ada Lovelace/m);
+        expect((await run('finger', ['-l', 'ada@127.0.0.79'])).stdout).toMatch(/^Plan:\r*\nTo weave/m);
+        expect((await run('finger', ['@127.0.0.79'])).stdout).toMatch(/^grace +Grace Hopper/m);
+      },
+      { args: ['--protocol', 'finger', '--host', '127.0.0.79', '--port', '79'] },
+    ),
+  );
+});
