@@ -1,8 +1,10 @@
 // What is said does not depend on how one waits: every protocol with every step of level 10, byte for byte the same.
 
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findSteps } from '../scripts/steps.ts';
+import { findSteps, root } from '../scripts/steps.ts';
 import { protocolNames } from '../src/protocol/protocols.ts';
 import { Client, nodeOptions, run, type Server, serving } from './harness.ts';
 
@@ -83,6 +85,15 @@ describe.concurrent('one chain under every mechanism', () => {
   test('means seven of each', () => {
     expect([steps.length, protocolNames.length]).toEqual([7, 7]);
     expect(Object.keys(conversations).sort()).toEqual([...protocolNames].sort());
+  });
+
+  test('is what the README says: a row for each protocol, a ✔ for each step', () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8').split('\n');
+    const head = readme.find((line) => line.startsWith('| `--protocol` |'));
+    expect(head?.split(' | ').slice(2).join(' ')).toBe(`${steps.join(' ')} |`);
+    const rows = readme.filter((line) => /^\| \[`[\w-]+`\]\(src\/protocol\//.test(line));
+    expect(rows.map((row) => /`([\w-]+)`/.exec(row)?.[1])).toEqual(protocolNames);
+    for (const row of rows) expect(row.match(/ ✔ /g)?.length).toBe(steps.length);
   });
 
   for (const step of steps) {
