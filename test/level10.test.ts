@@ -90,7 +90,11 @@ describe.concurrent('one chain under every mechanism', () => {
   test('is what the README says: a row for each protocol, a ✔ for each step', () => {
     const readme = readFileSync(join(root, 'README.md'), 'utf8').split('\n');
     const head = readme.find((line) => line.startsWith('| `--protocol` |'));
-    expect(head?.split(' | ').slice(2).join(' ')).toBe(`${steps.join(' ')} |`);
+    const columns = head
+      ?.split('|')
+      .map((cell) => cell.trim())
+      .slice(3, -1);
+    expect(columns?.sort()).toEqual([...steps].sort());
     const rows = readme.filter((line) => /^\| \[`[\w-]+`\]\(src\/protocol\//.test(line));
     expect(rows.map((row) => /`([\w-]+)`/.exec(row)?.[1])).toEqual(protocolNames);
     for (const row of rows) expect(row.match(/ ✔ /g)?.length).toBe(steps.length);
