@@ -18,10 +18,24 @@ function equal(actual: string, expected: string): void {
   throw new Disappointment(`${JSON.stringify(actual)} in place of ${JSON.stringify(expected)}`);
 }
 
+/** The next line that is an answer. At level 11, lines that begin with `*` tell who comes and goes. */
+async function answer({ level }: Subject, client: Client): Promise<string> {
+  while (true) {
+    const line = await client.line();
+    if (level < 11 || !line.startsWith('* ')) return line;
+  }
+}
+
+/** All answers that are still to come. */
+async function answers({ level }: Subject, client: Client): Promise<string> {
+  const rest = await client.rest();
+  return level < 11 ? rest : rest.replace(/^\* .*\n/gm, '');
+}
+
 /** Has `text` echoed, in whichever way the level has for it. */
-async function echo({ level }: Subject, client: Client, text: string): Promise<void> {
-  await client.send(level < 7 ? `${text}\n` : `ECHO ${text}\n`);
-  equal(await client.line(), text);
+async function echo(subject: Subject, client: Client, text: string): Promise<void> {
+  await client.send(subject.level < 7 ? `${text}\n` : `ECHO ${text}\n`);
+  equal(await answer(subject, client), text);
 }
 
 /** What to send to get these lines back. */
@@ -43,7 +57,7 @@ export const behaviours = {
     const first = await subject.connect();
     await echo(subject, first, 'first');
     first.end();
-    equal(await first.rest(), '');
+    equal(await answers(subject, first), '');
     const second = await subject.connect();
     await echo(subject, second, 'second');
   },
@@ -60,17 +74,18 @@ export const behaviours = {
   'one reply per line, however it is cut': async (subject) => {
     const client = await subject.connect();
     await client.send(request(subject, ['one', 'two', 'three']));
-    for (const line of ['one', 'two', 'three']) equal(await client.line(), line);
+    for (const line of ['one', 'two', 'three']) equal(await answer(subject, client), line);
     for (const byte of request(subject, ['byte by byte', 'again'])) await client.send(byte);
-    for (const line of ['byte by byte', 'again']) equal(await client.line(), line);
+    for (const line of ['byte by byte', 'again']) equal(await answer(subject, client), line);
     // Nothing is said before a line is whole: if it were, it would be there before the end of the stream.
     await client.send(request(subject, ['unfinished']).slice(0, -1));
     client.end();
-    equal(await client.rest(), '');
+    equal(await answers(subject, client), '');
   },
 
   /** The log shows the character, whole, though its two bytes come one after the other. */
-  'a character cut in two': async ({ connect, level, server }) => {
+  'a character cut in two': async (subject) => {
+    const { connect, level, server } = subject;
     const client = await connect();
     const bytes = Buffer.from(level < 7 ? 'é\n' : 'ECHO é\n');
     const cut = bytes.length - 2;
@@ -78,7 +93,7 @@ export const behaviours = {
     if (level < 6) equal((await client.bytes(cut)).toString('hex'), 'c3');
     await client.send(bytes.subarray(cut));
     if (level < 6) equal((await client.bytes(2)).toString('hex'), 'a90a');
-    else equal(await client.line(), 'é');
+    else equal(await answer(subject, client), 'é');
     client.end();
     const log = [await server.logged(/ sent /)];
     const who = log[0]?.split(' ')[0];
@@ -93,14 +108,14 @@ export const behaviours = {
     const client = await subject.connect();
     await client.send(request(subject, ['one', 'two'], '\r\n'));
     const end = subject.level < 7 ? '\r' : '';
-    for (const line of ['one', 'two']) equal(await client.line(), `${line}${end}`);
+    for (const line of ['one', 'two']) equal(await answer(subject, client), `${line}${end}`);
   },
 
   'answers after a half-close': async (subject) => {
     const client = await subject.connect();
     await client.send(request(subject, ['last words']));
     client.end();
-    equal(await client.rest(), 'last words\n');
+    equal(await answers(subject, client), 'last words\n');
   },
 
   /** A client that breaks the connection, at rest or in the middle of a line, is no harm to the next. */
@@ -128,9 +143,32 @@ export const behaviours = {
     const client = await subject.connect();
     for (const word of ['constructor', '__proto__', 'toString', 'run', 'Dispatch', 'SERSERVEVE', 'quit\0']) {
       await client.send(`${word}\n`);
-      equal(await client.line(), `ERROR unknown command: ${word}`);
+      equal(await answer(subject, client), `ERROR unknown command: ${word}`);
     }
     await echo(subject, client, 'still here');
+  },
+
+  /** Each hears what all the others say, every line once, whole, and in the order in which it was said. */
+  'users can talk, nothing lost, in order': async (subject) => {
+    const users = [await subject.connect(), await subject.connect(), await subject.connect()];
+    const [first] = users as [Client];
+    // Whoever is told that they are in hears all that comes after it.
+    if (subject.level < 11) for (const _ of users) await subject.server.logged(/ connected$/);
+    else for (const user of users) await user.has(' welcome, ');
+    const said = Array.from({ length: 50 }, (_, n) => n);
+    const word = subject.level < 11 ? '' : 'SAY ';
+    for (const [who, user] of users.entries()) {
+      void user.send(said.map((n) => `${word}${who} says ${n}\n`).join(''));
+    }
+    for (const [who, user] of users.entries()) {
+      const heard: string[] = [];
+      while (heard.length < 2 * said.length) heard.push((await answer(subject, user)).replace(/^<\S+> /, ''));
+      for (const other of [0, 1, 2].filter((other) => other !== who)) {
+        const theirs = heard.filter((line) => line.startsWith(`${other} `));
+        equal(theirs.join(), said.map((n) => `${other} says ${n}`).join());
+      }
+    }
+    equal(first.waiting, '');
   },
 
   'Ctrl-C ends it with clients connected': async (subject) => {
@@ -139,7 +177,7 @@ export const behaviours = {
     if (subject.level === 1) await echo(subject, clients[0] as Client, 'here');
     else await subject.server.logged(/ connected$/);
     equal(String(await subject.server.stop('SIGINT')), 'SIGINT');
-    for (const client of clients) equal(await client.rest(), '');
+    for (const client of clients) equal(await answers(subject, client), '');
   },
 } satisfies Record<string, Behaviour>;
 

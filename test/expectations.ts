@@ -6,40 +6,46 @@ import { type BehaviourName, behaviours } from './behaviours.ts';
 export type Expectation = '✔' | '✘' | '–';
 
 // The columns, in the order of `behaviours`: echoes bytes back, next client, two at once, lines however cut,
-// a character cut in two, CRLF, half-close, reset, never reads, hostile command, Ctrl-C. (reactor6 answers nobody: it
-// passes on what one says to all the others. What it does is in select.test.ts.)
+// a character cut in two, CRLF, half-close, reset, never reads, hostile command, users can talk, Ctrl-C. (reactor6 answers
+// nobody: it passes on what one says to all the others.)
 const table = `
-  single1     ✔ ✘ ✘ – – – ✔ ✘ ✘ – ✔
-  single2     ✔ ✘ ✘ – ✘ – ✔ ✘ ✘ – ✔
-  single3     ✔ ✔ ✘ – ✘ – ✔ ✔ ✘ – ✔
-  single4     ✔ ✔ ✘ – ✘ – ✔ ✔ ✘ – ✔
-  single5     ✔ ✔ ✘ – ✘ – ✔ ✔ ✘ – ✔
-  single6     ✔ ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ – ✔
-  single7     – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✘ ✔
-  single8     – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✘ ✔
-  single9     – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✔ ✔
-  single10    – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✔ ✔
-  thread4     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
-  accept4     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
-  pool4       ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
-  prefork4    ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
-  thread9     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  thread10    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  poll3       ✔ ✔ ✔ – ✘ – ✔ ✔ ✘ – ✔
-  select3     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – ✔
-  select6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
-  reactor6    – – – – – – – – – – –
-  select9     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  select10    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  generator4  ✘ ✘ ✘ – ✘ – ✘ ✘ ✘ – ✔
-  generator6  ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
-  await6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
-  callback6   ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
-  stream6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
-  generator10 – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  await10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  callback10  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  stream10    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  single1     ✔ ✘ ✘ – – – ✔ ✘ ✘ – – ✔
+  single2     ✔ ✘ ✘ – ✘ – ✔ ✘ ✘ – – ✔
+  single3     ✔ ✔ ✘ – ✘ – ✔ ✔ ✘ – – ✔
+  single4     ✔ ✔ ✘ – ✘ – ✔ ✔ ✘ – – ✔
+  single5     ✔ ✔ ✘ – ✘ – ✔ ✔ ✘ – – ✔
+  single6     ✔ ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ – – ✔
+  single7     – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✔
+  single8     – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✔
+  single9     – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✔ – ✔
+  single10    – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✔ – ✔
+  thread4     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
+  accept4     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
+  pool4       ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
+  prefork4    ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
+  thread9     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
+  thread10    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
+  thread11    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✘ ✔ ✔ ✔
+  poll3       ✔ ✔ ✔ – ✘ – ✔ ✔ ✘ – – ✔
+  select3     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
+  select6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
+  reactor6    – – – – – – – – – – ✔ –
+  select9     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
+  select10    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
+  select11    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  generator4  ✘ ✘ ✘ – ✘ – ✘ ✘ ✘ – – ✔
+  generator6  ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
+  await6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
+  callback6   ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
+  stream6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
+  generator10 – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
+  await10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
+  callback10  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
+  stream10    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
+  generator11 – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  await11     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  callback11  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  stream11    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
 `;
 
 const names = Object.keys(behaviours) as BehaviourName[];

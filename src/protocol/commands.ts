@@ -1,15 +1,23 @@
 import { Protocol } from './chain.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { type Command, Dispatcher } from './dispatcher.ts';
 
-const commands = new Dispatcher<CommandProtocol>([
+/** What every server that takes commands can do. */
+export const basicCommands: readonly (readonly [name: string, command: Command<CommandProtocol>])[] = [
   ['ECHO', (user, text) => user.send(text)],
   ['TIME', (user) => user.send(new Date().toISOString())],
-  ['HELP', (user) => user.send(commands.names.join(' '))],
+  ['HELP', (user) => user.send(user.commands.names.join(' '))],
   ['QUIT', (user) => user.quit()],
-]);
+];
+
+const commands = new Dispatcher(basicCommands);
 
 /** The commands `ECHO text`, `TIME`, `HELP` and `QUIT`, one a message. */
 export class CommandProtocol extends Protocol<string> {
+  /** Those that can be given. A subclass may have others. */
+  get commands(): { names: string[] } {
+    return commands;
+  }
+
   received(line: string): void {
     commands.dispatch(this, line);
   }

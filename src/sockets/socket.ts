@@ -210,7 +210,10 @@ export class Socket {
    */
   trySendPieces(pieces: readonly Buffer[]): number | WouldBlock {
     let end = 0;
-    for (const piece of pieces) end += piece.copy(scratch.bytes, end);
+    for (const piece of pieces) {
+      end += piece.copy(scratch.bytes, end);
+      if (end === scratch.bytes.length) break;
+    }
     return this.trySendFrom(scratch, 0, end);
   }
 

@@ -49,12 +49,17 @@ export function startThread<Args extends unknown[]>(run: Runnable<Args>, ...args
 }
 
 /**
- * Runs `serve(client, address)` in a thread of its own, to which the client belongs from now on. If there is no room
+ * Runs `serve(client, address, ...args)` in a thread of its own, to which the client belongs from now on. If there is no room
  * for one more thread, the client is refused: that is logged, and the connection closed.
  */
-export function serveInThread(serve: Runnable<[Socket, Address]>, client: Socket, address: Address): void {
+export function serveInThread<Args extends unknown[]>(
+  serve: Runnable<[Socket, Address, ...Args]>,
+  client: Socket,
+  address: Address,
+  ...args: Args
+): void {
   try {
-    start({ name: serve.name, args: [], client: { fd: client.fd, host: address.host, port: address.port } });
+    start({ name: serve.name, args, client: { fd: client.fd, host: address.host, port: address.port } });
   } catch (error) {
     log(`${address} refused: ${(error as Error).message}`);
     client.close();
@@ -94,7 +99,7 @@ async function perform({ program, name, args, client, state }: Task): Promise<vo
   if (Atomics.compareExchange(state, 0, STARTING, RUNNING) !== STARTING) return; // Too late: nobody waits for it.
   Atomics.notify(state, 0);
   const socket = client && new Socket(client.fd);
-  const all = client ? [socket, new Address(client.host, client.port)] : args;
+  const all = client ? [socket, new Address(client.host, client.port), ...args] : args;
   try {
     if (step[name].prototype?.run) new step[name](...all).run();
     else step[name](...all);

@@ -1,0 +1,105 @@
+// generator11: users who talk to each other, a generator for each.
+//
+// New since generator10: a room, and a chat on top of the chain. Somebody may be sent something at any time, whatever their own
+//   coroutine waits for. So there is a second one, flush(), for as long as there is something to send. It first lets the turn
+//   come to its end: what else is said until then goes out in the same send().
+// Try: nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT. Then stop one of
+//   them with Ctrl-Z, and let another say a lot: yes SAY hello | nc localhost 12345. The third hears it all.
+// Still wrong: what the stopped one does not read grows without a limit: generator12 bounds it.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { readOptions } from '../cli/options.ts';
+import { selectorOption } from '../cli/selector-option.ts';
+import { chain, type Receiver, type Transport } from '../protocol/chain.ts';
+import { ChatProtocol, LocalRoom } from '../protocol/chat.ts';
+import { LineProtocol } from '../protocol/lines.ts';
+import { TextProtocol } from '../protocol/text.ts';
+import type { Address } from '../sockets/socket.ts';
+import { type Coroutine, GeneratorLoop } from './generator-loop.ts';
+import { GeneratorSocket } from './generator-socket.ts';
+
+const { selector, ...options } = readOptions({ selector: selectorOption });
+const loop = new GeneratorLoop(selector);
+const room = new LocalRoom();
+
+class Connection implements Transport<Buffer> {
+  readonly client: GeneratorSocket;
+  readonly address: Address;
+  readonly chat = new ChatProtocol(room, (line) => this.send(line));
+  readonly protocol: Receiver<Buffer> = chain(this, new LineProtocol(), new TextProtocol(), this.chat);
+  unsent: Buffer[] = [];
+  flushing = false;
+  /** Why it is only there for what it is still owed. */
+  ending: string | undefined;
+
+  constructor(client: GeneratorSocket, address: Address) {
+    this.client = client;
+    this.address = address;
+  }
+
+  *serve(): Coroutine {
+    log(`${this.address} connected`);
+    this.chat.enter();
+    try {
+      while (!this.ending) {
+        const bytes = yield* this.client.recv();
+        if (bytes.length === 0) break;
+        log(() => `${this.address} sent ${quote(bytes)}`);
+        this.protocol.received(bytes);
+      }
+      if (!this.ending) this.protocol.ended();
+      this.ending ??= 'end of stream';
+      if (!this.flushing) this.leave(this.ending); // Otherwise flush() will see to it.
+    } catch (error) {
+      this.leave(error);
+    }
+  }
+
+  send(bytes: Buffer): void {
+    this.unsent.push(bytes);
+    if (this.flushing) return;
+    this.flushing = true;
+    loop.spawn(this.flush());
+  }
+
+  *flush(): Coroutine {
+    yield ['sleep', 0];
+    try {
+      while (this.unsent.length > 0) {
+        const pieces = this.unsent;
+        this.unsent = [];
+        yield* this.client.sendAll(pieces);
+      }
+    } catch (error) {
+      this.leave(error);
+    }
+    this.flushing = false;
+    if (this.ending) this.leave(this.ending);
+  }
+
+  leave(why: unknown): void {
+    if (this.client.closed) return;
+    log(`${this.address} left: ${why}`);
+    this.chat.leave();
+    this.client.close();
+  }
+
+  close(): void {
+    this.ending = 'closed by the protocol';
+  }
+
+  report(problem: string, bytes: Buffer): void {
+    log(`${this.address} left ${problem}: ${quote(bytes)}`);
+  }
+}
+
+function* acceptAll(listener: GeneratorSocket): Coroutine {
+  while (true) {
+    const [client, address] = yield* listener.accept((address, why) => log(`${address} refused: ${why}`));
+    loop.spawn(new Connection(client, address).serve());
+  }
+}
+
+loop.spawn(acceptAll(new GeneratorSocket(loop, listen(options))));
+loop.run();

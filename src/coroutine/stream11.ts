@@ -1,0 +1,61 @@
+// stream11: users who talk to each other, an async function for each, on Node's own loop.
+//
+// New since stream10: a room, and a chat on top of the chain, and corked writes, as in callback11.
+// Try: what you tried with generator11.
+// Still wrong: what a user does not read grows without a limit, because write() always takes it: stream12 bounds it.
+
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { chain } from '../protocol/chain.ts';
+import { ChatProtocol, LocalRoom } from '../protocol/chat.ts';
+import { LineProtocol } from '../protocol/lines.ts';
+import { TextProtocol } from '../protocol/text.ts';
+import { BACKLOG } from '../sockets/socket.ts';
+
+const room = new LocalRoom();
+
+async function serve(client: Socket): Promise<void> {
+  const address = client.remoteAddress ? `${client.remoteAddress}:${client.remotePort}` : 'somebody';
+  let closing = false;
+  log(`${address} connected`);
+  client.on('error', () => {}); // Whatever is awaited below throws it. But if nobody listened, it would end the program.
+
+  const send = (bytes: Buffer) => {
+    if (client.writableCorked === 0) {
+      client.cork(); // What is said to somebody in one turn of the loop is sent as one.
+      setImmediate(() => client.uncork());
+    }
+    client.write(bytes);
+  };
+  const transport = {
+    send,
+    close: () => {
+      closing = true;
+    },
+    report: (problem: string, bytes: Buffer) => log(`${address} left ${problem}: ${quote(bytes)}`),
+  };
+  const chat = new ChatProtocol(room, send);
+  const protocol = chain(transport, new LineProtocol(), new TextProtocol(), chat);
+  chat.enter();
+  try {
+    for await (const bytes of client.iterator({ destroyOnReturn: false })) {
+      log(() => `${address} sent ${quote(bytes)}`);
+      protocol.received(bytes);
+      if (closing) break;
+      if (client.writableNeedDrain) await once(client, 'drain');
+    }
+    if (!closing) protocol.ended();
+    client.destroySoon(); // when all is sent
+    await once(client, 'close');
+    log(`${address} left: ${closing ? 'closed by the protocol' : 'end of stream'}`);
+  } catch (error) {
+    log(`${address} left: ${error}`);
+    client.destroy();
+  }
+  chat.leave();
+}
+
+const server = createServer({ allowHalfOpen: true }, serve);
+server.listen({ fd: listen().fd, backlog: BACKLOG });

@@ -1,0 +1,177 @@
+import { basicCommands, CommandProtocol } from './commands.ts';
+import { Dispatcher } from './dispatcher.ts';
+
+/** Somebody in a room. */
+export type Guest = {
+  name: string;
+  /** Hands over a line that somebody has said, with the `\n` at its end. All who hear it get the same bytes. */
+  hear(line: Buffer): void;
+};
+
+/** Who is there. */
+export abstract class Room {
+  /** Runs this, and nobody else says or changes anything meanwhile. Not to be nested. */
+  abstract alone(work: () => void): void;
+  /** Lets somebody in, under a name that nobody has: `guest1`. @throws Error if the room is full */
+  abstract enter(guest: Guest): void;
+  abstract leave(guest: Guest): void;
+  /** Gives somebody another name, which must not be somebody else's. */
+  abstract rename(guest: Guest, name: string): void;
+  /** All who are there, in the order they came. */
+  abstract guests(): Iterable<Guest>;
+
+  /** Whoever has this name. Names that differ only in capitals are too easily taken for each other to be two. */
+  find(name: string): Guest | undefined {
+    const wanted = name.toLowerCase();
+    for (const guest of this.guests()) if (guest.name.toLowerCase() === wanted) return guest;
+    return undefined;
+  }
+
+  /** Tells everybody, or everybody but one. */
+  tell(line: string, except?: Guest): void {
+    const bytes = Buffer.from(`${line}\n`);
+    for (const guest of this.guests()) if (guest.name !== except?.name) guest.hear(bytes);
+  }
+}
+
+/** A room for those who are served by one and the same thread: who is there is in a plain variable. */
+export class LocalRoom extends Room {
+  readonly #guests = new Set<Guest>();
+  #named = 0;
+
+  alone(work: () => void): void {
+    work(); // There is only one thread, and it does not wait: nobody can come between.
+  }
+
+  enter(guest: Guest): void {
+    do guest.name = `guest${++this.#named}`;
+    while (this.find(guest.name));
+    this.#guests.add(guest);
+  }
+
+  leave(guest: Guest): void {
+    this.#guests.delete(guest);
+  }
+
+  rename(guest: Guest, name: string): void {
+    guest.name = name;
+  }
+
+  guests(): Iterable<Guest> {
+    return this.#guests;
+  }
+}
+
+const commands = new Dispatcher<ChatProtocol>([
+  ...basicCommands,
+  ['NICK', (user, name) => user.nick(name.trim())],
+  ['SAY', (user, text) => user.say(text)],
+  ['MSG', (user, text) => user.message(text)],
+  ['WHO', (user) => user.who()],
+]);
+
+/**
+ * A chat: `NICK name`, `SAY text`, `MSG name text`, `WHO`, and the commands that there were before. Lines that begin with `*`
+ * tell who came, left, and is called otherwise now.
+ *
+ * It sits on top of a chain, for what its user says and is answered. Whoever drives it calls {@link enter} when that is
+ * tied, and {@link leave} when the connection is gone.
+ */
+export class ChatProtocol extends CommandProtocol implements Guest {
+  name = '';
+  readonly hear: (line: Buffer) => void;
+  readonly #room: Room;
+  #inside = false;
+
+  constructor(room: Room, hear: (line: Buffer) => void) {
+    super();
+    this.#room = room;
+    this.hear = hear;
+  }
+
+  override get commands(): { names: string[] } {
+    return commands;
+  }
+
+  /** @throws Error if the room is full */
+  enter(): void {
+    this.#room.alone(() => {
+      this.#room.enter(this);
+      this.#inside = true;
+      this.send(`* welcome, ${this.name}`);
+      this.#room.tell(`* ${this.name} joined`, this);
+    });
+  }
+
+  /** Whoever has left already is not missed again. */
+  leave(): void {
+    this.#room.alone(() => this.#leave());
+  }
+
+  override received(line: string): void {
+    this.#room.alone(() => commands.dispatch(this, line));
+  }
+
+  override ended(): void {
+    this.leave();
+  }
+
+  override quit(): void {
+    this.#leave();
+    super.quit();
+  }
+
+  nick(name: string): void {
+    const problem = this.#problemWith(name);
+    if (problem) {
+      this.send(`ERROR ${problem}`);
+      return;
+    }
+    const before = this.name;
+    this.#room.rename(this, name);
+    this.#room.tell(`* ${before} is now ${name}`);
+  }
+
+  say(text: string): void {
+    if (text.trim() === '') this.send('ERROR missing text');
+    else this.#room.tell(`<${this.name}> ${visible(text)}`, this);
+  }
+
+  message(argument: string): void {
+    const [, name = '', text = ''] = /^(\S*)\s?(.*)$/s.exec(argument) ?? [];
+    const guest = this.#room.find(name);
+    if (name === '') this.send('ERROR missing name');
+    else if (!guest) this.send(`ERROR no such user: ${visible(name)}`);
+    else if (text.trim() === '') this.send('ERROR missing text');
+    else guest.hear(Buffer.from(`-${this.name}- ${visible(text)}\n`));
+  }
+
+  who(): void {
+    this.send(['WHO', ...Array.from(this.#room.guests(), ({ name }) => name)].join(' '));
+  }
+
+  #problemWith(name: string): string | undefined {
+    if (name === '') return 'missing name';
+    if (!/^[A-Za-z0-9_-]{1,16}$/.test(name)) return `bad name: ${visible(name)}`;
+    const owner = this.#room.find(name);
+    // To change nothing but the capitals of one's own name is all right.
+    const free = !owner || (owner.name === this.name && name !== this.name);
+    return free ? undefined : `name taken: ${name}`;
+  }
+
+  #leave(): void {
+    if (!this.#inside) return;
+    this.#inside = false;
+    this.#room.leave(this);
+    this.#room.tell(`* ${this.name} left`);
+  }
+}
+
+// Control characters, separators of lines, and invisible formats such as those that turn the direction of text. But for
+// the two that join letters and emojis.
+const INVISIBLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu;
+
+/** What one user has typed, fit for the terminals of others. */
+function visible(text: string): string {
+  return text.replace(INVISIBLE, '?');
+}

@@ -1,0 +1,60 @@
+// thread11: users who talk to each other, a thread for each.
+//
+// New since thread10: a room, and a chat on top of the chain. Who is in the room stands in memory that all threads share, with a
+//   mutex; whoever speaks sends to the descriptors of all the others, and holds the mutex meanwhile. So lines of two
+//   speakers never mix, and nobody is sent anything on a descriptor that is closed, and somebody else's by now.
+// Try: nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT.
+// Still wrong: stop one of the three with Ctrl-Z, and let another say a lot: yes SAY hello | nc localhost 12345. When the
+//   kernel's buffer for the one is full, send() waits for it, with the mutex, and nobody gets a word in any more.
+//   select11 never waits for one.
+
+import { listen } from '../cli/listen.ts';
+import { log, quote } from '../cli/log.ts';
+import { chain } from '../protocol/chain.ts';
+import { ChatProtocol } from '../protocol/chat.ts';
+import { LineProtocol } from '../protocol/lines.ts';
+import { TextProtocol } from '../protocol/text.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
+import { SharedRoom } from './shared-room.ts';
+import { isMainThread, serveInThread } from './thread.ts';
+
+const PLACES = 1000;
+
+export function serve(client: Socket, address: Address, memory: SharedArrayBuffer): void {
+  log(`${address} connected`);
+  const send = (bytes: Buffer) => client.sendAll(bytes); // Wrong on purpose: it waits, with the mutex. See select11.
+  const chat = new ChatProtocol(new SharedRoom(memory, client), send);
+  let closing = false;
+  const transport = {
+    send,
+    close: () => {
+      closing = true;
+    },
+    report: (problem: string, bytes: Buffer) => log(`${address} left ${problem}: ${quote(bytes)}`),
+  };
+  const protocol = chain(transport, new LineProtocol(), new TextProtocol(), chat);
+  try {
+    chat.enter();
+    while (!closing) {
+      const bytes = client.recv(4096);
+      if (bytes.length === 0) break;
+      log(`${address} sent ${quote(bytes)}`);
+      protocol.received(bytes);
+    }
+    if (!closing) protocol.ended();
+    log(`${address} left: ${closing ? 'closed by the protocol' : 'end of stream'}`);
+  } catch (error) {
+    log(`${address} left: ${error}`);
+  }
+  chat.leave();
+  client.close();
+}
+
+if (isMainThread) {
+  const listener = listen();
+  const memory = SharedRoom.memory(PLACES);
+  while (true) {
+    const [client, address] = listener.accept();
+    serveInThread(serve, client, address, memory);
+  }
+}
