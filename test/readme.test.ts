@@ -152,7 +152,7 @@ async function follow({ server, clients }: Session): Promise<void> {
       if (!person) throw new Error(`There is no terminal ${terminal}`);
       terminals.set(terminal, person);
       // Who says nothing yet is there as soon as the server says so; and the first who comes is in before the next.
-      const unanswered = person === people[1] && lines.at(-1)?.endsWith('⏎');
+      const unanswered = command && person === people[1] && lines.at(-1)?.endsWith('⏎');
       if (lines.length === 0 || unanswered) await host.sees(' connected', people.indexOf(person));
       await person.follow(
         lines,
