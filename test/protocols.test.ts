@@ -244,11 +244,6 @@ describe('json-rpc', () => {
       '[{"jsonrpc":"2.0","method":"time"},{"jsonrpc":"2.0","method":"no"}]',
       '',
     ],
-    [
-      'does not go under in what is too deep to be sent back',
-      `{"jsonrpc":"2.0","method":"echo","id":1,"params":[${'['.repeat(100_000)}${']'.repeat(100_000)}]}`,
-      failure(-32603, 'Internal error', 1),
-    ],
   ] as const) {
     test(title, () => {
       expect(answers('json-rpc', `${request}\n`)).toBe(
@@ -256,6 +251,16 @@ describe('json-rpc', () => {
       );
     });
   }
+});
+
+describe('json-rpc, given what is too deep to be sent back', () => {
+  test('does not go under, whether it can send it back or not', () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const answer = answers('json-rpc', `{"jsonrpc":"2.0","method":"echo","id":1,"params":[${deep}]}\n`);
+    // It depends on the version of Node.
+    const failure = '{"jsonrpc":"2.0","error":{"code":-32603,"message":"Internal error"},"id":1}\n';
+    expect([failure, `{"jsonrpc":"2.0","result":${deep},"id":1}\n`].includes(answer)).toBe(true);
+  });
 });
 
 describe('http', () => {
