@@ -1,0 +1,94 @@
+// ask: asks a server three questions, one after the other, and prints the answers. `?` ends a question, `.` an answer.
+//
+//   npx tsx src/clients/ask.ts HOST PORT [--protocol zen|oracle] [-e] [--forever] [--pause SECONDS]
+//
+// The three come in random order; with --forever in the order below, again and again. --pause waits before each.
+// -e makes a mistake on purpose: it goes in the middle of a question. Ctrl-C ends it all.
+
+import { parseArgs } from 'node:util';
+import { fail, orFail } from '../cli/fail.ts';
+import { print } from '../cli/log.ts';
+import { Splitter } from '../protocol/splitter.ts';
+import { SystemError } from '../sockets/errors.ts';
+import { Socket } from '../sockets/socket.ts';
+
+const protocols = new Map([
+  ['zen', ['Beautiful is better than?', 'Explicit is better than?', 'Simple is better than?']],
+  [
+    'oracle',
+    ['Will I be happy tomorrow?', 'Is general artificial intelligence possible?', 'Is there true free will?'],
+  ],
+]);
+
+function readCommandLine() {
+  const usage =
+    'Usage: npx tsx src/clients/ask.ts HOST PORT [--protocol zen|oracle] [-e] [--forever] [--pause SECONDS]';
+  const options = {
+    protocol: { type: 'string', default: 'zen' },
+    error: { type: 'boolean', short: 'e' },
+    forever: { type: 'boolean' },
+    pause: { type: 'string', default: '0' },
+  } as const;
+  try {
+    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    const [host, port, ...more] = positionals;
+    const questions = protocols.get(values.protocol);
+    const pause = /^\d*\.?\d+$/.test(values.pause) ? Number(values.pause) : Number.NaN;
+    if (!host || !port || more.length > 0 || !questions) return fail(usage);
+    if (!(pause <= 3600)) return fail(`${usage}, from 0 to 3600`);
+    if (!/^\d+$/.test(port) || Number(port) > 65535) {
+      fail(`Cannot connect to port ${JSON.stringify(port)}: it is a whole number from 0 to 65535`);
+    }
+    return { ...values, host, port: Number(port), questions, pause };
+  } catch {
+    return fail(usage);
+  }
+}
+
+const { host, port, protocol, questions, error: mistake, forever, pause } = readCommandLine();
+
+/** The questions, in the order in which they are to be asked: perhaps without end. */
+function* toAsk(): Generator<string, void> {
+  while (forever) yield* questions;
+  const left = [...questions];
+  while (left.length > 0) yield* left.splice(Math.floor(Math.random() * left.length), 1);
+}
+
+/** What the server answers, one by one, however it arrives, until the end of the stream. */
+function* answersFrom(socket: Socket): Generator<string, void> {
+  const splitter = new Splitter('.');
+  for (let bytes = socket.recv(4096); bytes.length > 0; bytes = socket.recv(4096)) {
+    for (const answer of splitter.push(bytes)) yield `${answer}.`.trim();
+  }
+}
+
+const nobody = new Int32Array(new SharedArrayBuffer(4));
+
+/** Asks, and returns why it is over. */
+function ask(socket: Socket): 'done' | 'closed' {
+  const answers = answersFrom(socket);
+  for (const question of toAsk()) {
+    Atomics.wait(nobody, 0, 0, pause * 1000); // Nobody ends it early.
+    socket.sendAll(Buffer.from(mistake ? question.slice(0, -1) : question));
+    if (mistake) break;
+    const { value: answer, done } = answers.next();
+    if (done) return 'closed';
+    const line = protocol === 'zen' ? `${question} ${answer}` : answer;
+    print(line.replace(/\p{Cc}/gu, '?')); // A terminal would obey them: RFC 1288, section 3.3.
+  }
+  return 'done';
+}
+
+const socket = orFail(() => Socket.connect({ host, port }));
+try {
+  if (ask(socket) === 'closed') {
+    console.error('The server has closed the connection');
+    process.exitCode = forever ? 0 : 1;
+  }
+} catch (error) {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (code === 'EPIPE' && syscall === 'write') process.exit(); // Whoever read along has heard enough: ask … | head -1
+  if (!(error instanceof SystemError)) throw error;
+  fail(`Cannot talk to ${host}:${port}: ${code}`);
+}
+socket.close();

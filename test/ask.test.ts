@@ -1,0 +1,187 @@
+// The client that asks the zen and the oracle, and servers that answer it in ways of their own.
+
+import { createServer, type Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { nodeOptions, Program, run, runScript, serving, until } from './harness.ts';
+
+const client = 'src/clients/ask.ts';
+const ask = (port: number, ...args: string[]) => runScript(client, 'localhost', `${port}`, ...args);
+
+const CLOSED = 'The server has closed the connection\n';
+
+/** One connection, as the server sees it: the questions, when each came, what is behind the last, and whether it ended. */
+type Talk = { questions: string[]; times: number[]; rest: string; ended: boolean };
+
+/** Does something about each question, the n-th of its connection, on a free port and for as long as `use` takes. */
+async function answering(
+  answer: (socket: Socket, question: string, n: number) => void,
+  use: (port: number, talks: Talk[]) => Promise<void>,
+): Promise<void> {
+  const talks: Talk[] = [];
+  const sockets: Socket[] = [];
+  const server = createServer({ noDelay: true }, (socket) => {
+    const talk: Talk = { questions: [], times: [], rest: '', ended: false };
+    talks.push(talk);
+    sockets.push(socket);
+    socket.on('data', (bytes) => {
+      const pieces = `${talk.rest}${bytes}`.split('?');
+      talk.rest = pieces.pop() ?? '';
+      for (const piece of pieces) {
+        talk.times.push(performance.now());
+        answer(socket, `${piece}?`, talk.questions.push(`${piece}?`));
+      }
+    });
+    socket.on('end', () => {
+      talk.ended = true;
+    });
+    socket.on('error', () => {}); // A client may go as it likes.
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    await use((server.address() as { port: number }).port, talks);
+  } finally {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  }
+}
+
+/** Sends the pieces one by one, in turns of their own. */
+async function inPieces(socket: Socket, pieces: Iterable<string>): Promise<void> {
+  for (const piece of pieces) {
+    await new Promise((resolve) => socket.write(piece, resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Of each protocol: question, what a server answers, and the line that is printed then. */
+const conversations: Record<string, [question: string, answer: string, line: string][]> = {
+  zen: [
+    ['Beautiful is better than?', 'Ugly.', 'Beautiful is better than? Ugly.'],
+    ['Explicit is better than?', '\r\nImplicit.', 'Explicit is better than? Implicit.'],
+    ['Simple is better than?', 'Error: unknown aphorism.', 'Simple is better than? Error: unknown aphorism.'],
+  ],
+  oracle: [
+    [
+      'Is general artificial intelligence possible?',
+      'Is general artificial intelligence possible? \x1b[2J\x07No\u009b.', // That would clear the screen, and ring.
+      'Is general artificial intelligence possible? ?[2J?No?.',
+    ],
+    ['Is there true free will?', 'Is there true free will? Maybe.', 'Is there true free will? Maybe.'],
+    ['Will I be happy tomorrow?', 'Will I be happy tomorrow? Yes.', 'Will I be happy tomorrow? Yes.'],
+  ],
+};
+
+describe.concurrent('ask.ts', () => {
+  for (const [protocol, conversation] of Object.entries(conversations)) {
+    const answers = new Map(conversation.map(([question, answer]) => [question, answer]));
+    const lines = new Map(conversation.map(([question, , line]) => [question, line]));
+    const args = protocol === 'zen' ? [] : ['--protocol', protocol];
+
+    test(`asks the ${protocol} three questions in any order, and reads the answers byte by byte`, () =>
+      answering(
+        (socket, question) => inPieces(socket, answers.get(question) ?? 'What?'),
+        async (port, talks) => {
+          const orders = new Set<string>();
+          let runs = 0;
+          while (orders.size < 2 && runs < 20) {
+            const { exit, stdout, stderr } = await ask(port, ...args);
+            expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+            const questions = talks.at(-1)?.questions ?? [];
+            expect([...questions].sort()).toEqual([...lines.keys()]);
+            expect(stdout).toBe(questions.map((question) => `${lines.get(question)}\n`).join(''));
+            orders.add(stdout);
+            expect(talks.length).toBe(++runs);
+          }
+          expect(orders.size).toBe(2);
+        },
+      ));
+  }
+
+  test('takes what is behind an answer for the next one, and with --forever and --pause asks in order until the end', () =>
+    answering(
+      (socket, _, n) => {
+        const pieces = [['Ug', 'ly. Imp'], ['licit.Complex.'], [], ['Ugly.', 'Half an ans']][n - 1];
+        void inPieces(socket, pieces ?? []).then(() => n === 4 && socket.destroySoon());
+      },
+      async (port, talks) => {
+        const { exit, stdout, stderr } = await ask(port, '--forever', '--pause', '0.2');
+        expect({ exit, stderr }).toEqual({ exit: 0, stderr: CLOSED });
+        expect(stdout.split('\n')).toEqual([
+          'Beautiful is better than? Ugly.',
+          'Explicit is better than? Implicit.',
+          'Simple is better than? Complex.',
+          'Beautiful is better than? Ugly.',
+          '',
+        ]);
+        const [first = 0, ...later] = talks[0]?.times ?? [];
+        expect(later.length).toBeGreaterThanOrEqual(3);
+        // Since the first: the third answer was there before its question, which may be noticed late.
+        for (const [i, time] of later.entries()) expect(time - first).toBeGreaterThanOrEqual((i + 1) * 199);
+      },
+    ));
+
+  test('is ended at once by Ctrl-C, in the middle of a pause', () =>
+    answering(
+      () => {},
+      async (port, talks) => {
+        const args = [client, 'localhost', `${port}`, '--forever', '--pause', '3600'];
+        const program = new Program(process.execPath, [...nodeOptions, ...args]);
+        await until(() => talks.length === 1);
+        expect(await program.stop('SIGINT')).toBe('SIGINT');
+        expect(talks[0]?.questions).toEqual([]);
+      },
+    ));
+
+  test('-e goes in the middle of a question', () =>
+    answering(
+      () => {},
+      async (port, talks) => {
+        expect(await ask(port, '-e')).toEqual({ exit: 0, stdout: '', stderr: '' });
+        await until(() => talks[0]?.ended === true);
+        expect(talks[0]?.questions).toEqual([]);
+        expect(talks[0]?.rest).toMatch(/^(Beautiful|Explicit|Simple) is better than$/);
+      },
+    ));
+
+  test('says in one line that the connection was closed or broken, in the middle of an answer', async () => {
+    await answering(
+      (socket) => socket.end('Ug'),
+      async (port) => {
+        expect(await ask(port)).toEqual({ exit: 1, stdout: '', stderr: CLOSED });
+      },
+    );
+    await answering(
+      (socket) => socket.resetAndDestroy(),
+      async (port) => {
+        const stderr = `Cannot talk to localhost:${port}: ECONNRESET\n`;
+        expect(await ask(port)).toEqual({ exit: 1, stdout: '', stderr });
+      },
+    );
+  });
+
+  test('goes when nobody reads along any more', () =>
+    answering(
+      (socket) => socket.write('Ugly.'),
+      async (port) => {
+        const command = [process.execPath, ...nodeOptions, client, 'localhost', `${port}`, '--forever'];
+        const { stdout, stderr } = await run('sh', ['-c', '"$@" | head -1', 'sh', ...command]);
+        expect({ stdout, stderr }).toEqual({ stdout: 'Beautiful is better than? Ugly.\n', stderr: '' });
+      },
+    ));
+
+  test('says in one line what is wrong', async () => {
+    const free = `${await serving('select3', async ({ port }) => port)}`;
+    for (const [args, message] of [
+      [['localhost'], /^Usage: .+\n$/],
+      [['localhost', free, '-x'], /^Usage: .+\n$/],
+      [['localhost', free, '--protocol', 'gopher'], /^Usage: .+\n$/],
+      [['localhost', free, '--pause', '3600.5'], /^Usage: .+\n$/],
+      [['localhost', '65536'], /^Cannot connect to port "65536": .+\n$/],
+      [['localhost', free], new RegExp(`^Cannot connect to localhost:${free}: ECONNREFUSED, .+\n$`)],
+    ] as [string[], RegExp][]) {
+      const { exit, stdout, stderr } = await runScript(client, ...args);
+      expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
+      expect(stderr).toMatch(message);
+    }
+  });
+});
