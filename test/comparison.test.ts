@@ -1,14 +1,20 @@
 // Every behaviour against every step. A step that passes where it is meant to fail is as wrong as one that
 // fails where it is meant to pass.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findSteps } from '../scripts/steps.ts';
-import { type BehaviourName, behaviours } from './behaviours.ts';
+import { findSteps, root } from '../scripts/steps.ts';
+import type { BehaviourName } from './behaviours.ts';
 import { type Expectation, expectations } from './expectations.ts';
-import { Client, Disappointment, PATIENCE, type Server, serving } from './harness.ts';
+import { PATIENCE, serving } from './harness.ts';
+import { matrix, withMatrix } from './matrix.ts';
+import { lasts, outcome, SHORT_PATIENCE } from './outcome.ts';
 
-/** How long to wait for an answer that is not expected to come, in milliseconds. */
-const SHORT_PATIENCE = 500;
+test('the README shows what is expected', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  expect(withMatrix(readme, matrix(expectations))).toBe(readme);
+});
 
 test('every step has its row in the table', () => {
   expect([...expectations.keys()].sort()).toEqual([...findSteps().keys()].sort());
@@ -17,34 +23,12 @@ test('every step has its row in the table', () => {
 const withMark = (row: Map<BehaviourName, Expectation>, mark: Expectation) =>
   [...row].filter(([, expectation]) => expectation === mark).map(([name]) => name);
 
-/** What comes of it: `passes`, or how it fails. */
-async function outcome(name: BehaviourName, step: string, server: Server, patience: number): Promise<string> {
-  const clients: Client[] = [];
-  const connect = async () => {
-    const client = await Client.connect(server.port, patience);
-    clients.push(client);
-    return client;
-  };
-  try {
-    await behaviours[name]({ server, level: Number(/\d+$/.exec(step)), connect });
-    return 'passes';
-  } catch (error) {
-    if (error instanceof Disappointment) return `fails: ${error.message}`;
-    throw error;
-  } finally {
-    for (const client of clients) client.close();
-  }
-}
-
 for (const [step, row] of expectations) {
   const passes = withMark(row, '✔');
   const fails = withMark(row, '✘');
-  // From level 3 on a server survives whatever it is meant to survive: so it has to, one behaviour after the other.
-  if (passes.length + fails.length === 0) continue;
-  const lasts = Number(/\d+$/.exec(step)) >= 3;
 
   describe.concurrent(step, () => {
-    if (lasts && passes.length > 0) {
+    if (lasts(step) && passes.length > 0) {
       test(`${step} passes, all with the same server: ${passes.join('; ')}`, () =>
         serving(step, async (server) => {
           for (const name of passes) {
@@ -54,7 +38,7 @@ for (const [step, row] of expectations) {
         }));
     }
 
-    for (const name of lasts ? [] : passes) {
+    for (const name of lasts(step) ? [] : passes) {
       test(`${step} passes: ${name}`, async () => {
         expect(await serving(step, (server) => outcome(name, step, server, PATIENCE))).toBe('passes');
       });

@@ -1,0 +1,38 @@
+// The table of what each step does, as the README shows it.
+
+import { findSteps } from '../scripts/steps.ts';
+import type { BehaviourName } from './behaviours.ts';
+import { behaviours } from './behaviours.ts';
+import { type Expectation, mender } from './expectations.ts';
+
+/** What a step was seen to do, by behaviour. */
+export type Seen = Map<BehaviourName, Expectation>;
+
+const names = Object.keys(behaviours) as BehaviourName[];
+
+/** The table, in Markdown, from what was seen of each step. */
+export function matrix(seen: ReadonlyMap<string, Seen>): string {
+  const steps = findSteps();
+  const link = (step: string, text = step) => `[${text}](${steps.get(step)?.path})`;
+  const rows = [...steps.keys()].map((step) => {
+    const marks = names.map((name) => {
+      const mark = seen.get(step)?.get(name) ?? '–';
+      return mark === '✘' ? link(mender(step, name), '✘') : mark;
+    });
+    return [link(step), ...marks];
+  });
+  const head = ['', ...names];
+  const line = ['---', ...names.map(() => ':-:')];
+  return [head, line, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+const BEGIN = '<!-- npm run matrix writes this -->';
+const END = '<!-- as far as here -->';
+
+/** The README with this table in it. @throws Error if it has no place for it */
+export function withMatrix(readme: string, table: string): string {
+  const [before, rest] = readme.split(BEGIN);
+  const after = rest?.split(END)[1];
+  if (after === undefined) throw new Error(`Cannot find ${BEGIN} and ${END} in the README`);
+  return `${before}${BEGIN}\n\n${table}\n\n${END}${after}`;
+}

@@ -1,0 +1,37 @@
+// What comes of a behaviour, tried on a step.
+
+import { type BehaviourName, behaviours } from './behaviours.ts';
+import { Client, Disappointment, type Server } from './harness.ts';
+
+/** How long to wait for an answer that is not expected to come, in milliseconds. */
+export const SHORT_PATIENCE = 500;
+
+/** 6 for select6. */
+export const levelOf = (step: string) => Number(/\d+$/.exec(step));
+
+/** From level 3 on a server survives whatever it is meant to survive: so one and the same can be tried on all of that. */
+export const lasts = (step: string) => levelOf(step) >= 3;
+
+/** What comes of it: `passes`, or how it fails. */
+export async function outcome(
+  name: BehaviourName,
+  step: string,
+  server: Server,
+  patience: number,
+): Promise<string> {
+  const clients: Client[] = [];
+  const connect = async () => {
+    const client = await Client.connect(server.port, patience);
+    clients.push(client);
+    return client;
+  };
+  try {
+    await behaviours[name]({ server, level: levelOf(step), connect });
+    return 'passes';
+  } catch (error) {
+    if (error instanceof Disappointment) return `fails: ${error.message}`;
+    throw error;
+  } finally {
+    for (const client of clients) client.close();
+  }
+}
