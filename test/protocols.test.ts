@@ -342,6 +342,11 @@ describe('http', () => {
     );
   });
 
+  test('says what is wrong with a request, whatever the one before it was', () => {
+    const answer = answers('http', 'HEAD / HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n');
+    expect(answer).toMatch(/HTTP\/1\.1 400 .*\r\n\r\n400 Bad Request\n$/s);
+  });
+
   test('reads what is too long to its end, and closes: who sends it would not listen before', () => {
     const long = post('x'.repeat(2_000_000));
     const early = talk(speak('http'), long.slice(0, 1000));

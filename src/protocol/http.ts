@@ -1,4 +1,4 @@
-import { chain, Layer, Protocol } from './chain.ts';
+import { Layer } from './chain.ts';
 import { GrowingBuffer } from './growing-buffer.ts';
 import { CrlfLineProtocol } from './lines.ts';
 
@@ -46,7 +46,7 @@ type Line = 'request line' | 'field' | 'chunk size' | 'end of chunk' | 'trailer'
  * @see RFC 9112
  */
 export class HttpProtocol extends Layer<Buffer, Buffer> {
-  /** Heads are lines that end in `\r\n`, so they come through a chain of their own. */
+  /** Heads are lines that end in `\r\n`: this link finds them, and hands them to {@link #line}. */
   readonly #lines = new CrlfLineProtocol();
   #next: Line = 'request line';
   /** How many more bytes these lines may have. */
@@ -64,18 +64,12 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
 
   constructor() {
     super();
-    const takeLine = (line: Buffer) => {
+    const received = (line: Buffer) => {
       this.#linesSeen++;
       this.#line(line.toString('latin1'));
     };
-    class Head extends Protocol<Buffer> {
-      received = takeLine;
-    }
-    chain(
-      { send() {}, close() {}, report: (problem, bytes) => this.report(problem, bytes) },
-      this.#lines,
-      new Head(),
-    );
+    this.#lines.above = { received, ended() {} };
+    this.#lines.below = { send() {}, close() {}, report: (problem, bytes) => this.report(problem, bytes) };
   }
 
   received(bytes: Buffer): void {
@@ -230,6 +224,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
       this.#answers = [];
     }
     this.#body.clear();
+    this.#head = NO_HEAD;
     this.#expect('request line');
     if (this.#last) super.close();
   }
