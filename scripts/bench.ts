@@ -12,21 +12,47 @@ import {
   median,
   medianRatio,
   type Plan,
+  type Result,
   type Speeds,
 } from './bench/measure.ts';
+import type { Load } from './bench/processes.ts';
 
-const ECHO = { size: 64, idle: 0 };
-const LINES = { size: 32, idle: 0 };
+const MESSAGE = 64;
+const LINE = 32;
 const BUSY = 50;
 const MANY_BUSY = 500;
 const IDLE = 10_000;
 /** Descriptors that a process needs for other things than connections. */
 const SPARE = 100;
 
-const tables = ['echo', 'lines', 'idle'];
+/** Deliveries a second of a chat that has not been tried yet. */
+const AT_LEAST = 50_000;
+
+const tables = ['echo', 'lines', 'idle', 'chat'];
 
 /** What a table compares to, by the name of the column. A server that is left out has none. */
 type References = [column: string, reference: Contestant | undefined][];
+
+/** What a table says of an entry itself, by the name of the column. */
+type Figures = [column: string, figure: (result: Result) => string][];
+
+const messages: Figures = [['messages a second', ({ speeds }) => whole(median(speeds))]];
+const deliveries: Figures = [
+  ['deliveries a second', ({ speeds }) => whole(median(speeds))],
+  ['lost', ({ lost, doubled }) => `${whole(lost)}${doubled > 0 ? `, ${whole(doubled)} doubled` : ''}`],
+];
+
+/** Busy connections that each have a message of so many bytes under way, and idle ones. */
+function load(size: number, busy: number, idle = 0): Load {
+  return { client: loadClient('load'), idle, args: (seconds) => [busy, seconds, size, idle] };
+}
+
+/** Users who all say the same number of lines: as many as the server has all of them hear in time. */
+function chatLoad(users: number, size: number): Load {
+  const lines = (deliveries: number) => Math.ceil(deliveries / (users * (users - 1))) || 1;
+  const args = (seconds: number, speed = AT_LEAST) => [users, lines(seconds * speed), size];
+  return { client: loadClient('chat_load'), idle: 0, args };
+}
 
 async function echo(plan: Plan): Promise<void> {
   const [inC] = c('C, epoll', 'echo');
@@ -39,9 +65,9 @@ async function echo(plan: Plan): Promise<void> {
     onNet,
   ].filter((server) => server !== undefined);
   for (const busy of [BUSY, MANY_BUSY]) {
-    const entries = servers.map((server) => ({ server, load: { ...ECHO, busy } }));
-    const title = `Echo, messages of ${ECHO.size} bytes, ${busy} connections`;
-    await compare(title, entries, references(inC, onNet), plan);
+    const entries = servers.map((server) => ({ server, load: load(MESSAGE, busy) }));
+    const title = `Echo, messages of ${MESSAGE} bytes, ${busy} connections`;
+    await compare(title, entries, messages, references(inC, onNet), plan);
   }
 }
 
@@ -58,9 +84,28 @@ async function lines(plan: Plan): Promise<void> {
   ];
   const entries = servers
     .filter((server) => server !== undefined)
-    .map((server) => ({ server, load: { ...LINES, busy: BUSY } }));
-  const title = `Lines of ${LINES.size} bytes, ${BUSY} connections`;
-  await compare(title, entries, [...references(inC, onNet), ['of select6', select6]], plan);
+    .map((server) => ({ server, load: load(LINE, BUSY) }));
+  const title = `Lines of ${LINE} bytes, ${BUSY} connections`;
+  await compare(title, entries, messages, [...references(inC, onNet), ['of select6', select6]], plan);
+}
+
+async function chat(plan: Plan): Promise<void> {
+  const [inC] = c('C, epoll, a send for each', 'chat');
+  const [onNet] = net('node:net', 'node_chat.ts');
+  const coroutines = ['generator11', 'await11', 'callback11', 'stream11'];
+  const servers = [
+    inC,
+    ...c('C, epoll, a send for each user and turn', 'chat_gathered'),
+    ...step('select11', 'src/select/select11.ts'),
+    ...coroutines.flatMap((name) => step(name, `src/coroutine/${name}.ts`)),
+    ...py('asyncio', 'chat_asyncio.py'),
+    onNet,
+  ];
+  const entries = servers
+    .filter((server) => server !== undefined)
+    .map((server) => ({ server, load: chatLoad(BUSY, LINE) }));
+  const title = `Chat, ${BUSY} users, lines of ${LINE} bytes, everyone to everyone`;
+  await compare(title, entries, deliveries, references(inC, onNet), plan);
 }
 
 function references(inC: Contestant | undefined, onNet: Contestant | undefined): References {
@@ -71,15 +116,21 @@ function references(inC: Contestant | undefined, onNet: Contestant | undefined):
 }
 
 /** Measures, and prints the table. */
-async function compare(title: string, entries: Entry[], references: References, plan: Plan): Promise<void> {
-  const speeds = await measureSpeeds(title, entries, plan);
+async function compare(
+  title: string,
+  entries: Entry[],
+  figures: Figures,
+  references: References,
+  plan: Plan,
+): Promise<void> {
+  const results = await measureSpeeds(title, entries, plan);
   const of = (reference: Contestant | undefined) =>
-    speeds[entries.findIndex(({ server }) => server === reference)] ?? [];
-  heading(title, ['server', 'messages a second', ...references.map(([column]) => column)]);
+    results[entries.findIndex(({ server }) => server === reference)]?.speeds ?? [];
+  heading(title, ['server', ...[...figures, ...references].map(([column]) => column)]);
   for (const [i, { server }] of entries.entries()) {
-    const own = speeds[i] as Speeds;
-    const ratios = references.map(([, reference]) => ratio(own, of(reference)));
-    row([server.name, whole(median(own)), ...ratios]);
+    const own = results[i] as Result;
+    const ratios = references.map(([, reference]) => ratio(own.speeds, of(reference)));
+    row([server.name, ...figures.map(([, figure]) => figure(own)), ...ratios]);
   }
 }
 
@@ -90,21 +141,21 @@ async function idle(plan: Plan): Promise<void> {
   );
   if (servers.length === 0) return;
   const most = mostIdle();
-  const load = { ...ECHO, busy: BUSY };
+  const alone = load(MESSAGE, BUSY);
+  const beside = load(MESSAGE, BUSY, most);
   const entries = servers.flatMap((server) => [
-    { server, load },
-    { server, load: { ...load, idle: most } },
+    { server, load: alone },
+    { server, load: beside },
   ]);
   const title = `Idle connections beside ${BUSY} busy ones`;
-  const speeds = await measureSpeeds(title, entries, plan);
+  const results = await measureSpeeds(title, entries, plan);
   const memory = new Map<Contestant, number>();
   const fewer = { ...plan, rounds: Math.ceil(plan.rounds / 2) }; // memory varies less than speed
-  for (const server of servers)
-    memory.set(server, await measureMemory(server, { ...load, idle: most }, fewer));
+  for (const server of servers) memory.set(server, await measureMemory(server, beside, alone, fewer));
   heading(title, ['server', 'idle', 'messages a second', 'of its own without', 'memory for each idle one']);
   for (const [i, { server, load }] of entries.entries()) {
-    const own = speeds[i] as Speeds;
-    const without = speeds[i - (i % 2)] as Speeds; // entries come in pairs, the one without idle connections first
+    const { speeds: own } = results[i] as Result;
+    const { speeds: without } = results[i - (i % 2)] as Result; // entries come in pairs, the one without idle connections first
     const bytes = i % 2 === 0 ? '–' : `${whole(memory.get(server))} bytes`;
     row([server.name, whole(load.idle), whole(median(own)), ratio(own, without), bytes]);
   }
@@ -154,7 +205,7 @@ function readPlan(): Plan & { only: string | undefined } {
   if (typed.only !== undefined && !tables.includes(typed.only)) {
     fail(`Cannot use --only ${JSON.stringify(typed.only)}: it is one of ${tables.join(', ')}`);
   }
-  return { client: loadClient, rounds, seconds, only: typed.only };
+  return { rounds, seconds, only: typed.only };
 }
 
 function parse() {
@@ -180,5 +231,6 @@ console.log(
 if (only === undefined || only === 'echo') await echo(plan);
 if (only === undefined || only === 'lines') await lines(plan);
 if (only === undefined || only === 'idle') await idle(plan);
+if (only === undefined || only === 'chat') await chat(plan);
 if (leftOut.length > 0) console.log(`\n${leftOut.join('\n')}`);
 process.exit();

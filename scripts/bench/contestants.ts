@@ -1,7 +1,7 @@
 // Who is measured: the steps of the project, and their peers in other languages, as far as they are there.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail } from '../../src/cli/fail.ts';
 import { root } from '../steps.ts';
@@ -22,14 +22,14 @@ const python = spawnSync('python3', ['--version'], { encoding: 'utf8' });
 export const leftOut: string[] = [];
 if (noC)
   leftOut.push(
-    `There is no ${noC} here: the C servers are left out, and the load client is a slower one, on Node.`,
+    `There is no ${noC} here: the C servers are left out, and the load clients are slower ones, on Node.`,
   );
 if (python.status !== 0) leftOut.push('There is no python3 here: the Python servers are left out.');
 
-/** What plays the clients. */
-export const loadClient: Command = noC
-  ? [process.execPath, ...typescript, 'scripts/bench/load.ts']
-  : [compile('load')];
+/** What plays the clients, from this folder. Each is there twice: in C, and on Node for where C is left out. */
+export function loadClient(name: string): Command {
+  return noC ? [process.execPath, ...typescript, `scripts/bench/${name}.ts`] : [compile(name)];
+}
 
 /** A server in C, from this folder: none where C is left out. */
 export function c(name: string, source: string): Contestant[] {
@@ -63,11 +63,13 @@ function installed(command: string): boolean {
   return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
-/** Compiles NAME.c of this folder if that has not been done since it was changed. Returns the path of the program. */
+/** Compiles NAME.c of this folder, unless it has not changed since, nor has a header. Returns the path of the program. */
 function compile(name: string): string {
-  const source = join(import.meta.dirname, `${name}.c`);
+  const folder = import.meta.dirname;
+  const source = join(folder, `${name}.c`);
+  const sources = readdirSync(folder).filter((file) => /\.[ch]$/.test(file)); // They include each other.
   const program = join(cache, name);
-  const changed = Math.max(...[source, join(import.meta.dirname, 'server.h')].map(modified));
+  const changed = Math.max(...sources.map((file) => modified(join(folder, file))));
   if (modified(program) > changed) return program;
   mkdirSync(cache, { recursive: true });
   const compiler = spawnSync('cc', ['-O2', '-o', program, source], { encoding: 'utf8' });

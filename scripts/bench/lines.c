@@ -1,15 +1,10 @@
 // lines: each whole line is sent back, by way of a read buffer and a write buffer. The reference of the lines table.
 
 #include "server.h"
+#include "buffer.h"
 
 #define PIECE 4096
 #define LONGEST_LINE (1 << 20)
-
-struct buffer {
-  char *bytes;
-  size_t length;
-  size_t capacity;
-};
 
 struct client {
   int fd;
@@ -17,25 +12,6 @@ struct client {
   struct buffer in;
   struct buffer out;
 };
-
-/** Makes room for so many bytes more. */
-static void reserve(struct buffer *buffer, size_t more) {
-  if (buffer->length + more <= buffer->capacity) return;
-  buffer->capacity = 2 * buffer->length + more;
-  buffer->bytes = must(realloc(buffer->bytes, buffer->capacity));
-}
-
-static void append(struct buffer *buffer, const char *bytes, size_t length) {
-  reserve(buffer, length);
-  memcpy(buffer->bytes + buffer->length, bytes, length);
-  buffer->length += length;
-}
-
-/** Takes so many bytes away from the front. */
-static void consume(struct buffer *buffer, size_t length) {
-  buffer->length -= length;
-  memmove(buffer->bytes, buffer->bytes + length, buffer->length);
-}
 
 static void drop(struct client *client) {
   close_client(client->fd);

@@ -5,22 +5,10 @@
 // SIZE is that of a message in bytes, with its \n. IDLE connections are opened first and then say nothing. Prints
 // {"messages":N,"seconds":S}, or one line on stderr if an answer is missing or wrong; then the exit code is 1.
 
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
+#include "client.h"
 
 #define WARM_UP 0.3
-#define PATIENCE 10
 #define BATCH 64
-#define MOST_EVENTS 512
 #define LARGEST 4096 // fits any send buffer, so a send is never partial
 
 struct connection {
@@ -28,20 +16,8 @@ struct connection {
   size_t received; // of the message that is under way
 };
 
-static int port;
 static size_t size;
 static char message[LARGEST];
-
-static void die(const char *action, const char *cause) {
-  fprintf(stderr, "Cannot %s 127.0.0.1:%d: %s\n", action, port, cause);
-  exit(1);
-}
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec + time.tv_nsec / 1e9;
-}
 
 static void send_message(int fd) {
   ssize_t sent = send(fd, message, size, MSG_NOSIGNAL);
@@ -62,19 +38,6 @@ static int receive(struct connection *connection, int flags) {
     die("receive from", "what came back is not what was sent");
   connection->received = (size_t)received == due ? 0 : connection->received + received;
   return connection->received == 0;
-}
-
-static int open_connection(void) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  struct timeval patience = {.tv_sec = PATIENCE};
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) die("connect to", strerror(errno));
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience); // for connect() as well
-  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) die("connect to", strerror(errno));
-  return fd;
 }
 
 /**
@@ -113,9 +76,7 @@ static long exchange(int selector, double until) {
 static void run(struct connection *connections, int count, double seconds) {
   int selector = epoll_create1(EPOLL_CLOEXEC);
   for (int i = 0; i < count; i++) {
-    // Edge-triggered: the kernel needn't look again at what has been read. So the client has less to do than a server.
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data = {.ptr = &connections[i]}};
-    if (epoll_ctl(selector, EPOLL_CTL_ADD, connections[i].fd, &event) < 0) die("wait for", strerror(errno));
+    watch(selector, connections[i].fd, EPOLLIN, &connections[i]);
     send_message(connections[i].fd);
   }
   exchange(selector, now() + WARM_UP);
@@ -153,14 +114,6 @@ static void end(struct connection *connections, int count) {
   }
 }
 
-static double number(const char *text, const char *name, double least, double most) {
-  char *rest;
-  double value = strtod(text, &rest);
-  if (*text != '\0' && *rest == '\0' && value >= least && value <= most) return value;
-  fprintf(stderr, "Cannot use %s \"%s\": it is a number from %g to %g\n", name, text, least, most);
-  exit(1);
-}
-
 int main(int argc, char **argv) {
   if (argc != 6) {
     fprintf(stderr, "Usage: %s PORT BUSY SECONDS SIZE IDLE\n", argv[0]);
@@ -173,11 +126,7 @@ int main(int argc, char **argv) {
   int idle = number(argv[5], "IDLE", 0, 100000);
   for (size_t i = 0; i < size; i++) message[i] = i + 1 == size ? '\n' : 'a' + i % 26;
 
-  struct rlimit limit;
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-
+  allow_descriptors();
   struct connection *sleepers = open_connections(idle);
   struct connection *connections = open_connections(busy);
   run(connections, busy, seconds);

@@ -13,14 +13,37 @@ export type Command = [command: string, ...args: string[]];
 /** A server that listens. */
 export type Running = { name: string; port: number; pid: number; stop(): void };
 
-/** What a load client does in a turn. */
+/** Clients that talk to a server. */
 export type Load = {
-  /** Connections that have a message under way all the time. */
-  busy: number;
-  /** Connections that are open beside them, and say nothing. */
+  /** What plays them. */
+  client: Command;
+  /**
+   * What that is told, after the port, for a turn of so many seconds. Where it is told how much to say, in place of how
+   * long, this depends on the server, whose speed is known as soon as it has had a turn.
+   */
+  args(seconds: number, speed?: number): number[];
+  /** Connections that are open beside those that talk, and say nothing. */
   idle: number;
-  /** Of a message, in bytes. */
-  size: number;
+};
+
+/** What came of a turn. */
+export type Turn = {
+  /** Messages a second that came back, or went to somebody else. */
+  speed: number;
+  seconds: number;
+  /** Messages that should have come, and have not. */
+  lost: number;
+  /** Messages that came twice, or after a later one. */
+  doubled: number;
+};
+
+/** What a load client prints. */
+type Counted = {
+  messages?: number;
+  deliveries?: number;
+  lost?: number;
+  doubled?: number;
+  seconds: number;
 };
 
 /** How long a server may take to start, in milliseconds. */
@@ -51,15 +74,10 @@ export async function startServer(name: string, [command, ...args]: Command): Pr
   return { name, port, pid: child.pid ?? 0, stop: () => child.kill('SIGKILL') };
 }
 
-/** Has a load client talk to a server. Returns how many messages a second came back. */
-export async function runLoad(
-  client: Command,
-  server: Running,
-  load: Load,
-  seconds: number,
-): Promise<number> {
-  const [command, ...args] = client;
-  const numbers = [server.port, load.busy, seconds, load.size, load.idle].map(String);
+/** Has clients talk to a server. */
+export async function runLoad(server: Running, load: Load, seconds: number, speed?: number): Promise<Turn> {
+  const [command, ...args] = load.client;
+  const numbers = [server.port, ...load.args(seconds, speed)].map(String);
   const child = spawn(command, [...args, ...numbers], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   endWithUs(child);
   let output = '';
@@ -68,8 +86,9 @@ export async function runLoad(
   child.stderr.on('data', (text) => (errors += text));
   const [code] = await once(child, 'close');
   if (code !== 0) fail(`Cannot measure ${server.name}: ${errors.trim() || 'the load client was ended'}`);
-  const counted = JSON.parse(output) as { messages: number; seconds: number };
-  return counted.messages / counted.seconds;
+  const counted: Counted = JSON.parse(output);
+  const { messages = 0, deliveries = messages, lost = 0, doubled = 0 } = counted;
+  return { speed: deliveries / counted.seconds, seconds: counted.seconds, lost, doubled };
 }
 
 /** The memory that a process has in use (its resident set), in bytes; NaN where there is no `ps`. */
