@@ -164,8 +164,8 @@ describe.concurrent('npm run bench', () => {
     );
 
   test('measures the servers that there are, in one table', async () => {
-    const { exit, stdout } = await bench('lines');
-    expect(exit).toBe(0);
+    const { exit, stdout, stderr } = await bench('lines');
+    expect(exit, stderr).toBe(0);
     for (const step of ['select6', 'generator6', 'await6', 'callback6', 'stream6']) {
       const row = `^\\| ${step}, Node [\\d.]+ \\| [\\d,]+ \\| (\\d+\\.\\d\\d|–) \\| \\d+\\.\\d\\d \\| \\d+\\.\\d\\d \\|$`;
       expect(stdout).toMatch(new RegExp(row, 'm'));
@@ -173,8 +173,8 @@ describe.concurrent('npm run bench', () => {
   });
 
   test('has everybody talk to everybody, and nothing is lost', async () => {
-    const { exit, stdout } = await bench('chat');
-    expect(exit).toBe(0);
+    const { exit, stdout, stderr } = await bench('chat');
+    expect(exit, stderr).toBe(0);
     const peers = ['node:net, Node [\\d.]+'];
     if (!stdout.includes('the C servers are left out')) peers.push('C, epoll, a send for each');
     if (!stdout.includes('the Python servers are left out')) peers.push('asyncio, Python [\\d.]+');

@@ -1,7 +1,7 @@
 // Who is measured: the steps of the project, and their peers in other languages, as far as they are there.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail } from '../../src/cli/fail.ts';
 import { root } from '../steps.ts';
@@ -72,8 +72,10 @@ function compile(name: string): string {
   const changed = Math.max(...sources.map((file) => modified(join(folder, file))));
   if (modified(program) > changed) return program;
   mkdirSync(cache, { recursive: true });
-  const compiler = spawnSync('cc', ['-O2', '-o', program, source], { encoding: 'utf8' });
+  const unfinished = `${program}.${process.pid}`; // Somebody else may be compiling, or running, the same.
+  const compiler = spawnSync('cc', ['-O2', '-o', unfinished, source], { encoding: 'utf8' });
   if (compiler.status !== 0) fail(`Cannot compile ${source}: ${compiler.stderr.trim().split('\n')[0]}`);
+  renameSync(unfinished, program);
   return program;
 }
 
