@@ -8,7 +8,7 @@ import { Dispatcher } from '../src/protocol/dispatcher.ts';
 import { CrlfLineProtocol, LineProtocol } from '../src/protocol/lines.ts';
 import { Splitter } from '../src/protocol/splitter.ts';
 import { TextProtocol } from '../src/protocol/text.ts';
-import { byteByByte, cut, cuts, type Paper, streams, talk } from './paper.ts';
+import { byteByByte, cut, cuts, Paper, streams, talk } from './paper.ts';
 
 describe('Splitter', () => {
   const split = (stream: Buffer, at: number[], delimiter: string) => {
@@ -134,6 +134,15 @@ describe('chain', () => {
   test('says BYE, closes, and acts on nothing that came behind QUIT', () => {
     const paper = talk(commands, 'ECHO one\nQUIT\nECHO two\nunfinished');
     expect(paper).toMatchObject({ sent: 'one\nBYE\n', closed: true, reports: [] });
+  });
+
+  test('reports nothing that is cut off behind QUIT, though its transport may still hear of it', () => {
+    const paper = new Paper();
+    const protocol = commands(paper);
+    protocol.received(Buffer.from('QUIT\n'));
+    protocol.received(Buffer.from('half a line'));
+    protocol.ended();
+    expect(paper).toMatchObject({ closed: true, reports: [] });
   });
 
   test('reports a line that never ended, with its bytes', () => {

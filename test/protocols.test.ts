@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { protocolNames, tie } from '../src/protocol/protocols.ts';
-import { byteByByte, cuts, type Paper, streams, talk } from './paper.ts';
+import { byteByByte, cuts, Paper, streams, talk } from './paper.ts';
 
 const speak =
   (protocol: string, maxQuestions = 0) =>
@@ -397,6 +397,15 @@ describe('http', () => {
   ] as const) {
     test(title, () => expect(statuses(stream)).toEqual(expected));
   }
+
+  test('reports nothing that is cut off behind its close, though its transport may still hear of it', () => {
+    const paper = new Paper();
+    const protocol = speak('http')(paper);
+    protocol.received(Buffer.from(`${post(ADD, 'Connection: close')}POST / HT`));
+    protocol.received(Buffer.from('half'));
+    protocol.ended();
+    expect(paper).toMatchObject({ closed: true, reports: [] });
+  });
 
   test('reports a request that is cut off', () => {
     expect(talk(speak('http'), 'POST / HTT').reports).toEqual(['an unfinished line: POST / HTT']);

@@ -2,11 +2,12 @@
 //
 // New since generator4: a coroutine yields what it waits for, ['read', socket] or ['write', socket], and goes on when that
 //   has come: then no call has to wait. recvLine(), sendLine() and accept() are generators that do it, and `yield*` calls
-//   them from others. So serve() reads like that of single6, from top to bottom, with its state in local variables.
+//   them from others. So serve() reads like that of single6, from top to bottom.
 // Try: nc localhost 12345 in three terminals. Then yes | nc localhost 12345 in one of them, and stop that with Ctrl-Z: its
 //   coroutine sits in sendAll(), and reads no more of it. With --census 1000 you see how many there are.
-// Still wrong: a line that never ends grows the buffer for ever: generator12 bounds it. And while the loop waits in the
-//   kernel, Node stands still, with all its timers and signals: await6 lets it breathe.
+// Still wrong: each line is a send() of its own, even of a hundred that have come at once: generator10 sends them together. A
+//   line that never ends grows the buffer for ever: generator12 bounds it. And while the loop waits in the kernel, Node
+//   stands still, with all its timers and signals: await6 lets it breathe.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -97,6 +97,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
   }
 
   override ended(): void {
+    if (this.closed) return;
     this.#lines.ended();
     if (this.#next !== 'request line' || this.#bytesLeft > 0)
       this.report('an unfinished request', this.#body.bytes);

@@ -20,7 +20,7 @@ export class LineProtocol extends Layer<Buffer, Buffer> {
 
   override ended(): void {
     const { unfinished } = this.#splitter;
-    if (unfinished.length > 0) this.cutOff(unfinished);
+    if (unfinished.length > 0 && !this.closed) this.cutOff(unfinished);
     super.ended();
   }
 
