@@ -114,6 +114,30 @@ describe.concurrent('TRACE', () => {
     });
   }
 
+  test('shows a thread of pool4 that sleeps until there is a client for it', async () => {
+    const file = join(folder, 'pool4.jsonl');
+    await serving(
+      'pool4',
+      async (server) => {
+        for (let i = 0; i < 2; i++) {
+          const client = await Client.connect(server.port);
+          await client.send('hello\n');
+          expect(await client.line()).toBe('hello');
+          client.close();
+          await server.logged(/left/);
+          await new Promise((resolve) => setTimeout(resolve, 100)); // the idleness that is to be seen
+        }
+      },
+      { env: { TRACE: file }, args: ['--workers', '1'] },
+    );
+    const calls = readTrace(file);
+    const [worker] = calls.filter(({ call }) => call === 'recv');
+    const own = calls.filter(({ thread }) => thread === worker?.thread).map(({ call }) => call);
+    expect(own.slice(0, 7)).toEqual(['recv', 'send', 'recv', 'close', 'Atomics.wait', 'recv', 'send']);
+    const sleep = calls.find(({ call, thread }) => call === 'Atomics.wait' && thread === worker?.thread);
+    expect(sleep?.took).toBeGreaterThan(90_000);
+  });
+
   test('that can not be written is one line, and exit code 1', async () => {
     const { exit, stderr } = await run(process.execPath, [...nodeOptions, 'src/single/single3.ts'], {
       env: { TRACE: '/no such folder/trace.jsonl' },

@@ -56,7 +56,8 @@ export function systemCall<F extends (...args: never[]) => number>(prototype: st
   const f = libraryFunction<(...args: unknown[]) => number>(prototype);
   // koffi ignores surplus arguments, but not those of a variadic function. There is one: fcntl, with four.
   const native = prototype.includes('...') ? (...args: unknown[]) => f(...args.slice(0, 4)) : f;
-  const traced = (args: unknown[]) => trace(name, onDescriptor !== undefined, native, args);
+  const traced = (args: unknown[]) =>
+    trace(name, () => native(...args), onDescriptor === undefined ? undefined : (args[0] as number));
   // No call here takes more than five arguments. Counting them out costs nothing, a rest array would.
   const call = (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown): number =>
     start.hasSubscribers || end.hasSubscribers ? traced([a, b, c, d, e]) : native(a, b, c, d, e);
@@ -69,21 +70,22 @@ export function linuxCall<F extends (...args: never[]) => number>(prototype: str
 }
 
 /** Microseconds on the clock that {@link SystemCall} uses. */
-function now(): number {
+export function now(): number {
   return Number(process.hrtime.bigint()) / 1000;
 }
 
-function trace(
-  call: string,
-  onDescriptor: boolean,
-  native: (...args: unknown[]) => number,
-  args: unknown[],
-): number {
+/**
+ * Makes a call, and publishes it: for what waits in the kernel, and is no {@link systemCall}.
+ *
+ * @param call its name
+ * @param make returns a negative number if it has failed
+ */
+export function trace(call: string, make: () => number, fd?: number): number {
   const event: SystemCall = { call, pid: process.pid, thread: threadId, begin: now() };
-  if (onDescriptor) event.fd = args[0] as number;
+  if (fd !== undefined) event.fd = fd;
   start.publish(event);
   event.begin = now();
-  event.result = native(...args);
+  event.result = make();
   const errno = koffi.errno();
   event.took = now() - event.begin;
   if (event.result < 0 && errno > 0) event.error = getSystemErrorName(-errno);

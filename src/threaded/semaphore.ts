@@ -1,9 +1,11 @@
+import { sleepUntilWoken } from './sleep.ts';
+
 /**
  * A number that threads share: `release()` adds one, `acquire()` takes one, and waits while there is none. With 1 to
  * begin with it is a mutex, with 0 a way to wait for somebody else.
  *
- * It is one Int32 of shared memory. `Atomics.wait` puts a thread to sleep in the kernel, with futex(2) on Linux, unless
- * the number has changed since it was looked at: so no `release()` in between is ever missed.
+ * It is one Int32 of shared memory. Who finds 0 there sleeps, unless the number has changed since it was looked at: so no
+ * `release()` in between is ever missed.
  */
 export class Semaphore {
   readonly #memory: Int32Array<SharedArrayBuffer>;
@@ -18,7 +20,7 @@ export class Semaphore {
   acquire(): void {
     while (true) {
       const count = Atomics.load(this.#memory, this.#at);
-      if (count === 0) Atomics.wait(this.#memory, this.#at, 0);
+      if (count === 0) sleepUntilWoken(this.#memory, this.#at, 0);
       // Whoever is woken may find that another was quicker, and goes to sleep again.
       else if (Atomics.compareExchange(this.#memory, this.#at, count, count - 1) === count) return;
     }

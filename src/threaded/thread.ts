@@ -6,6 +6,7 @@ import { isMainThread, threadId, Worker, workerData } from 'node:worker_threads'
 import { log } from '../cli/log.ts';
 import { Address, Socket } from '../sockets/socket.ts';
 import { prepareProgram } from './program.ts';
+import { sleepUntilWoken } from './sleep.ts';
 
 export { isMainThread } from 'node:worker_threads';
 
@@ -16,7 +17,7 @@ type Task = {
   args: unknown[];
   client?: { fd: number; host: string; port: number };
   /** What has become of it: see below. */
-  state: Int32Array;
+  state: Int32Array<SharedArrayBuffer>;
 };
 
 const STARTING = 0;
@@ -72,7 +73,7 @@ function start(task: Omit<Task, 'program' | 'state'>): void {
   const workerData: Task = { ...task, program: `${program}`, state };
   new Worker(program as URL, { workerData, argv: process.argv.slice(2), execArgv: [] });
   // One at a time: whether there is room for the next thread can be seen when this one has taken its own.
-  Atomics.wait(state, 0, STARTING, PATIENCE);
+  sleepUntilWoken(state, 0, STARTING, PATIENCE);
   if (Atomics.compareExchange(state, 0, STARTING, GIVEN_UP) === STARTING) {
     throw new Error(`no thread in ${PATIENCE} ms`);
   }
