@@ -48,18 +48,25 @@ export function svg({ width, height, title, description, patterns = [] }: Frame,
   ].join('\n')}\n`;
 }
 
-export type Place = { anchor?: 'start' | 'middle' | 'end'; colour?: Colour; size?: 'small' | 'large' };
+export type Place = {
+  anchor?: 'start' | 'middle' | 'end';
+  colour?: Colour;
+  size?: 'small' | 'large';
+  /** Whether it is to be readable on top of lines. */
+  halo?: boolean;
+};
 
 /** A line of text. `x` is where it begins, or its middle, or where it ends; `y` is its base line. */
 export function text(
   x: number,
   y: number,
   content: string,
-  { anchor = 'start', colour = 'ink', size }: Place = {},
+  { anchor = 'start', colour = 'ink', size, halo = false }: Place = {},
 ): string {
-  const classes = [`f-${colour}`, ...(size ? [size] : [])].join(' ');
+  const classes = [`f-${colour}`, ...(size ? [size] : []), ...(halo ? ['s-paper'] : [])].join(' ');
   const anchored = anchor === 'start' ? '' : ` text-anchor="${anchor}"`;
-  return `<text x="${round(x)}" y="${round(y)}" class="${classes}"${anchored}>${escaped(content)}</text>`;
+  const haloed = halo ? ' stroke-width="4" paint-order="stroke"' : '';
+  return `<text x="${round(x)}" y="${round(y)}" class="${classes}"${anchored}${haloed}>${escaped(content)}</text>`;
 }
 
 /** How a line is drawn: its colour, its width, and the lengths of its dashes and gaps. */

@@ -222,10 +222,11 @@ export class Server extends Program {
 export async function serving<Result>(
   step: string,
   use: (server: Server) => Promise<Result>,
-  { args = [], ...options }: ProgramOptions & { args?: string[] } = {},
+  { args = [], nodeArgs = [], ...options }: ProgramOptions & { args?: string[]; nodeArgs?: string[] } = {},
 ): Promise<Result> {
   const path = findSteps().get(step)?.path ?? step;
-  const server = new Server(process.execPath, [...nodeOptions, path, '--port', '0', ...args], options);
+  const command = [...nodeOptions, ...nodeArgs, path, '--port', '0', ...args];
+  const server = new Server(process.execPath, command, options);
   try {
     const first = await server.log().catch(async (error) => {
       throw new Error(`${step} did not start: ${error.message} ${server.stderr.waiting}`);

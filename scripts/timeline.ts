@@ -1,0 +1,68 @@
+// npm run timeline [-- STEP...]: leads steps through the same scenario, and draws who waited for what.
+
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { fail } from '../src/cli/fail.ts';
+import { findSteps, root, type Step } from './steps.ts';
+import { describe } from './timeline/describe.ts';
+import { draw } from './timeline/draw.ts';
+import { toTraceEvents } from './timeline/perfetto.ts';
+import { record } from './timeline/record.ts';
+import { toTimeline } from './timeline/timeline.ts';
+
+const { to, perfetto, steps } = readCommandLine();
+for (const step of steps) {
+  const recording = await record(step);
+  const timeline = toTimeline(recording);
+  write(`timeline-${step.name}.svg`, draw(timeline));
+  if (perfetto)
+    write(
+      `timeline-${step.name}.json`,
+      `${JSON.stringify({ traceEvents: toTraceEvents(recording, timeline) })}\n`,
+    );
+  console.log(`${describe(timeline)}\n`);
+}
+if (perfetto) console.log('https://ui.perfetto.dev opens the files that end in .json.');
+process.exit();
+
+function write(name: string, content: string): void {
+  const path = join(to, name);
+  try {
+    writeFileSync(path, content);
+  } catch (error) {
+    fail(`Cannot write ${path}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+  console.log(relative('', path));
+}
+
+function readCommandLine(): { to: string; perfetto: boolean; steps: Step[] } {
+  const { values, positionals } = parse();
+  const { to = join(root, 'results'), perfetto = false } = values;
+  return { to, perfetto, steps: (positionals.length > 0 ? positionals : thoseDrawn()).map(find) };
+}
+
+function parse() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: { to: { type: 'string' }, perfetto: { type: 'boolean' } },
+    });
+  } catch (error) {
+    const [mistake] = (error as Error).message.split(/\.(?= |$)|\n/);
+    return fail(`${mistake}: there are --perfetto, --to FOLDER, and names of steps`);
+  }
+}
+
+/** The steps of which there is a picture. */
+function thoseDrawn(): string[] {
+  return readdirSync(join(root, 'results')).flatMap((file) => /^timeline-(\w+)\.svg$/.exec(file)?.[1] ?? []);
+}
+
+function find(name: string): Step {
+  const step = findSteps().get(name);
+  if (!step) fail(`Unknown step ${JSON.stringify(name)}: the steps are ${[...findSteps().keys()].join(' ')}`);
+  if (/^single[12]$/.test(name)) fail(`Cannot draw ${name}: when its first user leaves, it ends`);
+  if (name === 'reactor6') fail(`Cannot draw ${name}: it answers nobody`);
+  return step;
+}

@@ -1,0 +1,47 @@
+// Loaded into a step before all else: has Node tell, in the trace, when it calls JavaScript, and for whom. That is all that
+// can be seen of its loop from here: what libuv does between two callbacks, it does by itself.
+
+import { createHook } from 'node:async_hooks';
+import { openSync, writeSync } from 'node:fs';
+import { now } from '../../src/sockets/system-call.ts';
+
+/** That Node has called JavaScript, or that it has accepted a connection. */
+export type CallbackEvent = {
+  callback: 'called' | 'accepted';
+  /** The connection that it is about, if it is about one: a number of Node's own. */
+  connection?: number;
+  /** How many bytes Node has received on it so far. */
+  received?: number;
+  /** When the call began, in microseconds, and how many it took. */
+  begin: number;
+  took: number;
+};
+
+const trace = openSync(process.env.TRACE ?? '/dev/null', 'a');
+const connections = new Map<number, { bytesRead: number }>();
+let depth = 0;
+let begin = 0;
+
+function tell(event: CallbackEvent): void {
+  writeSync(trace, `${JSON.stringify(event)}\n`);
+}
+
+createHook({
+  init(id, type, _trigger, resource) {
+    if (type !== 'TCPWRAP') return;
+    connections.set(id, resource as { bytesRead: number });
+    tell({ callback: 'accepted', connection: id, received: 0, begin: now(), took: 0 });
+  },
+  before() {
+    if (depth++ === 0) begin = now();
+  },
+  after(id) {
+    if (--depth > 0) return;
+    const connection = connections.get(id);
+    const about = connection && { connection: id, received: connection.bytesRead };
+    tell({ callback: 'called', ...about, begin, took: now() - begin });
+  },
+  destroy(id) {
+    connections.delete(id);
+  },
+}).enable();
