@@ -1,5 +1,6 @@
 // The table of what each step does, as the README shows it.
 
+import { written } from '../scripts/markers.ts';
 import { findSteps } from '../scripts/steps.ts';
 import type { BehaviourName } from './behaviours.ts';
 import { behaviours } from './behaviours.ts';
@@ -26,13 +27,7 @@ export function matrix(seen: ReadonlyMap<string, Seen>): string {
   return [head, line, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-const BEGIN = '<!-- npm run matrix writes this -->';
-const END = '<!-- as far as here -->';
-
 /** The README with this table in it. @throws Error if it has no place for it */
 export function withMatrix(readme: string, table: string): string {
-  const [before, rest] = readme.split(BEGIN);
-  const after = rest?.split(END)[1];
-  if (after === undefined) throw new Error(`Cannot find ${BEGIN} and ${END} in the README`);
-  return `${before}${BEGIN}\n\n${table}\n\n${END}${after}`;
+  return written(readme, 'npm run matrix writes this', table);
 }

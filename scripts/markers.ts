@@ -1,0 +1,12 @@
+// What a script writes into a README stands between two comments, which nobody sees who reads it.
+
+const END = '<!-- as far as here -->';
+
+/** The text with this content where `writer` writes it. @throws Error if it has no place for it */
+export function written(text: string, writer: string, content: string): string {
+  const begin = `<!-- ${writer} -->`;
+  const from = text.indexOf(begin);
+  const to = text.indexOf(END, from);
+  if (from < 0 || to < 0) throw new Error(`Cannot find ${begin} and ${END}`);
+  return `${text.slice(0, from)}${begin}\n\n${content}\n\n${text.slice(to)}`;
+}
