@@ -341,6 +341,16 @@ describe.concurrent('accept4', () => {
       expect(await client.rest()).toBe('');
     }));
 
+  test('accept4 is killed even if somebody else listens, and would wait for the threads to end, as tsx does', () =>
+    serving(
+      'accept4',
+      async (server) => {
+        await meet(server);
+        expect(await server.stop('SIGINT')).toBe('SIGINT');
+      },
+      { nodeArgs: ['--import', './test/fixtures/exits.mjs'] },
+    ));
+
   test('accept4 --on-stop join lets in nobody, and ends when the last user has left', () =>
     serving(
       'accept4',

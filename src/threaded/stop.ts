@@ -4,7 +4,7 @@ import { log } from '../cli/log.ts';
 import { type Address, Socket } from '../sockets/socket.ts';
 
 /**
- * - `kill`: the kernel ends the process with all its threads, at once. That is what happens if nothing is done.
+ * - `kill`: the kernel ends the process with all its threads, at once. That is what happens if nobody listens.
  * - `join`: nobody new is let in, and the server ends when the last of its users has left. That may take for ever.
  * - `drain`: nobody new is let in, and the users see that the server has said its last word. What they have sent is
  *   still answered. Who has not let go after a few seconds is cut off.
@@ -21,8 +21,9 @@ const GRACE = 3000;
  * @param clients the descriptors of the clients that are being served, 0 for none, in memory shared by all threads
  */
 export function onStop(way: string, listener: Socket, clients: Int32Array): void {
-  if (way === 'kill') return;
   process.once('SIGINT', () => {
+    if (way === 'kill') kill();
+    process.once('SIGINT', kill);
     // close() would leave the threads asleep in accept(). shutdown() wakes them all, and they fail with EINVAL.
     listener.shutdown('both');
     log(`stopping: ${way}`);
@@ -32,6 +33,12 @@ export function onStop(way: string, listener: Socket, clients: Int32Array): void
     // That does not end a send() which waits for a user who does not read.
     setTimeout(() => shutdownAll(clients, 'both'), GRACE).unref();
   });
+}
+
+/** What Ctrl-C does if nobody listens. But tsx does, and then calls process.exit(), which waits for all threads. */
+function kill(): void {
+  process.removeAllListeners('SIGINT');
+  process.kill(process.pid, 'SIGINT');
 }
 
 /** The next client, as by `listener.accept()`, or undefined when the server has been stopped. */
