@@ -268,6 +268,16 @@ describe.concurrent('async-chat', () => {
       }
     }));
 
+  test('cuts message after message by a number of bytes that was asked for once', () =>
+    serving(chat, async (server) => {
+      const client = await Client.connect(server.port);
+      await client.send('EACH 5\r\nhellowor');
+      await client.has('hello|');
+      await client.send('ldagainand');
+      client.end();
+      expect(await client.rest()).toBe('hello|world|again|');
+    }));
+
   test('can wait for nothing but the end', () =>
     serving(chat, async (server) => {
       const client = await Client.connect(server.port);

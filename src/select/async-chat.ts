@@ -32,6 +32,8 @@ const NOTHING = Buffer.alloc(0);
  */
 export abstract class AsyncChat extends SocketDispatcher {
   #terminator: Buffer | number | undefined;
+  /** How many of the bytes that are waited for are still to come, if it is a number of them. */
+  #left = 0;
   #collected: Buffer[] = [];
   /** What may be the beginning of the terminator. */
   #held = NOTHING;
@@ -54,7 +56,7 @@ export abstract class AsyncChat extends SocketDispatcher {
   abstract onEnd(why: 'end of stream' | 'closed' | Error, rest: Buffer): void;
 
   /**
-   * What is waited for: these bytes, that many bytes, or, undefined, nothing: all is collected.
+   * What is waited for, message after message: these bytes, that many bytes, or, undefined, nothing: all is collected.
    *
    * @throws RangeError if it is empty, or no whole number from 1 on
    */
@@ -65,6 +67,7 @@ export abstract class AsyncChat extends SocketDispatcher {
       throw new RangeError(`Cannot wait for ${JSON.stringify(terminator)}: a terminator is one byte or more`);
     }
     this.#terminator = typeof terminator === 'string' ? Buffer.from(terminator) : terminator;
+    if (typeof terminator === 'number') this.#left = terminator;
   }
 
   /** Returns what has been collected, and begins anew. */
@@ -151,10 +154,12 @@ export abstract class AsyncChat extends SocketDispatcher {
       return NOTHING;
     }
     if (typeof terminator === 'number') {
-      const part = data.subarray(0, terminator);
+      const part = data.subarray(0, this.#left);
+      this.#left -= part.length;
       this.collectIncomingData(part);
-      this.#terminator = terminator - part.length;
-      if (this.#terminator === 0) this.foundTerminator();
+      if (this.#left > 0) return NOTHING;
+      this.#left = terminator; // The next message is as long, unless it is said otherwise now.
+      this.foundTerminator();
       return data.subarray(part.length);
     }
     const end = data.indexOf(terminator);
