@@ -87,7 +87,7 @@ function usage(options: Record<string, Option>): string {
     const value =
       typeof option.default === 'boolean' ? '' : ` ${(option.choices ?? [name.toUpperCase()]).join('|')}`;
     const fallback = typeof option.default === 'boolean' ? '' : ` (${option.default})`;
-    return `  ${`--${name}${value}`.padEnd(28)}${option.help}${fallback}`;
+    return `  ${`--${name}${value}`.padEnd(28)} ${option.help}${fallback}`;
   });
   return [`Usage: npx tsx ${relative('', process.argv[1] ?? '')} [options]`, ...lines].join('\n');
 }
