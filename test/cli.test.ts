@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { findSteps } from '../scripts/steps.ts';
-import { Client, nodeOptions, PATIENCE, Program, run, runScript, serving } from './harness.ts';
+import { Client, nodeOptions, Program, run, runScript, serving } from './harness.ts';
 
 const steps = [...findSteps().values()];
 
@@ -151,47 +151,6 @@ describe.concurrent('npm run step', () => {
       const { exit, stderr } = await runScript('scripts/step.ts', ...args);
       expect(exit).toBe(1);
       expect(stderr).toMatch(/^Unknown step "(sinlge6)?": the steps are single1 .*\n$/);
-    }
-  });
-});
-
-describe.concurrent('npm run bench', () => {
-  const bench = (table: string) =>
-    run(
-      process.execPath,
-      [...nodeOptions, 'scripts/bench.ts', '--only', table, '--rounds', '1', '--seconds', '0.1'],
-      { patience: 2 * PATIENCE, group: true }, // It starts seven servers, or nine, which are to end with it.
-    );
-
-  test('measures the servers that there are, in one table', async () => {
-    const { exit, stdout, stderr } = await bench('lines');
-    expect(exit, stderr).toBe(0);
-    for (const step of ['select6', 'generator6', 'await6', 'callback6', 'stream6']) {
-      const row = `^\\| ${step}, Node [\\d.]+ \\| [\\d,]+ \\| (\\d+\\.\\d\\d|–) \\| \\d+\\.\\d\\d \\| \\d+\\.\\d\\d \\|$`;
-      expect(stdout).toMatch(new RegExp(row, 'm'));
-    }
-  });
-
-  test('has everybody talk to everybody, and nothing is lost', async () => {
-    const { exit, stdout, stderr } = await bench('chat');
-    expect(exit, stderr).toBe(0);
-    const peers = ['node:net, Node [\\d.]+'];
-    if (!stdout.includes('the C servers are left out')) peers.push('C, epoll, a send for each');
-    if (!stdout.includes('the Python servers are left out')) peers.push('asyncio, Python [\\d.]+');
-    const ratio = '\\| (\\d+\\.\\d\\d|–) ';
-    for (const peer of peers) {
-      expect(stdout).toMatch(new RegExp(`^\\| ${peer} \\| [\\d,]+ \\| 0 ${ratio}${ratio}\\|$`, 'm'));
-    }
-    const lost = Array.from(stdout.matchAll(/^\| [^|]+ \| [\d,]+ \| ([^|]+) \|/gm), ([, figure]) => figure);
-    expect(lost.length).toBeGreaterThanOrEqual(peers.length);
-    expect(new Set(lost)).toEqual(new Set(['0']));
-  });
-
-  test('says in one line what it does not know', async () => {
-    for (const args of [['--only', 'votes'], ['--rounds', '0'], ['--seconds', 'x'], ['--fast']]) {
-      const { exit, stderr } = await runScript('scripts/bench.ts', ...args);
-      expect(exit).toBe(1);
-      expect(stderr).toMatch(/^[^\n]+\n$/);
     }
   });
 });

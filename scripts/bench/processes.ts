@@ -11,7 +11,15 @@ import { root } from '../steps.ts';
 export type Command = [command: string, ...args: string[]];
 
 /** A server that listens. */
-export type Running = { name: string; port: number; pid: number; stop(): void };
+export type Running = {
+  name: string;
+  port: number;
+  pid: number;
+  /** How long it took to say so, in milliseconds. */
+  listens: number;
+  /** Ends it, and waits until it has ended: what comes next has the machine to itself. */
+  stop(): Promise<void>;
+};
 
 /** Clients that talk to a server. */
 export type Load = {
@@ -22,24 +30,23 @@ export type Load = {
    * long, this depends on the server, whose speed is known as soon as it has had a turn.
    */
   args(seconds: number, speed?: number): number[];
-  /** Connections that are open beside those that talk, and say nothing. */
-  idle: number;
 };
 
 /** What came of a turn. */
 export type Turn = {
-  /** Messages a second that came back, or went to somebody else. */
+  /** Messages a second that came back, or went to somebody else; or connections a second. */
   speed: number;
   seconds: number;
-  /** Messages that should have come, and have not. */
-  lost: number;
+  /** Messages that should have come, and have not; if anybody has looked. */
+  lost?: number;
   /** Messages that came twice, or after a later one. */
-  doubled: number;
+  doubled?: number;
 };
 
 /** What a load client prints. */
 type Counted = {
   messages?: number;
+  connections?: number;
   deliveries?: number;
   lost?: number;
   doubled?: number;
@@ -52,7 +59,7 @@ const PATIENCE = 20_000;
 const children = new Set<ChildProcess>();
 
 process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL');
+  for (const child of children) child.kill(); // SIGTERM: prefork4 has children, and is to end them.
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => process.exit(128 + constants.signals[signal]));
@@ -60,6 +67,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 /** Starts a server with `--port 0`, and waits for its first line, which says where it listens. */
 export async function startServer(name: string, [command, ...args]: Command): Promise<Running> {
+  const begin = performance.now();
   const child = spawn(command, [...args, '--port', '0'], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   endWithUs(child);
   const late = setTimeout(() => fail(`Cannot start ${name}: it does not say where it listens`), PATIENCE);
@@ -68,10 +76,17 @@ export async function startServer(name: string, [command, ...args]: Command): Pr
   child.once('error', (error) => fail(`Cannot start ${name}: ${error.message}`));
   child.once('close', () => ended.abort());
   const [line] = await once(lines, 'line', ended).catch(() => fail(`Cannot start ${name}: it has ended`));
+  const listens = performance.now() - begin;
   clearTimeout(late);
   const port = Number(/^listening on .*:(\d+)$/.exec(`${line}`)?.[1]);
   if (!port) fail(`Cannot start ${name}: its first line is ${JSON.stringify(line)}`);
-  return { name, port, pid: child.pid ?? 0, stop: () => child.kill('SIGKILL') };
+  const stop = async () => {
+    child.kill();
+    const stubborn = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
+    if (!ended.signal.aborted) await once(child, 'close');
+    clearTimeout(stubborn);
+  };
+  return { name, port, pid: child.pid ?? 0, listens, stop };
 }
 
 /** Has clients talk to a server. */
@@ -86,9 +101,9 @@ export async function runLoad(server: Running, load: Load, seconds: number, spee
   child.stderr.on('data', (text) => (errors += text));
   const [code] = await once(child, 'close');
   if (code !== 0) fail(`Cannot measure ${server.name}: ${errors.trim() || 'the load client was ended'}`);
-  const counted: Counted = JSON.parse(output);
-  const { messages = 0, deliveries = messages, lost = 0, doubled = 0 } = counted;
-  return { speed: deliveries / counted.seconds, seconds: counted.seconds, lost, doubled };
+  const { messages, connections, deliveries, ...turn }: Counted = JSON.parse(output);
+  const count = messages ?? connections ?? deliveries ?? 0;
+  return { speed: count / turn.seconds, ...turn };
 }
 
 /** The memory that a process has in use (its resident set), in bytes; NaN where there is no `ps`. */

@@ -15,7 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE 10 // seconds that a blocking call may take
+#define WARM_UP 0.3
+#define PATIENCE 30 // seconds that a blocking call may take
 #define MOST_EVENTS 512
 
 static int port;
@@ -30,6 +31,9 @@ static double now(void) {
   clock_gettime(CLOCK_MONOTONIC, &time);
   return time.tv_sec + time.tv_nsec / 1e9;
 }
+
+/** How long to warm up, in seconds: no longer than what follows. */
+static double warm_up(double seconds) { return seconds < WARM_UP ? seconds : WARM_UP; }
 
 static void allow_descriptors(void) {
   struct rlimit limit;

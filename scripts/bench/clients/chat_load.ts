@@ -4,9 +4,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fail } from '../../src/cli/fail.ts';
+import { fail } from '../../../src/cli/fail.ts';
 
-const PATIENCE = 10_000;
+const PATIENCE = 30_000;
 /** In so many milliseconds, one greeting follows the other. */
 const SOON = 50;
 /** When nothing has come for so many milliseconds, the rest is lost. */

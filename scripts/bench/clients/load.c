@@ -7,7 +7,6 @@
 
 #include "client.h"
 
-#define WARM_UP 0.3
 #define BATCH 64
 #define LARGEST 4096 // fits any send buffer, so a send is never partial
 
@@ -79,7 +78,7 @@ static void run(struct connection *connections, int count, double seconds) {
     watch(selector, connections[i].fd, EPOLLIN, &connections[i]);
     send_message(connections[i].fd);
   }
-  exchange(selector, now() + WARM_UP);
+  exchange(selector, now() + warm_up(seconds));
   double begin = now();
   long messages = exchange(selector, begin + seconds);
   // On a busy machine, a short time may be one in which the server had no turn at all.

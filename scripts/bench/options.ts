@@ -1,0 +1,64 @@
+// What the command line asks for.
+
+import { parseArgs } from 'node:util';
+import { fail } from '../../src/cli/fail.ts';
+import { type TableName, tableNames } from './results.ts';
+
+export type Options = {
+  rounds: number;
+  seconds: number;
+  quick: boolean;
+  /** The only table that is measured. */
+  only: TableName | undefined;
+  /** Whether results/ and the READMEs are to show it. */
+  write: boolean;
+  /** Whether that is all there is to do: to write again what has been measured before. */
+  render: boolean;
+  /** A file that is to hold it. */
+  json: string | undefined;
+};
+
+const usage =
+  'there are --quick, --rounds N, --seconds S, --only TABLE, --write, --render and --json FILE, ' +
+  `and TABLE is one of ${tableNames.join(', ')}`;
+
+/** Ends the program, with one line, if it makes no sense. */
+export function readOptions(): Options {
+  const { quick = false, write = false, render = false, only, json, ...typed } = parse();
+  const rounds = Number(typed.rounds ?? (quick ? 1 : 5));
+  const seconds = Number(typed.seconds ?? (quick ? 0.1 : 0.5));
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) {
+    fail(`Cannot use --rounds ${JSON.stringify(typed.rounds)}: it is a whole number from 1 to 1000`);
+  }
+  if (!(seconds >= 0.1 && seconds <= 600)) {
+    fail(`Cannot use --seconds ${JSON.stringify(typed.seconds)}: it is a number from 0.1 to 600`);
+  }
+  if (only !== undefined && !isTable(only)) {
+    fail(`Cannot use --only ${JSON.stringify(only)}: it is one of ${tableNames.join(', ')}`);
+  }
+  if (quick && write) fail('Cannot use --write with --quick: what is measured quickly is not worth keeping');
+  return { rounds, seconds, quick, only, write, render, json };
+}
+
+function parse() {
+  try {
+    return parseArgs({
+      options: {
+        quick: { type: 'boolean' },
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        only: { type: 'string' },
+        write: { type: 'boolean' },
+        render: { type: 'boolean' },
+        json: { type: 'string' },
+      },
+    }).values;
+  } catch (error) {
+    const [mistake] = (error as Error).message.split(/\.(?= |$)|\n/);
+    return fail(`${mistake}: ${usage}`);
+  }
+}
+
+function isTable(name: string): name is TableName {
+  return (tableNames as readonly string[]).includes(name);
+}
