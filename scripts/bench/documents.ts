@@ -23,7 +23,8 @@ const readmes: Record<string, (TableName | 'summary')[]> = {
 /** What has been measured and kept: nothing if nobody has. */
 export function readResults(): Results {
   try {
-    return JSON.parse(readFileSync(join(root, JSON_FILE), 'utf8'));
+    // A figure that could not be measured is NaN, for which JSON has only null.
+    return JSON.parse(readFileSync(join(root, JSON_FILE), 'utf8'), (_, value) => value ?? Number.NaN);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw error;

@@ -12,7 +12,7 @@ import {
 } from '../plot.ts';
 import { svg, text } from '../svg.ts';
 import { whole } from './format.ts';
-import { counts, having } from './report.ts';
+import { counts, having } from './questions.ts';
 import type { Entry, Figure, Measured } from './results.ts';
 import { median } from './statistics.ts';
 

@@ -1,9 +1,10 @@
 // The tables as they are shown: made of the figures and nothing else, so that they can be made again.
 
 import { bytes, milliseconds, ratio, whole } from './format.ts';
+import { compare, counts, having, memoryOfEach, servers } from './questions.ts';
 import type { Entry, Figure, Measured, TableName } from './results.ts';
 import { LINE, MESSAGE } from './sizes.ts';
-import { median, medianRatio } from './statistics.ts';
+import { median } from './statistics.ts';
 
 /** A table, or a part of one. The first column says who, all others are numbers. */
 export type Block = { title: string; columns: string[]; rows: string[][] };
@@ -118,36 +119,6 @@ function withEach({ title, columns, rows }: Block, entries: Entry[]): Block {
     bytes(memoryOfEach(entries, server)),
   ]);
   return { title, columns: [...columns, 'for each one'], rows: each };
-}
-
-/** The memory that a server takes for each idle connection: NaN if that has not been measured. */
-export function memoryOfEach(entries: Entry[], server: string): number {
-  const own = having(entries, { server }).filter(({ figures }) => figures.memory);
-  const [without, most] = [own[0], own.at(-1)];
-  const differences = most?.figures.memory?.map(
-    (memory, round) => memory - (without?.figures.memory?.[round] ?? 0),
-  );
-  return median(differences ?? []) / (most?.idle || Number.NaN);
-}
-
-/** The speed of an entry in that of another, NaN if there is none. */
-export function compare(entry: Entry, reference: Entry | undefined): number {
-  return medianRatio(entry.figures.speed ?? [], reference?.figures.speed ?? []);
-}
-
-/** The entries of a situation. */
-export function having(entries: Entry[], situation: Partial<Omit<Entry, 'figures'>>): Entry[] {
-  const wanted = Object.entries(situation) as [keyof Entry, unknown][];
-  return entries.filter((entry) => wanted.every(([key, value]) => entry[key] === value));
-}
-
-function servers(entries: Entry[]): string[] {
-  return [...new Set(entries.map(({ server }) => server))];
-}
-
-/** How many connections there were, from few to many. */
-export function counts(entries: Entry[], what: 'busy' | 'idle'): number[] {
-  return [...new Set(entries.map((entry) => entry[what] ?? 0))].sort((a, b) => a - b);
 }
 
 function figure(name: Figure, format: (number: number) => string): (entry: Entry) => string {

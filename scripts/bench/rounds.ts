@@ -7,7 +7,7 @@ import type { Entry, Figure } from './results.ts';
 export type Figures = Partial<Record<Figure, number>>;
 
 /**
- * Has them take turns, round after round. Returns the figures of all rounds, in the order of the subjects.
+ * Has them take turns, round after round. Returns each with the figures of all rounds.
  *
  * @param tell what to say of a turn
  */
@@ -16,12 +16,11 @@ export async function inTurns<Subject>(
   plan: Plan,
   turn: (subject: Subject) => Promise<Figures>,
   tell: (subject: Subject, figures: Figures) => string,
-): Promise<Entry['figures'][]> {
-  const all: Entry['figures'][] = subjects.map(() => ({}));
+): Promise<[subject: Subject, figures: Entry['figures']][]> {
+  const all = subjects.map((subject): [Subject, Entry['figures']] => [subject, {}]);
   for (let round = 1; round <= plan.rounds; round++) {
-    for (const [i, subject] of subjects.entries()) {
+    for (const [subject, own] of all) {
       const figures = await turn(subject);
-      const own = all[i] as Entry['figures'];
       for (const [name, figure] of Object.entries(figures) as [Figure, number][]) {
         own[name] = [...(own[name] ?? []), figure];
       }

@@ -2,7 +2,7 @@
 
 /** NaN if there are none. */
 export function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
+  const sorted = numbers.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   const [below = Number.NaN, above = Number.NaN] = sorted.slice(middle - 1, middle + 1);
   return sorted.length % 2 === 1 ? (sorted[middle] as number) : (below + above) / 2;

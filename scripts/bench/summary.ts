@@ -1,7 +1,8 @@
 // The table in the README of the project: what each mechanism costs, from several tables.
 
 import { bytes, ratio, whole } from './format.ts';
-import { type Block, compare, having, memoryOfEach, USUAL } from './report.ts';
+import { compare, having, memoryOfEach } from './questions.ts';
+import { type Block, USUAL } from './report.ts';
 import type { Entry, Results } from './results.ts';
 import { median } from './statistics.ts';
 

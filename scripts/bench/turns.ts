@@ -33,7 +33,7 @@ export async function takeTurns(situations: Situation[], plan: Plan): Promise<En
     warm.set(server, await warmUp(servers.get(server) as Running, load));
     plan.say(`${server.name} is warm`);
   }
-  const figures = await inTurns(
+  const measured = await inTurns(
     situations,
     plan,
     async ({ server, load }) => {
@@ -44,12 +44,16 @@ export async function takeTurns(situations: Situation[], plan: Plan): Promise<En
     (situation, { speed }) => `${told(situation)}: ${speed}/s`,
   );
   await Promise.all(Array.from(servers.values(), (server) => server.stop()));
-  return situations.map(({ server: { name: server }, busy, idle }, i) => ({
-    server,
-    busy,
-    ...(idle !== undefined && { idle }),
-    figures: figures[i] as Entry['figures'],
-  }));
+  return measured.map(
+    ([
+      {
+        server: { name: server },
+        busy,
+        idle,
+      },
+      figures,
+    ]) => (idle === undefined ? { server, busy, figures } : { server, busy, idle, figures }),
+  );
 }
 
 function told({ server, busy, idle = 0 }: Situation): string {

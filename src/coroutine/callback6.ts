@@ -3,11 +3,11 @@
 // New since await6: no loop. libuv, inside Node, has one that is always there: it waits in epoll_wait(), calls accept() and
 //   recv() for everybody, and then calls your functions. What is left is to say what to do when something happens to a socket,
 //   as in reactor6. Its write() takes whatever you give it, as select6 does, but says when that is more than is good.
-// Try: nc localhost 12345 in three terminals. Then strace -f -p on it: epoll_wait(), accept4(), read() and write(), the
-//   same calls as ever.
+// Try: nc localhost 12345 in three terminals. Then strace -p "$(pgrep -nf callback6)": epoll_pwait(), accept4(), read()
+//   and write(), hardly other calls than before.
 // Still wrong: what belongs together is in five places again, and if you forget one of them ('error', say) the first
 //   client that resets ends the program. stream6 gets one function back. And a line that never ends grows the buffer for
-//   ever: callback12 bounds it.
+//   ever.
 
 import { createServer, type Socket } from 'node:net';
 import { listen } from '../cli/listen.ts';

@@ -3,8 +3,8 @@
 // New since generator6: what arrives goes into a chain of protocols, the same as in single10. The chain answers while it is
 //   handed something, and does not wait: so what it says is put together, and sent when it has returned, all at once.
 //   accept(), recv() and sendAll() have moved to generator-socket.ts.
-// Try: --protocol zen, oracle, json-rpc, http, finger or echo; npx tsx src/clients/ask.ts localhost 12345 asks the first
-//   two. And with http: curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345.
+// Try: --protocol zen, oracle, json-rpc, http, finger or echo; npx tsx src/clients/ask.ts localhost 12345 asks the zen,
+//   and with --protocol oracle the oracle. And with http: curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345.
 // Still wrong: each of the users talks to the server, and none to another. generator11 is a chat.
 
 import { listen } from '../cli/listen.ts';

@@ -3,10 +3,11 @@
 // New since generator4: a coroutine yields what it waits for, ['read', socket] or ['write', socket], and goes on when that
 //   has come: then no call has to wait. recvLine(), sendLine() and accept() are generators that do it, and `yield*` calls
 //   them from others. So serve() reads like that of single6, from top to bottom.
-// Try: nc localhost 12345 in three terminals. Then yes | nc localhost 12345 in one of them, and stop that with Ctrl-Z: its
-//   coroutine sits in sendAll(), and reads no more of it. With --census 1000 you see how many there are.
+// Try: nc localhost 12345 in three terminals. Then with --quiet, somebody who talks and never listens: bash -c
+//   'yes > /dev/tcp/localhost/12345'. Soon its coroutine sits in sendAll(), and reads no more of it: no work, no memory, and
+//   the others go on. With --census 1000 the log says how many there are, those that accept and count among them.
 // Still wrong: each line is a send() of its own, even of a hundred that have come at once: generator10 sends them together. A
-//   line that never ends grows the buffer for ever: generator12 bounds it. And while the loop waits in the kernel, Node
+//   line that never ends grows the buffer for ever. And while the loop waits in the kernel, Node
 //   stands still, with all its timers and signals: await6 lets it breathe.
 
 import { listen } from '../cli/listen.ts';
@@ -36,6 +37,7 @@ class Client {
     socket.setBlocking(false);
   }
 
+  /** The next line, undefined at the end of the stream. It is good until the next `yield`: the memory is everybody's. */
   *recvLine(): Coroutine<Buffer | undefined> {
     while (true) {
       const line = this.lines.pop();

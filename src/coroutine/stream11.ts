@@ -2,7 +2,7 @@
 //
 // New since stream10: a room, and a chat on top of the chain, and corked writes, as in callback11.
 // Try: what you tried with generator11.
-// Still wrong: what a user does not read grows without a limit, because write() always takes it: stream12 bounds it.
+// Still wrong: what a user does not read grows without a limit, because write() always takes it.
 
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';

@@ -1,4 +1,4 @@
-// A socket that calls you: one method for each of the six things that may happen to it.
+// A socket that calls you: one method for each of the seven things that may happen to it.
 
 import { type Key, READ, type Selector, WRITE } from '../sockets/selector.ts';
 import { type Address, type Pinned, pin, type Socket, type WouldBlock } from '../sockets/socket.ts';

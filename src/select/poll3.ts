@@ -2,7 +2,8 @@
 //
 // New since single3: the server waits for all its descriptors at once. An array says which, and for what; poll()
 //   sleeps until one of them is ready, and marks it. There is one loop now, for the listener and the clients alike.
-// Try: nc localhost 12345 in three terminals. They all get their echo, from one thread.
+// Try: nc localhost 12345 in three terminals. They all get their echo, from one thread. Then, with
+//   --quiet, one who talks and never listens: bash -c 'yes > /dev/tcp/localhost/12345'. Soon nobody gets an answer.
 // Still wrong: the array is handed to the kernel as a whole, and looked through as a whole, with each call, and keeping
 //   it is bookkeeping: select3 leaves that to a Selector. And send() may make everybody wait: select6 mends that.
 

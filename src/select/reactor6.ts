@@ -2,8 +2,9 @@
 //
 // New since select6: what is registered with the selector is what to do, a callback. So the loop at the end knows neither
 //   listeners nor clients: it calls. And each line goes to everyone else, which takes no more than a list of all.
-// Try: nc localhost 12345 in three terminals, and talk. Then with --careless, which sends without buffers, as one would
-//   at first: stop one of the three with Ctrl-Z, and run yes in another. The third does not even get a word in.
+// Try: nc localhost 12345 in three terminals, and talk. Then with --quiet --careless, which sends without buffers, as
+//   one would at first: stop one of the three with Ctrl-Z, and in another run yes | nc localhost 12345. The third does
+//   not even get a word in.
 // Still wrong: who connects is told nothing, who leaves is just gone, and nobody has a name: select11 is a chat. And
 //   every new kind of server has to write the buffers anew: select9 makes classes of them.
 

@@ -2,7 +2,9 @@
 //
 // New since select9: no terminator. Connection passes on what arrives, as it is, to a chain of protocols, and sends what
 //   comes down from there. It is the chain of single10 and thread10: what is said does not depend on how one waits.
-// Try: what you tried with thread10.
+// Try: --protocol zen, oracle, json-rpc, http, finger or echo; npx tsx src/clients/ask.ts localhost 12345 asks the zen,
+//   and with --protocol oracle the oracle. And with http: curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}'
+//   localhost:12345.
 // Still wrong: each of the users talks to the server, and none to another. select11 is a chat.
 
 import { listen } from '../cli/listen.ts';

@@ -3,7 +3,9 @@
 // New since poll3: a Selector keeps the set of sockets, and returns those that are ready. What a blocking server has in
 //   local variables, such as the address, is in a state for each client, because between two of its messages there
 //   may be those of all the others.
-// Try: nc localhost 12345 in three terminals. Then strace -p on it: while nobody says anything, it sits in epoll_wait().
+// Try: nc localhost 12345 in three terminals. Then strace -p "$(pgrep -nf select3)": while nobody says anything, it sits in
+//   epoll_wait(). And with --quiet, count what comes back to somebody who is slow to read: yes 'the quick brown fox' |
+//   head -n 1000000 | nc -N localhost 12345 | (sleep 5; wc -l). It is not a million.
 // Still wrong: send(). The kernel may take only a part of the bytes, or none, when a client does not read. There are two
 //   ways to get that wrong: to wait, so that everybody waits, or not to care, so that bytes are lost. This is the
 //   second. select6 keeps what is left.

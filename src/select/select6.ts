@@ -2,11 +2,12 @@
 //
 // New since select3: two buffers for each client. One keeps what has come of a line that has not ended, as in single6.
 //   The other keeps what the kernel would not take: then, and only then, the selector is asked to say when there is room
-//   again. So a client that does not read costs memory, but nobody's time.
-// Try: nc localhost 12345 in three terminals. Then yes | nc localhost 12345 in one of them, and stop that with Ctrl-Z:
-//   the others go on.
-// Still wrong: what a client does not read grows without a limit, and so does a line that never ends: select12 bounds
-//   both. And one file does everything; reactor6 and select9 take it apart.
+//   again. So a client that does not read costs memory, but nobody's time. A third, for all, puts the replies of a turn
+//   together: three lines in one packet are one send().
+// Try: nc localhost 12345 in three terminals. Then with --quiet, and for a few seconds only, somebody who talks and never
+//   listens: bash -c 'yes the quick brown fox > /dev/tcp/localhost/12345'. The others go on; top shows the memory grow.
+// Still wrong: what a client does not read grows without a limit, and so does a line that never ends: to bound both is an
+//   exercise in README.md. And one file does everything; reactor6 and select9 take it apart.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -21,7 +21,7 @@ import type { Address, Socket } from '../sockets/socket.ts';
 
 const options = readOptions({
   ...protocolOptions,
-  crlf: { default: false, help: 'commands, in lines that end in \\r\\n' },
+  crlf: { default: false, help: 'commands, in lines that end in \\r\\n, whatever --protocol says' },
 });
 
 class Server {

@@ -4,8 +4,8 @@
 //   A message is what stands before a \n, and only a whole one is passed to received().
 // Try: (printf 'one\ntwo\nthr'; sleep 1; printf 'ee\n') | nc -N localhost 12345: three messages in the log,
 //   where single5 shows two pieces. With telnet each message ends in \r: it is sent back as it came.
-// Still wrong: a line that never ends grows the buffer for ever (select12 bounds it), and it is searched from
-//   its beginning with each piece; the splitter that single7 uses looks at each byte once.
+// Still wrong: a line that never ends grows the buffer for ever (to bound it is an exercise in README.md), and it is
+//   searched from its beginning with each piece; the splitter that single7 uses looks at each byte once.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

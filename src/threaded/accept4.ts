@@ -1,9 +1,10 @@
 // accept4: a few threads that all sit in accept(), on the same listener.
 //
 // New since thread4: the threads are there before the first client. Each runs the whole loop of single4, and the
-//   kernel chooses which of them gets the next client: no thread is started while somebody waits for it.
-// Try: nc localhost 12345 in five terminals: four are served, the fifth waits until one of them leaves. Then start
-//   it with --on-stop join or --on-stop drain, and press Ctrl-C while somebody is connected.
+//   kernel chooses which of them gets the next client: no thread is started while somebody waits for it. And, in stop.ts,
+//   three ways to end while people are connected: --on-stop.
+// Try: nc localhost 12345 in five terminals: four are served, the fifth waits until one of them leaves. Then npm
+//   start accept4 -- --on-stop join (or drain), and press Ctrl-C while somebody is connected.
 // Still wrong: as many threads as somebody has thought of, however many clients there are. pool4 starts them as they
 //   are needed.
 

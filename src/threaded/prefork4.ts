@@ -2,8 +2,8 @@
 //
 // New since accept4: the workers are processes of their own, which inherit the listener. Each runs the loop of single4;
 //   the first process only looks after them, and starts a new one when one dies.
-// Try: nc localhost 12345 in a few terminals, then ps, and kill -9 the process that serves one of them. That user is
-//   gone, the others notice nothing, and there are as many processes as before.
+// Try: nc localhost 12345 in a few terminals. lsof -nPi :12345 (or ss -tnp) names the process of each connection: kill -9
+//   one of these. Its user is gone, the others notice nothing, and there are as many processes as before.
 // Still wrong: what they know, they know alone. Four processes share no memory, so users of one can't hear those of
 //   another, and each takes some 80 MB.
 

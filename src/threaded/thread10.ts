@@ -1,9 +1,9 @@
 // thread10: any protocol, a thread for each client.
 //
-// New since thread9: Connection is that of single10, which is about the socket, and no more; what is said is a chain's
-//   affair. So this is single10 and one line, as thread9 is single9 and one line.
-// Try: --protocol zen, oracle, json-rpc, http, finger or echo; npx tsx src/clients/ask.ts localhost 12345 asks the first
-//   two. And with http: curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345.
+// New since single10: threaded(TcpServer) in place of Server, as thread9 has it in place of that of single9. What is said
+//   is the chain's affair, as it was, so any protocol can be spoken. (--crlf has stayed behind.)
+// Try: --protocol zen, oracle, json-rpc, http, finger or echo; npx tsx src/clients/ask.ts localhost 12345 asks the zen,
+//   and with --protocol oracle the oracle. And with http: curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345.
 // Still wrong: each of the users talks to the server, and none to another. thread11 is a chat.
 
 import { listen } from '../cli/listen.ts';

@@ -19,8 +19,8 @@ export async function startUp(plan: Plan): Promise<Entry[]> {
     ...steps('select', 'select6'),
     ...steps('threaded', 'thread4'),
   ];
-  const figures = await inTurns(servers, plan, start, ({ name }, { listens }) => `${name}: ${listens} ms`);
-  return servers.map(({ name }, i) => ({ server: name, figures: figures[i] as Entry['figures'] }));
+  const measured = await inTurns(servers, plan, start, ({ name }, { listens }) => `${name}: ${listens} ms`);
+  return measured.map(([{ name: server }, figures]) => ({ server, figures }));
 }
 
 async function start({ name, command }: Contestant): Promise<Figures> {

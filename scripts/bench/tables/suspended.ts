@@ -25,7 +25,11 @@ export async function suspended(plan: Plan): Promise<Entry[]> {
     if (status !== 0) fail(`Cannot measure ${name}: ${stderr.trim() || 'it was ended'}`);
     return { memory: Number(stdout) };
   };
-  const named = Object.entries(kinds);
-  const figures = await inTurns(named, plan, count, ([, name], { memory }) => `${name}: ${memory} bytes`);
-  return named.map(([, server], i) => ({ server, figures: figures[i] as Entry['figures'] }));
+  const measured = await inTurns(
+    Object.entries(kinds),
+    plan,
+    count,
+    ([, name], { memory }) => `${name}: ${memory} bytes`,
+  );
+  return measured.map(([[, server], figures]) => ({ server, figures }));
 }

@@ -24,17 +24,13 @@ export async function threads(plan: Plan): Promise<Entry[]> {
     ...steps('threaded', 'pool4').map((server) => ({ server, leave: true })),
     ...py('Python, threads', 'echo_threads.py').map((server) => ({ server, leave: false })),
   ];
-  const figures = await inTurns(
+  const measured = await inTurns(
     trials,
     fewer(plan),
     ({ server, leave }) => visit(server, sizes, leave),
     ({ server }, { crowd }) => `${server.name}: ${crowd} ms for ${sizes.crowd} clients`,
   );
-  return trials.map(({ server }, i) => ({
-    server: server.name,
-    busy: sizes.crowd,
-    figures: figures[i] as Entry['figures'],
-  }));
+  return measured.map(([{ server }, figures]) => ({ server: server.name, busy: sizes.crowd, figures }));
 }
 
 /** Has a few clients come one by one, and then a crowd at once. Each of them says hello, and has that echoed. */
