@@ -63,7 +63,7 @@ describe.concurrent('npm run bench', () => {
     const folder = mkdtempSync(join(tmpdir(), 'bench-'));
     try {
       const file = join(folder, 'results.json');
-      const args = bench('suspended', '--rounds', '2', '--json', file);
+      const args = bench('suspended', '--json', file);
       const { exit, stdout, stderr } = await run(process.execPath, args, {
         ...options,
         env: { PATH: folder },
@@ -73,7 +73,7 @@ describe.concurrent('npm run bench', () => {
       expect(stdout).toMatch(/^There is no python3 here: the Python servers are left out\.$/m);
       const { suspended } = JSON.parse(readFileSync(file, 'utf8'));
       expect(stdout).toContain(blocks('suspended', suspended).map(markdown).join());
-      for (const { figures } of suspended.entries) expect(figures.memory).toHaveLength(2);
+      for (const { figures } of suspended.entries) expect(figures.memory).toEqual([expect.any(Number)]);
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -12,7 +12,7 @@ import { median } from '../statistics.ts';
 
 /** How many come one after the other, and how many at once. */
 const FULL = { single: 20, crowd: 200 };
-const QUICK = { single: 5, crowd: 20 };
+const QUICK = { single: 5, crowd: 10 };
 
 /** A pool has no thread for those who come later, unless those who have had their echo leave. */
 type Trial = { server: Contestant; leave: boolean };
