@@ -7,31 +7,31 @@ import { orFail } from '../src/cli/fail.ts';
 import { leftOut, python } from './bench/contestants.ts';
 import { documents, readResults } from './bench/documents.ts';
 import { readOptions } from './bench/options.ts';
-import type { Plan } from './bench/plan.ts';
-import { blocks, markdown } from './bench/report.ts';
+import { blocks, equipped, markdown } from './bench/report.ts';
 import { type Measured, type Results, type TableName, toJson } from './bench/results.ts';
 import { chosen, duration, tables } from './bench/tables.ts';
 import { root } from './steps.ts';
 
 const { rounds, seconds, quick, only, write, render, json } = readOptions();
 const names = chosen(only);
+const equipment = {
+  node: process.versions.node,
+  ...(python !== undefined && { python }),
+  cpus: availableParallelism(),
+};
 const begin = performance.now();
 
 async function measure(name: TableName): Promise<Measured> {
-  const say = (line: string) => {
-    const passed = Math.round((performance.now() - begin) / 1000);
-    process.stderr.write(
-      `${clock(passed)}, table ${names.indexOf(name) + 1} of ${names.length}, ${name}: ${line}\n`,
-    );
-  };
-  const plan: Plan = { rounds, seconds, quick, say };
-  const entries = await tables[name].measure(plan);
-  const versions = { node: process.versions.node, ...(python !== undefined && { python }) };
-  return { ...versions, cpus: availableParallelism(), rounds, seconds, entries };
+  const where = `table ${names.indexOf(name) + 1} of ${names.length}, ${name}`;
+  const say = (line: string) =>
+    process.stderr.write(`${clock(performance.now() - begin)}, ${where}: ${line}\n`);
+  const entries = await tables[name].measure({ rounds, seconds, quick, say });
+  return { ...equipment, rounds, seconds, entries };
 }
 
-/** Seconds as a clock shows them: `1:05`. */
-function clock(seconds: number): string {
+/** Milliseconds as a clock shows them: `1:05`. */
+function clock(milliseconds: number): string {
+  const seconds = Math.floor(milliseconds / 1000);
   return `${Math.floor(seconds / 60)}:${`${seconds % 60}`.padStart(2, '0')}`;
 }
 
@@ -50,23 +50,23 @@ function keep(results: Results): void {
   if (write) show({ ...readResults(), ...results });
 }
 
-if (render) {
-  show(readResults());
-  process.exit();
+async function run(): Promise<void> {
+  const minutes = duration(names, { rounds, seconds, quick }) / 60;
+  console.log(`${equipped(equipment)}; rounds: ${rounds}, of ${seconds} s for each; medians.`);
+  console.log(
+    `It takes about ${minutes < 1.5 ? `${Math.ceil(60 * minutes)} s` : `${Math.round(minutes)} minutes`}.`,
+  );
+  const results: Results = {};
+  keep(results); // If that can't be done, it is better to know it now.
+  for (const name of names) {
+    const measured = await measure(name);
+    results[name] = measured;
+    print(name, measured);
+    keep(results);
+  }
+  if (leftOut.length > 0) console.log(`\n${leftOut.join('\n')}`);
 }
-const versions = `Node ${process.versions.node}${python ? `, Python ${python}` : ''}, ${availableParallelism()} CPUs`;
-console.log(`${versions}; rounds: ${rounds}, of ${seconds} s for each; medians.`);
-const expected = duration(names, { rounds, seconds, quick });
-console.log(
-  `It takes about ${expected < 90 ? `${Math.ceil(expected)} seconds` : `${Math.round(expected / 60)} minutes`}.`,
-);
-const results: Results = {};
-keep(results); // If that can't be done, it is better to know it now.
-for (const name of names) {
-  const measured = await measure(name);
-  results[name] = measured;
-  print(name, measured);
-  keep(results);
-}
-if (leftOut.length > 0) console.log(`\n${leftOut.join('\n')}`);
+
+if (render) show(readResults());
+else await run();
 process.exit();

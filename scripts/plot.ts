@@ -71,38 +71,25 @@ export function plot(area: Area, x: Axis, y: Axis, series: readonly Series[]): s
 }
 
 function grid(area: Area, x: Axis, y: Axis): string[] {
-  const right = area.x + area.width;
-  const bottom = area.y + area.height;
-  const across = y.ticks.map((tick) => [tick, bottom - area.height * y.place(tick)] as const);
-  const along = x.ticks.map((tick) => [tick, area.x + area.width * x.place(tick)] as const);
-  return [
-    ...across.map(([, at]) =>
-      line(
-        [
-          [area.x, at],
-          [right, at],
-        ],
-        { colour: 'faint' },
-      ),
-    ),
-    ...across.map(([tick, at]) =>
-      text(area.x - 8, at + 4, y.format(tick), { anchor: 'end', colour: 'grey', size: 'small' }),
-    ),
-    ...along.map(([, at]) =>
-      line(
-        [
-          [at, bottom],
-          [at, bottom + 4],
-        ],
-        { colour: 'faint' },
-      ),
-    ),
-    ...along.map(([tick, at]) =>
-      text(at, bottom + 18, x.format(tick), { anchor: 'middle', colour: 'grey', size: 'small' }),
-    ),
-    text(area.x, area.y - 12, y.title, { size: 'small' }),
-    text(area.x + area.width / 2, bottom + 36, x.title, { anchor: 'middle', size: 'small' }),
+  const { x: left, y: top, width, height } = area;
+  const bottom = top + height;
+  const lines = y.ticks.flatMap((tick) => {
+    const at = bottom - height * y.place(tick);
+    const [begin, end] = [[left, at] as const, [left + width, at] as const];
+    const number = text(left - 8, at + 4, y.format(tick), { anchor: 'end', colour: 'grey', size: 'small' });
+    return [line([begin, end], { colour: 'faint' }), number];
+  });
+  const marks = x.ticks.flatMap((tick) => {
+    const at = left + width * x.place(tick);
+    const [begin, end] = [[at, bottom] as const, [at, bottom + 4] as const];
+    const number = text(at, bottom + 18, x.format(tick), { anchor: 'middle', colour: 'grey', size: 'small' });
+    return [line([begin, end], { colour: 'faint' }), number];
+  });
+  const titles = [
+    text(left, top - 12, y.title, { size: 'small' }),
+    text(left + width / 2, bottom + 36, x.title, { anchor: 'middle', size: 'small' }),
   ];
+  return [...lines, ...marks, ...titles];
 }
 
 function mark([x, y]: readonly [number, number], { colour, marker }: Style): string {

@@ -1,7 +1,11 @@
 // How the memory of idle connections is measured: the most that a server has in use with so many of them.
 
 import type { Contestant } from './contestants.ts';
+import type { Plan } from './plan.ts';
 import { type Load, memoryOf, type Running, runLoad, startServer } from './processes.ts';
+
+/** How long a turn is at most, in seconds: memory is there as soon as the connections are. */
+const LONGEST = 0.3;
 
 /** How often the memory is looked at, in milliseconds. */
 const SAMPLE = 100;
@@ -15,8 +19,9 @@ export async function measureMemory(
   { name, command }: Contestant,
   counts: readonly number[],
   load: (idle: number) => Load,
-  seconds: number,
+  plan: Plan,
 ): Promise<number[]> {
+  const seconds = Math.min(plan.seconds, LONGEST);
   const running = await startServer(name, command);
   await runLoad(running, load(0), seconds);
   const memory: number[] = [];

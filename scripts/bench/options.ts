@@ -26,7 +26,7 @@ const usage =
 export function readOptions(): Options {
   const { quick = false, write = false, render = false, only, json, ...typed } = parse();
   const rounds = Number(typed.rounds ?? (quick ? 1 : 5));
-  const seconds = Number(typed.seconds ?? (quick ? 0.1 : 0.5));
+  const seconds = Number(typed.seconds ?? (quick ? 0.1 : 0.4));
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) {
     fail(`Cannot use --rounds ${JSON.stringify(typed.rounds)}: it is a whole number from 1 to 1000`);
   }

@@ -53,7 +53,7 @@ async function weigh(trials: Trial[], busy: number, plan: Plan): Promise<Entry[]
   for (let round = 1; round <= plan.rounds; round++) {
     for (const [i, { server, counts }] of trials.entries()) {
       const load = (idle: number) => messages(MESSAGE, busy, idle);
-      const memory = await measureMemory(server, counts, load, plan.seconds);
+      const memory = await measureMemory(server, counts, load, plan);
       for (const [j, bytes] of memory.entries()) entries[i]?.[j]?.figures.memory.push(bytes);
       plan.say(`round ${round} of ${plan.rounds}: memory of ${server.name}`);
     }
