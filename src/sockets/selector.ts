@@ -116,7 +116,7 @@ export class Selector<Data> {
     const key = this.#keys[fd];
     if (key === undefined) return;
     key.ready = ready & key.interest;
-    // A hang-up or an error is ready for everything. Whoever has no interest now is told as well: it can't be turned off.
+    // A hang-up or an error is ready for everything. On Linux, whoever has no interest now is told as well.
     if (key.ready === 0) key.ready = ready;
     this.#ready.push(key);
   };
@@ -250,9 +250,10 @@ function toReady(events: number): number {
 
 /** Waits again when a signal has ended the wait early, for as long as is left: signal(7). */
 function retry(timeout: number, wait: (left: number) => number): number {
+  const begin = timeout > 0 ? performance.now() : 0; // To look at the clock takes a while: only if it matters.
   let count = wait(timeout);
   if (count >= 0 || errno() !== c.EINTR) return count;
-  const deadline = performance.now() + timeout;
+  const deadline = begin + timeout;
   do {
     count = wait(timeout < 0 ? -1 : Math.max(0, Math.ceil(deadline - performance.now())));
   } while (count < 0 && errno() === c.EINTR);

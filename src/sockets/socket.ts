@@ -237,7 +237,7 @@ export class Socket {
   setBlocking(blocking: boolean): void {
     const flags = check('fcntl', libc.fcntl(this.#fd, c.F_GETFL, 'int', 0));
     const wanted = blocking ? flags & ~c.O_NONBLOCK : flags | c.O_NONBLOCK;
-    check('fcntl', libc.fcntl(this.#fd, c.F_SETFL, 'int', wanted));
+    if (wanted !== flags) check('fcntl', libc.fcntl(this.#fd, c.F_SETFL, 'int', wanted));
   }
 
   /** Gives the descriptor back. What was sent still arrives. Closing again does nothing. */
