@@ -153,14 +153,17 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
   /** What kind of body there is, if any: section 6.3. */
   #headComplete(): void {
     const { method, minor, fields } = this.#head;
-    if (minor > 0 && fields.get('host')?.length !== 1) throw new BadRequest(400); // section 3.2
+    const hosts = fields.get('host')?.length ?? 0;
+    if (hosts > 1 || (hosts === 0 && minor > 0)) throw new BadRequest(400); // section 3.2
     this.#last = !keepsAlive(this.#head);
     const coding = fields.get('transfer-encoding')?.join();
     const length = fields.get('content-length')?.join();
     if (coding !== undefined) {
       // With a length besides, two who read it may see two different requests: section 6.1.
       if (length !== undefined || minor === 0) throw new BadRequest(400);
-      if (coding.toLowerCase() !== 'chunked') throw new BadRequest(501);
+      // Unless chunked is the last, nobody knows where the body ends; with another before it, what it says.
+      if (!/(^|[,\t ])chunked$/i.test(coding)) throw new BadRequest(400);
+      if (!/^chunked$/i.test(coding)) throw new BadRequest(501);
       this.#expectBody('chunk size', 0);
     } else if (length !== undefined) {
       if (!/^\d+$/.test(length)) throw new BadRequest(400);
