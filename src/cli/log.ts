@@ -23,7 +23,7 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
 /**
  * Writes a line to standard output. It is there when the call returns, whichever thread makes it, and however
  * long the main thread sleeps in the kernel: `console.log` of a worker would wait for the main thread. Lines of two
- * threads, or of two processes, do not mix as long as they are shorter than 4096 bytes: pipe(7), PIPE_BUF.
+ * threads, or of two processes, do not mix as long as they are shorter than PIPE_BUF, 4096 bytes on Linux: pipe(7).
  */
 export function print(line: string): void {
   let rest = Buffer.from(`${line}\n`);
@@ -59,7 +59,8 @@ function escapeText(text: string): string {
 
 function escapeBytes(bytes: Uint8Array): string {
   const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MOST));
-  if (isUtf8(bytes)) return escapeText(start.toString().replace(/\ufffd$/, '')); // perhaps cut within a character
+  const text = start.toString();
+  if (isUtf8(bytes)) return escapeText(bytes.length > MOST ? text.replace(/\ufffd$/, '') : text); // perhaps cut within a character
   return start
     .toString('latin1')
     .replace(/["\\]|[^ -~]/g, (byte) => SHORT.get(byte) ?? `\\x${hex(byte).padStart(2, '0')}`);
