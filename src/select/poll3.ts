@@ -42,6 +42,7 @@ function accept(listener: Socket): void {
   const accepted = acceptOrTurnAway(listener, (address, why) => log(`${address} refused: ${why}`));
   if (accepted === 'would-block') return; // It has left again, between poll() and here.
   const [client, address] = accepted;
+  client.setBlocking(true); // On macOS it would be like the listener, which is not.
   log(`${address} connected`);
   if (sockets.length <= MOST) {
     add(client, address);

@@ -13,7 +13,7 @@ import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { type Address, Socket } from '../sockets/socket.ts';
-import { acceptUntilStopped, onStop, waysToStop } from './stop.ts';
+import { acceptUntilStopped, onStop, stopAccepting, waysToStop } from './stop.ts';
 import { isMainThread, startThread } from './thread.ts';
 
 /** What a thread does. The descriptor of the client that it serves stands in `clients[me]`, for onStop(). */
@@ -64,7 +64,7 @@ if (isMainThread) {
   try {
     for (let i = 0; i < workers; i++) startThread(acceptAndServe, listener.fd, clients, i);
   } catch (error) {
-    listener.shutdown('both'); // A process does not exit while a thread sits in accept().
+    stopAccepting(listener); // A process does not exit while a thread sits in accept().
     fail(`Cannot start ${workers} threads: ${(error as Error).message}`);
   }
   // Nothing is left to do for the main thread but to hear Ctrl-C. It ends when the threads have.

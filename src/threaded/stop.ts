@@ -24,8 +24,7 @@ export function onStop(way: string, listener: Socket, clients: Int32Array): void
   process.once('SIGINT', () => {
     if (way === 'kill') kill();
     process.once('SIGINT', kill);
-    // close() would leave the threads asleep in accept(). shutdown() wakes them all, and they fail with EINVAL.
-    listener.shutdown('both');
+    stopAccepting(listener);
     log(`stopping: ${way}`);
     if (way === 'join') return;
     // Their recv() returns what has arrived, and then the end of the stream, as if the users had left.
@@ -33,6 +32,15 @@ export function onStop(way: string, listener: Socket, clients: Int32Array): void
     // That does not end a send() which waits for a user who does not read.
     setTimeout(() => shutdownAll(clients, 'both'), GRACE).unref();
   });
+}
+
+/**
+ * Wakes all who sit in accept(): they fail. On Linux it takes shutdown(), since close() would leave them asleep; on macOS,
+ * which shuts down no listener, close() does it.
+ */
+export function stopAccepting(listener: Socket): void {
+  if (process.platform === 'darwin') listener.close();
+  else listener.shutdown('both');
 }
 
 /** What Ctrl-C does if nobody listens. But tsx does, and then calls process.exit(), which waits for all threads. */
@@ -46,7 +54,8 @@ export function acceptUntilStopped(listener: Socket): [Socket, Address] | undefi
   try {
     return listener.accept();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EINVAL') return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EINVAL' || code === 'EBADF') return undefined;
     throw error;
   }
 }
