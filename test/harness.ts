@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { findSteps, root } from '../scripts/steps.ts';
+import { GrowingBuffer } from '../src/protocol/growing-buffer.ts';
 
 /** How long to wait for what should come, in milliseconds: long, because these machines may be busy. */
 export const PATIENCE = 20_000;
@@ -14,7 +15,10 @@ export class Disappointment extends Error {}
 
 /** Bytes that arrive over time, and can be waited for. */
 export class Inbox {
-  #chunks: Buffer[] = [];
+  /** What has arrived since somebody looked, and what had arrived before that. */
+  #arrived: Buffer[] = [];
+  readonly #memory = new GrowingBuffer();
+  #taken = 0;
   #ended = false;
   #changed = () => {};
   readonly #name: string;
@@ -26,13 +30,15 @@ export class Inbox {
   }
 
   push(bytes: Buffer): void {
-    this.#chunks.push(bytes);
+    this.#arrived.push(bytes);
     this.#changed();
   }
 
   /** Drops what has come so far. */
   forget(): void {
-    this.#chunks = [];
+    this.#arrived = [];
+    this.#memory.clear();
+    this.#taken = 0;
   }
 
   end(): void {
@@ -41,8 +47,8 @@ export class Inbox {
   }
 
   get #bytes(): Buffer {
-    if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
-    return this.#chunks[0] as Buffer;
+    if (this.#arrived.length > 0) this.#memory.append(Buffer.concat(this.#arrived.splice(0)));
+    return this.#memory.bytes.subarray(this.#taken);
   }
 
   /** What has arrived and was not taken. */
@@ -52,7 +58,12 @@ export class Inbox {
 
   /** Waits until what has come, and was not taken, has this in it. Takes nothing. */
   async has(text: string): Promise<void> {
-    await this.until(JSON.stringify(text), () => this.#bytes.includes(text));
+    let searched = 0; // Not from the beginning each time: there may be megabytes.
+    await this.until(JSON.stringify(text), () => {
+      const found = this.#bytes.includes(text, searched);
+      searched = Math.max(0, this.#bytes.length - Buffer.byteLength(text));
+      return found;
+    });
   }
 
   /** Waits for a line, and takes it, without its `\n`. */
@@ -104,8 +115,9 @@ export class Inbox {
   }
 
   #take(count: number): Buffer {
-    const taken = this.#bytes.subarray(0, count);
-    this.#chunks = [this.#bytes.subarray(count)];
+    const taken = Buffer.from(this.#bytes.subarray(0, count));
+    this.#taken += count;
+    if (this.#taken === this.#memory.length) this.forget();
     return taken;
   }
 }
@@ -186,7 +198,8 @@ export class Program {
       process.kill(-this.child.pid, signal);
     } catch (error) {
       // It has ended just now, and we have not heard of it yet.
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ESRCH' && code !== 'EPERM') throw error; // On macOS, EPERM.
     }
   }
 }
@@ -202,6 +215,13 @@ process.once('SIGTERM', () => process.exit(143));
 /** How to run a file of TypeScript: Node does it itself, or tsx helps. */
 const { typescript } = process.features as { typescript?: string | false };
 export const nodeOptions = typescript ? [] : ['--import', 'tsx'];
+
+/** How Node is to run a file: what build.ts has made of it before the tests, or the file as it stands. */
+export function runnable(path: string): string[] {
+  const { BUILT } = process.env;
+  if (BUILT && path.startsWith('src/')) return [join(BUILT, path.replace(/\.ts$/, '.mjs'))];
+  return [...nodeOptions, path];
+}
 
 /** A step that runs, on a port of its own, and is listening. */
 export class Server extends Program {
@@ -225,8 +245,11 @@ export async function serving<Result>(
   { args = [], nodeArgs = [], ...options }: ProgramOptions & { args?: string[]; nodeArgs?: string[] } = {},
 ): Promise<Result> {
   const path = findSteps().get(step)?.path ?? step;
-  const command = [...nodeOptions, ...nodeArgs, path, '--port', '0', ...args];
-  const server = new Server(process.execPath, command, options);
+  // What is loaded besides may be TypeScript, and may want to meet the step's own modules.
+  const file = nodeArgs.length > 0 ? [...nodeOptions, ...nodeArgs, path] : runnable(path);
+  const command = [...file, '--port', '0', ...args];
+  // macOS has nothing that ends children with their parent.
+  const server = new Server(process.execPath, command, { group: process.platform === 'darwin', ...options });
   try {
     const first = await server.log().catch(async (error) => {
       throw new Error(`${step} did not start: ${error.message} ${server.stderr.waiting}`);
@@ -256,7 +279,7 @@ export async function run(
 
 /** Runs a script of this project to its end. */
 export function runScript(path: string, ...args: string[]): ReturnType<typeof run> {
-  return run(process.execPath, [...nodeOptions, join(root, path), ...args]);
+  return run(process.execPath, [...runnable(path), ...args]);
 }
 
 /** A user: a TCP connection that says just what it is told to, in just these pieces. */
