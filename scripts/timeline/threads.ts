@@ -52,7 +52,8 @@ function toCalls(calls: readonly Required<SystemCall>[], time: (at: number) => n
   const nonBlocking = new Set<number>();
   return calls.map(({ call, fd, result, begin, took }) => {
     if (call === 'accept') nonBlocking.delete(result);
-    if (call === 'fcntl') nonBlocking.add(fd); // Here nobody calls it for anything else.
+    // Socket.setBlocking() asks for the flags, which are not 0, and sets others if it has to, which returns 0.
+    if (call === 'fcntl' && result === 0) nonBlocking.add(fd);
     // If others had their turn meanwhile, a call that does not wait may take long, too.
     const waited = took > WORK && !nonBlocking.has(fd) ? waits.get(call) : undefined;
     return { call, fd, result, begin: time(begin), end: time(begin + took), waited };
