@@ -46,15 +46,20 @@ export async function idle(plan: Plan): Promise<Entry[]> {
   return [...(await takeTurns(situations, plan)), ...(await weigh(weighed, busy, fewer(plan)))];
 }
 
+/** The memory of each server, with each number of idle connections. Without them it is that of the process with most. */
 async function weigh(trials: Trial[], busy: number, plan: Plan): Promise<Entry[]> {
   const entries = trials.map(({ server, counts }) =>
     counts.map((idle) => ({ server: server.name, busy, idle, figures: { memory: [] as number[] } })),
   );
+  const alone = messages(MESSAGE, busy);
   for (let round = 1; round <= plan.rounds; round++) {
-    for (const [i, { server, counts }] of trials.entries()) {
-      const load = (idle: number) => messages(MESSAGE, busy, idle);
-      const memory = await measureMemory(server, counts, load, plan);
-      for (const [j, bytes] of memory.entries()) entries[i]?.[j]?.figures.memory.push(bytes);
+    for (const [i, { server }] of trials.entries()) {
+      const [none, ...some] = entries[i] ?? [];
+      for (const { idle, figures } of some) {
+        const [less, more] = await measureMemory(server, alone, messages(MESSAGE, busy, idle), plan);
+        figures.memory.push(more);
+        if (idle === some.at(-1)?.idle) none?.figures.memory.push(less);
+      }
       plan.say(`round ${round} of ${plan.rounds}: memory of ${server.name}`);
     }
   }
