@@ -22,18 +22,35 @@ export const root = join(import.meta.dirname, '..');
 /** The folders of src that hold steps, in the order in which to read them. */
 const chapters = ['single', 'threaded', 'select', 'coroutine'];
 
-/** All steps, by name, in the order of their chapters and levels. */
+/** All steps, by name, in the order in which to read them: by chapter, by level, and behind what they follow on. */
 export function findSteps(): Map<string, Step> {
   const steps = new Map<string, Step>();
-  for (const folder of chapters
-    .map((chapter) => `src/${chapter}`)
-    .filter((folder) => existsSync(join(root, folder)))) {
-    for (const file of readdirSync(join(root, folder)).sort(byLevel)) {
-      const step = file.endsWith('.ts') ? readStep(`${folder}/${file}`) : undefined;
-      if (step) steps.set(step.name, step);
+  for (const folder of chapters.map((chapter) => `src/${chapter}`)) {
+    const files = existsSync(join(root, folder)) ? readdirSync(join(root, folder)) : [];
+    const found = files.flatMap((file) =>
+      file.endsWith('.ts') ? (readStep(`${folder}/${file}`) ?? []) : [],
+    );
+    const levels = new Set(found.map(({ name }) => levelOf(name)));
+    for (const level of [...levels].sort((a, b) => a - b)) {
+      const known = [...steps.keys()];
+      const place = ({ predecessor = '' }: Step) => known.indexOf(predecessor);
+      const own = found.filter(({ name }) => levelOf(name) === level);
+      for (const step of own.sort((a, b) => place(a) - place(b))) insert(step, own, steps);
     }
   }
   return steps;
+}
+
+/** Behind the step of the same level that it follows on, if it does. */
+function insert(step: Step, own: readonly Step[], steps: Map<string, Step>): void {
+  const before = own.find(({ name }) => name === step.predecessor);
+  if (before) insert(before, own, steps);
+  steps.set(step.name, step);
+}
+
+/** 6 for select6. */
+export function levelOf(step: string): number {
+  return Number(/\d+$/.exec(step));
 }
 
 function readStep(path: string): Step | undefined {
@@ -44,8 +61,4 @@ function readStep(path: string): Step | undefined {
   const header = comment.replace(/^\/\/ ?/gm, '');
   const predecessor = /^New since (\w+):/m.exec(header)?.[1];
   return { name, path, header, code: source.slice(comment.length), ...(predecessor && { predecessor }) };
-}
-
-function byLevel(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
 }

@@ -1,13 +1,11 @@
 // What comes of a behaviour, tried on a step.
 
+import { levelOf } from '../scripts/steps.ts';
 import { type BehaviourName, behaviours } from './behaviours.ts';
 import { Client, Disappointment, type Server } from './harness.ts';
 
 /** How long to wait for an answer that is not expected to come, in milliseconds. */
 export const SHORT_PATIENCE = 500;
-
-/** 6 for select6. */
-export const levelOf = (step: string) => Number(/\d+$/.exec(step));
 
 /** From level 3 on a server survives whatever it is meant to survive: so one and the same can be tried on all of that. */
 export const lasts = (step: string) => levelOf(step) >= 3;
