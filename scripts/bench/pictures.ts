@@ -36,18 +36,13 @@ const MEGABYTE = 2 ** 20;
 export function requestsPicture({ entries }: Measured): string {
   const frame = { width: 720, height: 420, title: 'Messages a second, by the number of users who talk' };
   const drawn = series(entries, 'speed', 'busy').filter(({ points }) => points.length > 1);
-  const [least = 1, most = 1000] = [counts(entries, 'busy')[0], counts(entries, 'busy').at(-1)];
-  const x: Axis = {
-    title: 'busy connections',
-    ticks: counts(entries, 'busy'),
-    format: whole,
-    place: logarithmic(least, most),
-  };
+  const numbers = counts(entries, 'busy');
+  const place = logarithmic(numbers[0] ?? 1, numbers.at(-1) ?? 1);
+  const x: Axis = { title: 'busy connections', ticks: numbers, format: whole, place };
   const area = { x: 62, y: 66, width: 550, height: 290 };
-  const parts = plot(area, x, speeds(drawn), drawn);
   return svg({ ...frame, description: described(drawn, 'messages a second', 'busy connections') }, [
     text(16, 28, frame.title, { size: 'large' }),
-    ...parts,
+    ...plot(area, x, speeds(drawn), drawn),
   ]);
 }
 
@@ -61,8 +56,11 @@ export function idlePicture({ entries }: Measured): string {
   const large = series(entries, 'memory', 'idle', MEGABYTE).filter(({ name }) => names.includes(name));
   const left: Area = { x: 62, y: 66, width: 270, height: 270 };
   const right: Area = { ...left, x: 490 };
-  const description = `${described(fast, 'messages a second', 'idle connections')} ${described(large, 'MB', 'idle connections')}`;
-  return svg({ ...frame, description }, [
+  const descriptions = [
+    described(fast, 'messages a second', 'idle connections'),
+    described(large, 'MB', 'idle connections'),
+  ];
+  return svg({ ...frame, description: descriptions.join(' ') }, [
     text(16, 28, frame.title, { size: 'large' }),
     ...plot(left, x, speeds(fast), fast),
     ...plot(right, x, sizes(large), large),
@@ -101,8 +99,8 @@ function sizes(series: Series[]): Axis {
 /** The same in words. */
 function described(series: Series[], what: string, where: string): string {
   const sentences = series.map(({ name, points }) => {
-    const [first = [0, 0], last = first] = [points[0], points.at(-1)];
-    return `${name}: ${whole(first[1])} ${what} with ${whole(first[0])} ${where}, ${whole(last[1])} with ${whole(last[0])}.`;
+    const [[few, first] = [0, 0], [many, last] = [0, 0]] = [points[0], points.at(-1)];
+    return `${name}: ${whole(first)} ${what} with ${whole(few)} ${where}, ${whole(last)} with ${whole(many)}.`;
   });
   return sentences.join(' ');
 }

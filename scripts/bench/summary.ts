@@ -12,9 +12,9 @@ const mechanisms: [mechanism: string, server: string, path?: string][] = [
   ['threads', 'thread4', 'src/threaded/thread4.ts'],
   ['a selector', 'select6', 'src/select/select6.ts'],
   ['generators', 'generator6', 'src/coroutine/generator6.ts'],
-  ['async functions on a loop of one’s own', 'await6', 'src/coroutine/await6.ts'],
-  ['callbacks on Node’s loop', 'callback6', 'src/coroutine/callback6.ts'],
-  ['streams and `await` on Node’s loop', 'stream6', 'src/coroutine/stream6.ts'],
+  ["async functions on a loop of one's own", 'await6', 'src/coroutine/await6.ts'],
+  ["callbacks on Node's loop", 'callback6', 'src/coroutine/callback6.ts'],
+  ["streams and `await` on Node's loop", 'stream6', 'src/coroutine/stream6.ts'],
   ['node:net without this project', 'node:net'],
   ['a selector in C', 'C, epoll'],
 ];

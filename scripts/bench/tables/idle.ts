@@ -19,7 +19,8 @@ const SPARE = 150;
 /** A server, and how many idle ones it is tried with. */
 type Trial = { server: Contestant; counts: number[] };
 
-export async function idle(plan: Plan): Promise<Entry[]> {
+export async function idle(full: Plan): Promise<Entry[]> {
+  const plan = fewer(full); // It takes long to open so many.
   const { busy, mostThreads, ...sizes } = plan.quick ? QUICK : FULL;
   const counts = possible(sizes.counts, plan);
   const upTo = (most: number) => counts.filter((count) => count <= most);
@@ -43,7 +44,7 @@ export async function idle(plan: Plan): Promise<Entry[]> {
   const situations = looked.flatMap(({ server, counts }) =>
     counts.map((idle) => ({ server, busy, idle, load: messages(MESSAGE, busy, idle) })),
   );
-  return [...(await takeTurns(situations, plan)), ...(await weigh(weighed, busy, fewer(plan)))];
+  return [...(await takeTurns(situations, plan)), ...(await weigh(weighed, busy, plan))];
 }
 
 /** The memory of each server, with each number of idle connections. Without them it is that of the process with most. */
