@@ -51,6 +51,14 @@ describe.concurrent('npm run bench', () => {
     expect(new Set(lost)).toEqual(new Set(['0']));
   });
 
+  test.runIf(process.platform === 'linux')('tells how much CPU time a message takes, and where', async () => {
+    const { exit, stdout, stderr } = await measure('cpu');
+    expect(exit, stderr).toBe(0);
+    const rows = [...stdout.matchAll(/^\| ([^|]+) \| ([\d.]+) µs \| ([\d.]+) µs \|$/gm)];
+    expect(rows.length).toBeGreaterThanOrEqual(6);
+    for (const [, server, kernel] of rows) expect(Number(kernel), server).toBeGreaterThan(0);
+  });
+
   test('has a crowd come, and finds a pool to be quicker than a thread for each', async () => {
     const { exit, stdout, stderr } = await measure('threads');
     expect(exit, stderr).toBe(0);

@@ -17,7 +17,7 @@ const readmes: Record<string, (TableName | 'summary')[]> = {
   'src/single/README.md': ['start-up'],
   'src/threaded/README.md': ['threads', 'connections'],
   'src/select/README.md': ['echo', 'chat', 'idle'],
-  'src/coroutine/README.md': ['suspended', 'lines'],
+  'src/coroutine/README.md': ['suspended', 'lines', 'cpu'],
 };
 
 /** What has been measured and kept: nothing if nobody has. */

@@ -20,6 +20,11 @@ export function bytes(number: number): string {
   return `${size < 100 ? size.toFixed(1) : whole(size)} ${unit}`;
 }
 
+/** Very little time: `1.4 µs`. */
+export function microseconds(number: number): string {
+  return Number.isNaN(number) ? NONE : `${number.toFixed(1)} µs`;
+}
+
 /** Time: `0.3 ms`, `35 ms`, `9.80 s`. */
 export function milliseconds(number: number): string {
   if (Number.isNaN(number)) return NONE;

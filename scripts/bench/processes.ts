@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fail } from '../../src/cli/fail.ts';
@@ -37,6 +38,8 @@ export type Turn = {
   /** Messages a second that came back, or went to somebody else; or connections a second. */
   speed: number;
   seconds: number;
+  /** All messages of the turn, with those before and after what is counted for the speed; if anybody has counted. */
+  all?: number;
   /** Messages that should have come, and have not; if anybody has looked. */
   lost?: number;
   /** Messages that came twice, or after a later one. */
@@ -48,6 +51,7 @@ type Counted = {
   messages?: number;
   connections?: number;
   deliveries?: number;
+  all?: number;
   lost?: number;
   doubled?: number;
   seconds: number;
@@ -110,6 +114,19 @@ export async function runLoad(server: Running, load: Load, seconds: number, spee
 export function memoryOf(pid: number): number {
   const { stdout } = spawnSync('ps', ['-o', 'rss=', '-p', `${pid}`], { encoding: 'utf8' });
   return stdout ? 1024 * Number(stdout) : Number.NaN;
+}
+
+/** CPU time that a process has used: microseconds in the kernel, and outside of it. */
+export type CpuTime = { kernel: number; user: number };
+
+/** What the kernel counts time in: USER_HZ is 100 wherever Linux runs, proc(5). */
+const TICK = 10_000;
+
+/** The CPU time of a process with all its threads. It takes /proc. */
+export function cpuTimeOf(pid: number): CpuTime {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from the third on, `state`
+  return { user: Number(fields[11]) * TICK, kernel: Number(fields[12]) * TICK };
 }
 
 function endWithUs(child: ChildProcess): void {

@@ -1,10 +1,10 @@
 // The tables as they are shown: made of the figures and nothing else, so that they can be made again.
 
-import { bytes, milliseconds, ratio, whole } from './format.ts';
+import { bytes, microseconds, milliseconds, ratio, whole } from './format.ts';
 import { compare, counts, having, memoryOfEach, servers } from './questions.ts';
 import type { Entry, Figure, Measured, TableName } from './results.ts';
 import { LINE, MESSAGE } from './sizes.ts';
-import { median } from './statistics.ts';
+import { mean, median } from './statistics.ts';
 
 /** A table, or a part of one. The first column says who, all others are numbers. */
 export type Block = { title: string; columns: string[]; rows: string[][] };
@@ -80,6 +80,12 @@ const reports: Record<TableName, (entries: Entry[]) => Block[]> = {
       ['memory, with one client', figure('memory', bytes)],
     ]),
   ],
+  cpu: (entries) => [
+    compared('CPU time of the server for each message', entries, [
+      ['in the kernel', meanOf('kernel')],
+      ['outside of it', meanOf('user')],
+    ]),
+  ],
   suspended: (entries) => {
     const exact = figure('memory', (bytes) => `${whole(bytes)} bytes`);
     return [
@@ -90,6 +96,11 @@ const reports: Record<TableName, (entries: Entry[]) => Block[]> = {
     ];
   },
 };
+
+/** The clock of the kernel is coarse: what it says is true of many turns, and may be 0 in one. */
+function meanOf(name: Figure): (entry: Entry) => string {
+  return ({ figures }) => microseconds(mean(figures[name] ?? []));
+}
 
 /** A line for each entry: what is to be said of itself, and its speed in comparison. */
 function compared(title: string, entries: Entry[], columns: Column[], references: Reference[] = []): Block {

@@ -10,6 +10,7 @@ export const tableNames = [
   'threads',
   'start-up',
   'suspended',
+  'cpu',
 ] as const;
 
 export type TableName = (typeof tableNames)[number];
@@ -28,7 +29,10 @@ export type Figure =
   | 'answers'
   /** From connect() to the echo: of one client, and of the last of a crowd. */
   | 'one'
-  | 'crowd';
+  | 'crowd'
+  /** CPU time of the server for each message, in microseconds: in the kernel, and outside of it. */
+  | 'kernel'
+  | 'user';
 
 /** What was measured of a server in one situation. */
 export type Entry = {

@@ -8,6 +8,11 @@ export function median(numbers: readonly number[]): number {
   return sorted.length % 2 === 1 ? (sorted[middle] as number) : (below + above) / 2;
 }
 
+/** NaN if there are none. */
+export function mean(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+}
+
 /** The median of the ratios to a reference, round by round. */
 export function medianRatio(figures: readonly number[], reference: readonly number[]): number {
   return median(figures.map((figure, round) => figure / (reference[round] ?? Number.NaN)));

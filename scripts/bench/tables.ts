@@ -4,6 +4,7 @@ import type { Plan } from './plan.ts';
 import { type Entry, type TableName, tableNames } from './results.ts';
 import { chat } from './tables/chat.ts';
 import { connections } from './tables/connections.ts';
+import { cpu } from './tables/cpu.ts';
 import { echo } from './tables/echo.ts';
 import { idle } from './tables/idle.ts';
 import { lines } from './tables/lines.ts';
@@ -25,6 +26,7 @@ export const tables: Record<TableName, Table> = {
   threads: { measure: threads, full: [0, 6, 0], quick: [0, 2, 0] },
   'start-up': { measure: startUp, full: [0, 2, 0], quick: [0, 3, 0] },
   suspended: { measure: suspended, full: [0, 1, 0], quick: [0, 2, 0] },
+  cpu: { measure: cpu, full: [4, 1, 7], quick: [3, 0, 7] },
 };
 
 /** A turn begins with a warm-up of so many seconds, or as long as itself if that is less. */

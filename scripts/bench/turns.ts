@@ -3,12 +3,15 @@
 
 import type { Contestant } from './contestants.ts';
 import type { Plan } from './plan.ts';
-import { type Load, type Running, runLoad, startServer } from './processes.ts';
+import { type Load, type Running, runLoad, startServer, type Turn } from './processes.ts';
 import type { Entry } from './results.ts';
-import { inTurns } from './rounds.ts';
+import { type Figures, inTurns } from './rounds.ts';
 
 /** A server under a load: a line of a table. */
 export type Situation = { server: Contestant; load: Load; busy: number; idle?: number };
+
+/** Looks at a server before a turn, and returns what is to be called after it. */
+export type Watch = (server: Running) => (turn: Turn) => Figures;
 
 /**
  * How long a new server is warmed up, in seconds. Compilers need that, and memory allocators: asyncio asks for 256 KB
@@ -23,7 +26,7 @@ const MOST_WARM_UPS = 5;
  * Has them take turns, round after round, with fresh connections each turn. The servers stay up, those of a command
  * being one and the same. Returns what came of it in the order of the situations.
  */
-export async function takeTurns(situations: Situation[], plan: Plan): Promise<Entry[]> {
+export async function takeTurns(situations: Situation[], plan: Plan, watch?: Watch): Promise<Entry[]> {
   const contestants = [...new Set(situations.map(({ server }) => server))];
   const started = await Promise.all(contestants.map(({ name, command }) => startServer(name, command)));
   const servers = new Map(contestants.map((server, i) => [server, started[i] as Running]));
@@ -38,8 +41,10 @@ export async function takeTurns(situations: Situation[], plan: Plan): Promise<En
     plan,
     async ({ server, load }) => {
       const running = servers.get(server) as Running;
-      const { speed, seconds: _, ...faults } = await runLoad(running, load, plan.seconds, warm.get(server));
-      return { speed: Math.round(speed), ...faults };
+      const seen = watch?.(running);
+      const turn = await runLoad(running, load, plan.seconds, warm.get(server));
+      const { speed, seconds: _seconds, all: _all, ...faults } = turn;
+      return { speed: Math.round(speed), ...faults, ...seen?.(turn) };
     },
     (situation, { speed }) => `${told(situation)}: ${speed}/s`,
   );

@@ -3,7 +3,8 @@
 //   load PORT BUSY SECONDS SIZE IDLE
 //
 // SIZE is that of a message in bytes, with its \n. IDLE connections are opened first and then say nothing. Prints
-// {"messages":N,"seconds":S}, or one line on stderr if an answer is missing or wrong; then the exit code is 1.
+// {"messages":N,"seconds":S,"all":N}, where all are those and the ones of the warm-up, or one line on stderr if an answer is
+// missing or wrong; then the exit code is 1.
 
 #include "client.h"
 
@@ -78,14 +79,14 @@ static void run(struct connection *connections, int count, double seconds) {
     watch(selector, connections[i].fd, EPOLLIN, &connections[i]);
     send_message(connections[i].fd);
   }
-  exchange(selector, now() + warm_up(seconds));
+  long warm = exchange(selector, now() + warm_up(seconds));
   double begin = now();
   long messages = exchange(selector, begin + seconds);
   // On a busy machine, a short time may be one in which the server had no turn at all.
   while (messages == 0 && now() < begin + PATIENCE) messages = exchange(selector, now() + seconds);
   seconds = now() - begin;
   if (messages == 0) die("receive from", "no answer");
-  printf("{\"messages\":%ld,\"seconds\":%.6f}\n", messages, seconds);
+  printf("{\"messages\":%ld,\"seconds\":%.6f,\"all\":%ld}\n", messages, seconds, warm + messages);
   close(selector);
 }
 
