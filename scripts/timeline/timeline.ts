@@ -84,9 +84,9 @@ function ownLanes(recording: Recording, clients: readonly ClientLane[], time: Cl
     });
   });
   const names = recording.clients.map(({ name }) => name);
-  nameThreads(threads, connections, names);
   nameCoroutines(coroutines, connections, names);
-  return { servers: [...threads, ...coroutines].map(({ lane }) => lane), arrows };
+  const servers = [...threadLanes(threads, connections, names), ...coroutines.map(({ lane }) => lane)];
+  return { servers, arrows };
 }
 
 /** Who woke to make this call, and when: the coroutine that waited for it, or else the thread. */
@@ -97,22 +97,31 @@ function woken(coroutines: readonly Coroutine[], made: Made): { lane: Lane; at: 
   return coroutine && at !== undefined ? { lane: coroutine.lane, at } : { lane: by.lane, at: wokeFor(made) };
 }
 
-/** The first is the first; another is called after the clients whom it serves. Those of the guests have no name. */
-function nameThreads(
+/**
+ * The lanes of the threads, with names: the first, then those who serve somebody, in the order of whom they serve, then those
+ * who wait in vain. Those who were there for the guests have no name.
+ */
+function threadLanes(
   threads: readonly Thread[],
   connections: readonly Connection[],
   clients: readonly string[],
-): void {
+): Lane[] {
   const processes = new Set(threads.map(({ pid }) => pid)).size;
-  const [first = '', others = ''] = processes > 1 ? ['parent', 'child'] : ['main thread', 'thread'];
-  let count = 0;
-  for (const [i, thread] of threads.entries()) {
-    const served = clients.filter((_, j) => connections[j]?.received.some(({ by }) => by === thread));
-    const waits = within(thread.lane.spans, 0, DURATION).some(({ kind }) => kind !== 'running');
-    if (i === 0) thread.lane.name = threads.length > 1 ? first : 'the one thread';
-    else if (served.length > 0) thread.lane.name = `${others} ${++count}, serves ${served.join(' and ')}`;
-    else if (waits) thread.lane.name = `${others} ${++count}`;
+  const [first, others] = processes > 1 ? ['parent', 'child'] : ['main thread', 'thread'];
+  const [main, ...workers] = threads.map((thread) => ({
+    lane: thread.lane,
+    served: clients.filter((_, i) => connections[i]?.received.some(({ by }) => by === thread)),
+    waits: within(thread.lane.spans, 0, DURATION).some(({ kind }) => kind !== 'running'),
+  }));
+  if (!main) return [];
+  main.lane.name = threads.length > 1 ? `${first}` : 'the one thread';
+  const order = ({ served: [client] }: { served: string[] }) =>
+    client === undefined ? clients.length : clients.indexOf(client);
+  const shown = workers.filter(({ served, waits }) => served.length > 0 || waits);
+  for (const [i, { lane, served }] of shown.sort((a, b) => order(a) - order(b)).entries()) {
+    lane.name = `${others} ${i + 1}${served.length > 0 ? `, serves ${served.join(' and ')}` : ''}`;
   }
+  return [main, ...shown].map(({ lane }) => lane);
 }
 
 /** The first is the one that accepts; another is called after its client. Those of the guests have no name. */
