@@ -176,5 +176,6 @@ function rounds(entries: Entry[]): string {
   const lengths = entries.flatMap(({ figures }) => Object.values(figures).map(({ length }) => length));
   const [least, most] = [Math.min(...lengths), Math.max(...lengths)];
   if (most === 1) return 'one round';
-  return `medians of ${least === most ? most : `${least} to ${most}`} rounds`;
+  const what = entries.some(({ figures }) => figures.kernel) ? 'means' : 'medians';
+  return `${what} of ${least === most ? most : `${least} to ${most}`} rounds`;
 }

@@ -35,11 +35,14 @@ export async function idle(full: Plan): Promise<Entry[]> {
     ...trials(upTo(mostThreads), ...steps('threaded', 'thread4')),
   ];
   const few = [0, counts.at(-1) ?? 0];
+  const level6 = [
+    ...steps('select', 'select6'),
+    ...steps('coroutine', 'generator6', 'await6', 'callback6', 'stream6'),
+  ];
   const weighed = [
     ...trials(few, ...c('C, epoll', 'echo')),
     ...looked,
-    ...trials(few, ...steps('select', 'select6')),
-    ...trials(few, ...steps('coroutine', 'generator6', 'await6', 'callback6', 'stream6')),
+    ...(plan.quick ? [] : trials(few, ...level6)),
   ];
   const situations = looked.flatMap(({ server, counts }) =>
     counts.map((idle) => ({ server, busy, idle, load: messages(MESSAGE, busy, idle) })),
