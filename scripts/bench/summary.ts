@@ -10,6 +10,8 @@ import { median } from './statistics.ts';
 const mechanisms: [mechanism: string, server: string, path?: string][] = [
   ['one after the other', 'single6', 'src/single/single6.ts'],
   ['threads', 'thread4', 'src/threaded/thread4.ts'],
+  ['a pool of threads', 'pool4', 'src/threaded/pool4.ts'],
+  ['processes', 'prefork4', 'src/threaded/prefork4.ts'],
   ['a selector', 'select6', 'src/select/select6.ts'],
   ['generators', 'generator6', 'src/coroutine/generator6.ts'],
   ["async functions on a loop of one's own", 'await6', 'src/coroutine/await6.ts'],

@@ -24,7 +24,7 @@ const STARTING = 0;
 const RUNNING = 1;
 const GIVEN_UP = 2;
 
-/** How long a thread may take to start, in milliseconds. Usually it takes 30. */
+/** How long a thread may take to start, in milliseconds. Usually it takes 40. */
 const PATIENCE = 10_000;
 
 /** Descriptors to be free before a thread is started: it opens four, and clients may come while there is no other. */

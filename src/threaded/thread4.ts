@@ -4,7 +4,7 @@
 //   and each client has a thread that sits in recv() for it. (A thread loads this file anew, and finds serve() by its
 //   name: so serve() is exported, and what only the main thread is to do says so.)
 // Try: nc localhost 12345 in three terminals. All get their echo, and none knows of the others.
-// Still wrong: a thread takes 30 ms to start, and about 10 MB, and whoever connects gets one; pool4 has a limit. When a
+// Still wrong: a thread takes 40 ms to start, and about 10 MB, and whoever connects gets one; pool4 has a limit. When a
 //   thread ends, Node keeps some 80 KB for it until the main thread turns its event loop, which it never does.
 
 import { listen } from '../cli/listen.ts';
