@@ -1,6 +1,6 @@
 // npm run bench: the project's servers beside the same in C, Python and node:net, with the same clients.
 
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { orFail } from '../src/cli/fail.ts';
@@ -41,13 +41,15 @@ function print(name: TableName, measured: Measured): void {
 
 /** Writes what is made of these results. */
 function show(results: Results): void {
-  for (const [path, content] of orFail(() => documents(results))) writeFileSync(join(root, path), content);
+  orFail(() => {
+    for (const [path, content] of documents(results)) writeFileSync(join(root, path), content);
+  });
 }
 
 /** After each table: whoever ends a run keeps what it has measured. */
 function keep(results: Results): void {
   if (json !== undefined) orFail(() => writeFileSync(resolve(json), toJson(results)));
-  if (write) show({ ...readResults(), ...results });
+  if (write) show({ ...orFail(readResults), ...results });
 }
 
 async function run(): Promise<void> {
@@ -57,7 +59,9 @@ async function run(): Promise<void> {
     `It takes about ${minutes < 1.5 ? `${Math.ceil(60 * minutes)} s` : `${Math.round(minutes)} minutes`}.`,
   );
   const results: Results = {};
-  keep(results); // If that can't be done, it is better to know it now.
+  // If it can't be kept, it is better to know that now.
+  if (json !== undefined) orFail(() => closeSync(openSync(resolve(json), 'a')));
+  if (write) show(orFail(readResults));
   for (const name of names) {
     const measured = await measure(name);
     results[name] = measured;
@@ -67,6 +71,6 @@ async function run(): Promise<void> {
   if (leftOut.length > 0) console.log(`\n${leftOut.join('\n')}`);
 }
 
-if (render) show(readResults());
+if (render) show(orFail(readResults));
 else await run();
 process.exit();

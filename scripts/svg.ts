@@ -22,7 +22,7 @@ export type Frame = {
   title: string;
   /** What there is to be seen, in words: for those who do not see it. */
   description: string;
-  /** Patterns, as by {@link pattern}, that are used in the picture. */
+  /** Elements `<pattern>` that are used in the picture. */
   patterns?: string[];
 };
 

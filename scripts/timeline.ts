@@ -13,7 +13,7 @@ import { toTimeline } from './timeline/timeline.ts';
 
 const { to, perfetto, steps } = readCommandLine();
 for (const step of steps) {
-  const recording = await record(step);
+  const recording = await record(step).catch((error: Error) => fail(error.message));
   const timeline = toTimeline(recording);
   write(`timeline-${step.name}.svg`, draw(timeline));
   if (perfetto)

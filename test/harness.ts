@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { findSteps, root } from '../scripts/steps.ts';
 import { GrowingBuffer } from '../src/protocol/growing-buffer.ts';
@@ -209,8 +210,10 @@ const running = new Set<Program>();
 process.on('exit', () => {
   for (const program of running) program.kill('SIGKILL');
 });
-// vitest ends the process of a test that hangs by a signal, on which there would be no 'exit'.
-process.once('SIGTERM', () => process.exit(143));
+// vitest ends the process of a test that hangs by a signal, and people end npm run timeline by Ctrl-C: then there is no 'exit'.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
+}
 
 /** How to run a file of TypeScript: Node does it itself, or tsx helps. */
 const { typescript } = process.features as { typescript?: string | false };

@@ -9,7 +9,7 @@ import { type Block, blocks, conditions, equipped, markdown } from './report.ts'
 import { type Results, type TableName, toJson } from './results.ts';
 import { summary } from './summary.ts';
 
-export const JSON_FILE = 'results/bench.json';
+const JSON_FILE = 'results/bench.json';
 
 /** The tables of each README, in their order. */
 const readmes: Record<string, (TableName | 'summary')[]> = {

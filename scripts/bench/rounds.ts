@@ -19,7 +19,8 @@ export async function inTurns<Subject>(
 ): Promise<[subject: Subject, figures: Entry['figures']][]> {
   const all = subjects.map((subject): [Subject, Entry['figures']] => [subject, {}]);
   for (let round = 1; round <= plan.rounds; round++) {
-    for (const [subject, own] of all) {
+    const first = (round - 1) % all.length; // Not always the same one first, nor with the same one before it.
+    for (const [subject, own] of [...all.slice(first), ...all.slice(0, first)]) {
       const figures = await turn(subject);
       for (const [name, figure] of Object.entries(figures) as [Figure, number][]) {
         own[name] = [...(own[name] ?? []), figure];

@@ -160,7 +160,7 @@ function legend(used: readonly Kind[], top: number): string[] {
     ]),
   ];
   return entries.flatMap(([sign, what], i) => {
-    const x = 16 + (i % COLUMNS) * ((WIDTH - 32) / COLUMNS);
+    const x = 16 + (i % COLUMNS) * Math.round((WIDTH - 32) / COLUMNS);
     const y = top + Math.floor(i / COLUMNS) * LEGEND;
     return [sign(x, y), text(x + 30, y + 4, what, { size: 'small' })];
   });

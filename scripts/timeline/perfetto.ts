@@ -24,7 +24,7 @@ const CALLS = 3;
 
 /** All there is of it. */
 export function toTraceEvents(recording: Recording, timeline: Timeline): TraceEvent[] {
-  return [
+  const events = [
     named('process_name', 'clients', CLIENTS),
     named('process_name', recording.step, SERVER),
     named('process_name', `${recording.step}, call by call`, CALLS),
@@ -33,6 +33,9 @@ export function toTraceEvents(recording: Recording, timeline: Timeline): TraceEv
     ...callEvents(recording),
     ...arrowEvents(timeline),
   ];
+  // The viewer drops what is before 0, and the server has started before the scenario.
+  const first = Math.min(...events.map(({ ts = 0 }) => ts));
+  return events.map((event) => (event.ts === undefined ? event : { ...event, ts: event.ts - first }));
 }
 
 function named(name: 'process_name' | 'thread_name', what: string, pid: number, tid = 0): TraceEvent {

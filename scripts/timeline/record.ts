@@ -1,5 +1,6 @@
 // Runs a step through the scenario, and reads what its trace and the clients have to say of it.
 
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +26,7 @@ export type Recording = {
   callbacks: CallbackEvent[];
 };
 
-/** How many guests there are: as many as there are, in accept4 and prefork4, who wait for them. */
+/** How many guests there are: as many as accept4 and prefork4 have workers, so that each of them has one. */
 const GUESTS = 4;
 
 /** How long those who come afterwards wait for an answer, which does not matter, in milliseconds. */
@@ -36,23 +37,31 @@ export async function record({ name, code }: Step): Promise<Recording> {
   const level = levelOf(name);
   const folder = mkdtempSync(join(tmpdir(), 'timeline-'));
   const trace = join(folder, 'trace.jsonl');
+  const lead = async (port: number) => {
+    if (expectations.get(name)?.get('serves two at once') === '✔') await visit(port, level, GUESTS, PATIENCE);
+    const begin = now();
+    const clients = await play(port, level);
+    await visit(port, level, GUESTS, AFTERWARDS);
+    return { begin, clients };
+  };
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove); // on Ctrl-C, too: see harness.ts
   const nodeArgs = watcher(code).flatMap((file) => ['--import', join(import.meta.dirname, file)]);
   try {
     const { begin, clients } = await serving(
       name,
-      async ({ port }) => {
-        if (expectations.get(name)?.get('serves two at once') === '✔')
-          await visit(port, level, GUESTS, PATIENCE);
-        const begin = now();
-        const clients = await play(port, level);
-        await visit(port, level, GUESTS, AFTERWARDS);
-        return { begin, clients };
+      async ({ port, child }) => {
+        const ended = once(child, 'exit').then(() => {
+          throw new Error(`Cannot draw ${name}: it has ended in the middle`);
+        });
+        return Promise.race([lead(port), ended]);
       },
       { args: ['--quiet'], nodeArgs, env: { TRACE: trace } },
     );
     return { step: name, begin, clients, ...readTrace(trace) };
   } finally {
-    rmSync(folder, { recursive: true });
+    process.off('exit', remove);
+    remove();
   }
 }
 

@@ -50,10 +50,12 @@ export function findThreads(recording: Recording, time: (at: number) => number):
 
 function toCalls(calls: readonly Required<SystemCall>[], time: (at: number) => number): Call[] {
   const nonBlocking = new Set<number>();
+  const set = (fd: number, yes: boolean) => (yes ? nonBlocking.add(fd) : nonBlocking.delete(fd));
   return calls.map(({ call, fd, result, begin, took }) => {
-    if (call === 'accept') nonBlocking.delete(result);
-    // Socket.setBlocking() asks for the flags, which are not 0, and sets others if it has to, which returns 0.
-    if (call === 'fcntl' && result === 0) nonBlocking.add(fd);
+    // On macOS, a connection is at first what its listener is.
+    if (call === 'accept') set(result, process.platform === 'darwin' && nonBlocking.has(fd));
+    // Socket.setBlocking() asks for the flags, which are not 0, and turns one over if it has to, which returns 0.
+    if (call === 'fcntl' && result === 0) set(fd, !nonBlocking.has(fd));
     // If others had their turn meanwhile, a call that does not wait may take long, too.
     const waited = took > WORK && !nonBlocking.has(fd) ? waits.get(call) : undefined;
     return { call, fd, result, begin: time(begin), end: time(begin + took), waited };
@@ -77,7 +79,7 @@ function toSpans(calls: readonly Call[], first: boolean): Span[] {
 export function findConnections(threads: readonly Thread[]): Connection[] {
   const made = threads
     .flatMap((by) => by.calls.map((call) => ({ by, call })))
-    .sort((a, b) => a.call.end - b.call.end);
+    .sort((a, b) => takesEffect(a.call) - takesEffect(b.call));
   const connections: Connection[] = [];
   const open = new Map<string, Connection>();
   for (const { by, call } of made) {
@@ -91,6 +93,11 @@ export function findConnections(threads: readonly Thread[]): Connection[] {
     connections.push(connection);
   }
   return connections;
+}
+
+/** A descriptor is free, and may be another's, before close() returns. */
+function takesEffect({ call, begin, end }: Call): number {
+  return call === 'close' ? begin : end;
 }
 
 /** Who received the byte at this offset of a connection, and by which call. */

@@ -154,7 +154,9 @@ function nodeLanes(recording: Recording, clients: readonly ClientLane[], time: C
   const accepted = callbacks.filter(({ callback, begin }) => callback === 'accepted' && time(begin) > 0);
   const arrows: Arrow[] = [];
   for (const [i, from] of clients.entries()) {
-    const about = callbacks.filter(({ connection }) => connection === accepted[i]?.connection);
+    const own = accepted[i];
+    if (!own) continue; // It was never accepted.
+    const about = callbacks.filter(({ connection }) => connection === own.connection);
     const { messages } = recording.clients[i] as ClientLog;
     const arrivals = [[from.connected, -1], ...messages.map(({ offset }, j) => [from.said[j], offset])];
     for (const [arrived, offset] of arrivals as [number, number][]) {

@@ -84,6 +84,7 @@ export function trace(call: string, make: () => number, fd?: number): number {
   const event: SystemCall = { call, pid: process.pid, thread: threadId, begin: now() };
   if (fd !== undefined) event.fd = fd;
   start.publish(event);
+  koffi.errno(0); // What does not set it has no error of its own.
   event.begin = now();
   event.result = make();
   const errno = koffi.errno();

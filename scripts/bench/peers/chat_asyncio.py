@@ -1,7 +1,10 @@
 """A chat on asyncio's streams, as it is usually written: each line is written to each of the others."""
 
 import asyncio
+import signal
 import sys
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
 
 users = set()
 

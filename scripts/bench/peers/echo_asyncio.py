@@ -1,7 +1,10 @@
 """The echo server on asyncio, by a Protocol, which is quicker than its streams. TCP_NODELAY is on by default."""
 
 import asyncio
+import signal
 import sys
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
 
 
 class Echo(asyncio.Protocol):

@@ -1,8 +1,11 @@
 """The echo server on Python's selectors: the same loop as in C, with the same care for a partial send."""
 
 import selectors
+import signal
 import socket
 import sys
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
 
 selector = selectors.DefaultSelector()
 

@@ -1,8 +1,11 @@
 """The echo server with a thread for each client: thread4 in Python."""
 
+import signal
 import socket
 import sys
 import threading
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
 
 
 def serve(client):

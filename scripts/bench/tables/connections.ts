@@ -11,12 +11,12 @@ const CLIENTS = 8;
 
 export function connections(plan: Plan): Promise<Entry[]> {
   const servers = [
-    ...c('C, epoll', 'echo'),
+    ...c('C, epoll', 'lines'),
     ...steps('single', 'single3', 'single6'),
     ...steps('threaded', 'thread4', 'accept4', 'pool4', 'prefork4'),
     ...steps('select', 'select3', 'select6'),
     ...steps('coroutine', 'generator6', 'await6', 'callback6', 'stream6'),
-    ...net('node:net', 'node_net.ts'),
+    ...net('node:net', 'node_lines.ts'),
     ...py('Python, threads', 'echo_threads.py'),
     ...py('Python, asyncio', 'echo_asyncio.py'),
   ];

@@ -40,7 +40,7 @@ export async function idle(full: Plan): Promise<Entry[]> {
     ...steps('coroutine', 'generator6', 'await6', 'callback6', 'stream6'),
   ];
   const weighed = [
-    ...trials(few, ...c('C, epoll', 'echo')),
+    ...trials(few, ...c('C, epoll', 'lines')),
     ...looked,
     ...(plan.quick ? [] : trials(few, ...level6)),
   ];
