@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseOrFail } from '../src/cli/parse.ts';
 import type { BehaviourName } from '../test/behaviours.ts';
 import { expectations } from '../test/expectations.ts';
 import { PATIENCE, serving } from '../test/harness.ts';
@@ -9,6 +10,7 @@ import { matrix, type Seen, withMatrix } from '../test/matrix.ts';
 import { lasts, outcome, SHORT_PATIENCE } from '../test/outcome.ts';
 import { root } from './steps.ts';
 
+parseOrFail({}, 'there are none');
 let surprises = 0;
 
 /** Tries what applies to a step: one after the other on one server, but with a new one for what might end it. */

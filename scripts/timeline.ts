@@ -1,13 +1,14 @@
 // npm run timeline [-- STEP...]: leads steps through the same scenario, and draws who waited for what.
 
-import { readdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
 import { fail } from '../src/cli/fail.ts';
-import { findSteps, root, type Step } from './steps.ts';
+import { parseOrFail } from '../src/cli/parse.ts';
+import { findSteps, type Step } from './steps.ts';
 import { describe } from './timeline/describe.ts';
 import { draw } from './timeline/draw.ts';
 import { toTraceEvents } from './timeline/perfetto.ts';
+import { drawnSteps, folder, pictureOf } from './timeline/pictures.ts';
 import { record } from './timeline/record.ts';
 import { toTimeline } from './timeline/timeline.ts';
 
@@ -15,7 +16,7 @@ const { to, perfetto, steps } = readCommandLine();
 for (const step of steps) {
   const recording = await record(step).catch((error: Error) => fail(error.message));
   const timeline = toTimeline(recording);
-  write(`timeline-${step.name}.svg`, draw(timeline));
+  write(pictureOf(step.name), draw(timeline));
   if (perfetto)
     write(
       `timeline-${step.name}.json`,
@@ -37,26 +38,12 @@ function write(name: string, content: string): void {
 }
 
 function readCommandLine(): { to: string; perfetto: boolean; steps: Step[] } {
-  const { values, positionals } = parse();
-  const { to = join(root, 'results'), perfetto = false } = values;
-  return { to, perfetto, steps: (positionals.length > 0 ? positionals : thoseDrawn()).map(find) };
-}
-
-function parse() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: { to: { type: 'string' }, perfetto: { type: 'boolean' } },
-    });
-  } catch (error) {
-    const [mistake] = (error as Error).message.split(/\.(?= |$)|\n/);
-    return fail(`${mistake}: there are --perfetto, --to FOLDER, and names of steps`);
-  }
-}
-
-/** The steps of which there is a picture. */
-function thoseDrawn(): string[] {
-  return readdirSync(join(root, 'results')).flatMap((file) => /^timeline-(\w+)\.svg$/.exec(file)?.[1] ?? []);
+  const { values, positionals } = parseOrFail(
+    { allowPositionals: true, options: { to: { type: 'string' }, perfetto: { type: 'boolean' } } },
+    'there are --perfetto, --to FOLDER, and names of steps',
+  );
+  const { to = folder, perfetto = false } = values;
+  return { to, perfetto, steps: (positionals.length > 0 ? positionals : drawnSteps()).map(find) };
 }
 
 function find(name: string): Step {

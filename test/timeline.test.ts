@@ -1,20 +1,18 @@
 // The timelines: that the pictures show what happens, and that what happens is read rightly from the trace.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { findSteps, root, type Step } from '../scripts/steps.ts';
+import { findSteps, type Step } from '../scripts/steps.ts';
 import { gap, describe as inWords } from '../scripts/timeline/describe.ts';
 import { draw } from '../scripts/timeline/draw.ts';
 import { kinds } from '../scripts/timeline/lane.ts';
 import { type TraceEvent, toTraceEvents } from '../scripts/timeline/perfetto.ts';
+import { drawnSteps, pictureOf, folder as pictures } from '../scripts/timeline/pictures.ts';
 import { type Recording, record } from '../scripts/timeline/record.ts';
 import { type Timeline, toTimeline } from '../scripts/timeline/timeline.ts';
 import { runScript } from './harness.ts';
-
-const results = join(root, 'results');
-const drawn = readdirSync(results).flatMap((file) => /^timeline-(\w+)\.svg$/.exec(file)?.[1] ?? []);
 
 /** Each is led through the scenario once, for all the tests that want to see it: one after the other, lest they make each other late. */
 const recordings = new Map<string, Promise<Recording>>();
@@ -66,11 +64,11 @@ function outline(picture: string): string[] {
 }
 
 describe('a timeline', () => {
-  for (const name of drawn) {
+  for (const name of drawnSteps()) {
     // A run may be spoilt by what else the machine does. If the picture is wrong, all of them are.
     test(`of ${name} shows what happens`, { retry: 2 }, async ({ task }) => {
       if (task.result?.retryCount) recordings.delete(name);
-      const picture = readFileSync(join(results, `timeline-${name}.svg`), 'utf8');
+      const picture = readFileSync(join(pictures, pictureOf(name)), 'utf8');
       const shown = figures(/<desc[^>]*>(.*)<\/desc>/.exec(picture)?.[1] ?? '');
       expect(shown.size).toBeGreaterThan(4);
       const timeline = await timelineOf(name);

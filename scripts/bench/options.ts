@@ -1,7 +1,7 @@
 // What the command line asks for.
 
-import { parseArgs } from 'node:util';
 import { fail } from '../../src/cli/fail.ts';
+import { parseOrFail } from '../../src/cli/parse.ts';
 import { type TableName, tableNames } from './results.ts';
 
 export type Options = {
@@ -18,13 +18,30 @@ export type Options = {
   json: string | undefined;
 };
 
+const known = {
+  quick: { type: 'boolean' },
+  rounds: { type: 'string' },
+  seconds: { type: 'string' },
+  only: { type: 'string' },
+  write: { type: 'boolean' },
+  render: { type: 'boolean' },
+  json: { type: 'string' },
+} as const;
+
 const usage =
   'there are --quick, --rounds N, --seconds S, --only TABLE, --write, --render and --json FILE, ' +
   `and TABLE is one of ${tableNames.join(', ')}`;
 
 /** Ends the program, with one line, if it makes no sense. */
 export function readOptions(): Options {
-  const { quick = false, write = false, render = false, only, json, ...typed } = parse();
+  const {
+    quick = false,
+    write = false,
+    render = false,
+    only,
+    json,
+    ...typed
+  } = parseOrFail({ options: known }, usage).values;
   const rounds = Number(typed.rounds ?? (quick ? 1 : 5));
   const seconds = Number(typed.seconds ?? (quick ? 0.1 : 0.4));
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) {
@@ -38,25 +55,6 @@ export function readOptions(): Options {
   }
   if (quick && write) fail('Cannot use --write with --quick: what is measured quickly is not worth keeping');
   return { rounds, seconds, quick, only, write, render, json };
-}
-
-function parse() {
-  try {
-    return parseArgs({
-      options: {
-        quick: { type: 'boolean' },
-        rounds: { type: 'string' },
-        seconds: { type: 'string' },
-        only: { type: 'string' },
-        write: { type: 'boolean' },
-        render: { type: 'boolean' },
-        json: { type: 'string' },
-      },
-    }).values;
-  } catch (error) {
-    const [mistake] = (error as Error).message.split(/\.(?= |$)|\n/);
-    return fail(`${mistake}: ${usage}`);
-  }
 }
 
 function isTable(name: string): name is TableName {

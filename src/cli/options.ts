@@ -1,9 +1,9 @@
 // What a person may type after the name of a step.
 
 import { relative } from 'node:path';
-import { parseArgs } from 'node:util';
 import { fail } from './fail.ts';
 import { beQuiet } from './log.ts';
+import { parseOrFail } from './parse.ts';
 
 /** One option: its default says of which type it is. */
 export type Option = {
@@ -65,12 +65,8 @@ function parse(options: Record<string, Option>): Record<string, string | boolean
   for (const [name, option] of Object.entries(options)) {
     config[name] = { type: typeof option.default === 'boolean' ? 'boolean' : 'string' };
   }
-  try {
-    return parseArgs({ options: config }).values as Record<string, string | boolean | undefined>;
-  } catch (error) {
-    const [mistake] = (error as Error).message.split(/\.(?= |$)|\n/);
-    return fail(`${mistake}: --help lists the options`);
-  }
+  const { values } = parseOrFail({ options: config }, '--help lists the options');
+  return values as Record<string, string | boolean | undefined>;
 }
 
 function toNumber(name: string, option: Option, value: string | number | boolean): number {
