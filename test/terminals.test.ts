@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { findSteps } from '../scripts/steps.ts';
-import { Client, nodeOptions, Program, serving } from './harness.ts';
+import { Client, Program, serving } from './harness.ts';
 
 const CTRL_C = '\x03';
 
@@ -29,12 +29,7 @@ const hasTerminals = process.platform === 'linux' && installed('script');
 
 describe.runIf(hasTerminals).concurrent('Ctrl-C in a terminal', () => {
   const commands = [
-    // One of each kind as people start it, and the rest without npx, which takes longer to start than all else here.
-    ...[...findSteps().values()].map(({ name, path }) =>
-      /^(single3|thread4|accept4|prefork4|select6|await6|stream6)$/.test(name)
-        ? `npx tsx ${path} --port 0`
-        : [process.execPath, ...nodeOptions, path, '--port 0'].join(' '),
-    ),
+    ...[...findSteps().values()].map(({ path }) => `npx tsx ${path} --port 0`),
     'npm start single4 -- --port 0',
   ];
   for (const command of commands) {

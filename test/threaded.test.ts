@@ -151,7 +151,7 @@ describe.concurrent('many at once', () => {
 
 describe.runIf(onLinux).concurrent('nothing is left behind', () => {
   for (const [step, count, ...args] of [
-    ['thread4', 150],
+    ['thread4', 500],
     ['accept4', 500],
     ['pool4', 500, '--workers', '2'],
     ['thread9', 50],
