@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { findSteps } from '../scripts/steps.ts';
+import { quote } from '../src/cli/log.ts';
 import { Client, nodeOptions, Program, run, runScript, serving } from './harness.ts';
 
 const steps = [...findSteps().values()];
@@ -117,6 +118,14 @@ describe.concurrent('npm start', () => {
     const { exit, stdout, stderr } = await runScript('scripts/start.ts', 'single11');
     expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
     expect(stderr).toMatch(/^Unknown step "single11": the steps are single1 single2 .*single10.*\n$/);
+  });
+});
+
+describe('the log', () => {
+  test('shows what was sent, a replacement character too, and cuts what is long between two characters', () => {
+    expect(quote(Buffer.from('abc\ufffd'))).toBe('"abc\ufffd"');
+    const long = Buffer.from(`${'x'.repeat(899)}é`);
+    expect(quote(long)).toBe(`"${'x'.repeat(899)}"… (901 in all)`);
   });
 });
 

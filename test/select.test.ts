@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { mechanisms, READ, Selector, WRITE } from '../src/sockets/selector.ts';
 import { Socket } from '../src/sockets/socket.ts';
 import { flood } from './behaviours.ts';
-import { Client, nodeOptions, run, type Server, serving } from './harness.ts';
+import { Client, nodeOptions, Program, run, type Server, serving } from './harness.ts';
 
 describe.each(mechanisms)('Selector, by %s', (mechanism) => {
   /** A selector, and both ends of three connections, the servers' non-blocking. */
@@ -46,6 +46,22 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
     expect(ready(selector).sort()).toEqual(['br', 'listenerr']);
     late.close();
     tearDown();
+  });
+
+  test('waits as long as it was told to, though a signal interrupts it', async () => {
+    const args = [...nodeOptions, './test/fixtures/timeout.ts', mechanism];
+    const program = new Program(process.execPath, args);
+    try {
+      expect(await program.stdout.line()).toBe('waiting');
+      await new Promise((resolve) => setTimeout(resolve, 700)); // most of the wait
+      program.kill('SIGSTOP');
+      program.kill('SIGCONT');
+      const took = Number(await program.stdout.line());
+      expect(took).toBeGreaterThan(999);
+      expect(took).toBeLessThan(1600); // not a second more from there on
+    } finally {
+      await program.stop();
+    }
   });
 
   test('waits for what was asked for, and for nothing else', () => {
