@@ -172,6 +172,7 @@ class Client {
 
   /** Goes in good order: when the server has closed its end, too. */
   async takeLeave(): Promise<void> {
+    if (this.#socket.closed) return;
     const closed = new Promise((resolve) => this.#socket.once('close', resolve));
     this.#end.addEventListener('abort', () => this.#socket.destroy());
     if (this.#end.aborted) this.#socket.destroy();

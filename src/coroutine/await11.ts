@@ -3,7 +3,7 @@
 // New since await10: a room, and a chat on top of the chain; and a second function, flush(), for as long as somebody is to be
 //   sent something, as in generator11.
 // Try: what you tried with generator11.
-// Still wrong: what a user does not read grows without a limit.
+// Still wrong: what a user does not read grows without a limit, and nothing here bounds it yet.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -6,7 +6,7 @@
 // Try: what you tried with generator6. Then read the two side by side: npm run step await6.
 // Still wrong: there are two loops now, and only one of them can sleep in the kernel. This one does, for 10 ms at a time,
 //   so it wakes up a hundred times a second for nothing, and Node's timers may be 10 ms late. callback6 has but one,
-//   Node's. And a line that never ends grows the buffer for ever.
+//   Node's. And a line that never ends grows the buffer for ever, as in single6.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -3,7 +3,8 @@
 // New since callback10: a room, and a chat on top of the chain. What is said to somebody is written at once, but corked: Node
 //   keeps it, until the loop comes to setImmediate(), at the end of the turn, and then sends all of it together.
 // Try: what you tried with generator11.
-// Still wrong: what a user does not read grows without a limit, because write() always takes it.
+// Still wrong: what a user does not read grows without a limit, because write() always takes it, and nothing here
+//   bounds it yet.
 
 import { createServer, type Socket } from 'node:net';
 import { listen } from '../cli/listen.ts';

@@ -4,10 +4,10 @@
 //   recv() for everybody, and then calls your functions. What is left is to say what to do when something happens to a socket,
 //   as in reactor6. Its write() takes whatever you give it, as select6 does, but says when that is more than is good.
 // Try: nc localhost 12345 in three terminals. Then strace -p "$(pgrep -nf callback6)": epoll_pwait(), accept4(), read()
-//   and write(), hardly other calls than before.
+//   and write(), much the same calls as before.
 // Still wrong: what belongs together is in five places again, and if you forget one of them ('error', say) the first
 //   client that resets ends the program. stream6 gets one function back. And a line that never ends grows the buffer for
-//   ever.
+//   ever, as in single6.
 
 import { createServer, type Socket } from 'node:net';
 import { listen } from '../cli/listen.ts';

@@ -3,10 +3,10 @@
 // New since generator10: a room, and a chat on top of the chain. Somebody may be sent something at any time, whatever their own
 //   coroutine waits for. So there is a second one, flush(), for as long as there is something to send. It first lets the turn
 //   come to its end: what else is said until then goes out in the same send().
-// Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT. Then stop one of
-//   them with Ctrl-Z, and let another say a lot: yes SAY hello | nc localhost 12345. The third hears it all.
-//   Not for long: memory grows by 100 MB a second.
-// Still wrong: what the stopped one does not read grows without a limit.
+// Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT. Then
+//   stop one of them with Ctrl-Z, and let another say a lot: yes SAY hello | nc localhost 12345. The third hears it all.
+//   Not for long: top shows how the memory grows.
+// Still wrong: just that. What the stopped one does not read grows without a limit, and nothing here bounds it yet.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

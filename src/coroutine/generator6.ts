@@ -7,8 +7,8 @@
 //   'yes > /dev/tcp/localhost/12345'. Soon its coroutine sits in sendAll(), and reads no more of it: no work, no memory, and
 //   the others go on. With --census 1000 the log says how many there are, those that accept and count among them.
 // Still wrong: each line is a send() of its own, even of a hundred that have come at once: generator10 sends them together. A
-//   line that never ends grows the buffer for ever. And while the loop waits in the kernel, Node
-//   stands still, with all its timers and signals: await6 lets it breathe.
+//   line that never ends grows the buffer for ever, as in single6. And while the loop waits in the kernel, Node stands
+//   still, with all its timers and signals: await6 lets it breathe.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

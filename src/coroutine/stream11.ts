@@ -2,7 +2,8 @@
 //
 // New since stream10: a room, and a chat on top of the chain, and corked writes, as in callback11.
 // Try: what you tried with generator11.
-// Still wrong: what a user does not read grows without a limit, because write() always takes it.
+// Still wrong: what a user does not read grows without a limit, because write() always takes it, and nothing here
+//   bounds it yet.
 
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';

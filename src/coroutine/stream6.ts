@@ -5,7 +5,8 @@
 //   socket does not read.
 // Try: what you tried with callback6; and compare this serve() to that of await6, or of single6.
 // Still wrong: nothing that this chapter could mend: it is how one would write it in Node. It costs more than the loops
-//   before (see the README), and it hides what you have seen here. A line that never ends grows the buffer for ever.
+//   before (see the README), and it hides what you have seen here. A line that never ends grows the buffer for ever, as in
+//   single6.
 
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';

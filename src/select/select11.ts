@@ -2,12 +2,13 @@
 //
 // New since select10: a room, and a chat on top of the chain. The loop is its own again, as in select6, because AsyncChat
 //   knows only turns of its own, and here something is to be done at the end of everybody's. Who is in the room stands in
-//   a plain variable: there is one thread, and it does not wait, so nobody can come between. What is said to somebody goes into a buffer of theirs; and at
-//   the end of the turn, when all who had something to say have said it, each gets what is theirs in one send().
-// Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT. Then stop one of
-//   them with Ctrl-Z, and let another say a lot: yes SAY hello | nc localhost 12345. The third hears it all.
-//   Not for long: memory grows by 100 MB a second.
-// Still wrong: just that. What the stopped one does not read grows without a limit.
+//   a plain variable: there is one thread, and it does not wait, so nobody can come between. What is said to somebody
+//   goes into a buffer of theirs; and at the end of the turn, when all who had something to say have said it, each gets
+//   what is theirs in one send().
+// Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT. Then
+//   stop one of them with Ctrl-Z, and let another say a lot: yes SAY hello | nc localhost 12345. The third hears it all.
+//   Not for long: top shows how the memory grows.
+// Still wrong: just that. What the stopped one does not read grows without a limit, and nothing here bounds it yet.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -5,7 +5,8 @@
 // Try: nc localhost 12345, then: echo hello, time, dance, quit. Then the names that nobody meant to offer:
 //   CONSTRUCTOR throws you out, SERVE root makes the log call you root, RUN puts you to sleep for good.
 // Still wrong: just that. The object has more methods than its commands: those that do its work, and the
-//   constructor, which every class has. single8 keeps out the words known to be bad; single9 lets in those known to be good.
+//   constructor, which every class has. single8 keeps out the words known to be bad; single9 lets in those
+//   known to be good.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

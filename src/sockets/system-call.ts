@@ -75,10 +75,11 @@ export function now(): number {
 }
 
 /**
- * Makes a call, and publishes it: for what waits in the kernel, and is no {@link systemCall}.
+ * Makes a call, and publishes it. Whatever waits in the kernel without being a {@link systemCall} goes through here, too.
  *
  * @param call its name
  * @param make returns a negative number if it has failed
+ * @param fd the descriptor, if it is made on one
  */
 export function trace(call: string, make: () => number, fd?: number): number {
   const event: SystemCall = { call, pid: process.pid, thread: threadId, begin: now() };
@@ -88,7 +89,7 @@ export function trace(call: string, make: () => number, fd?: number): number {
   event.begin = now();
   event.result = make();
   const errno = koffi.errno();
-  event.took = now() - event.begin;
+  event.took = Number((now() - event.begin).toFixed(3)); // The clock counts nanoseconds.
   if (event.result < 0 && errno > 0) event.error = getSystemErrorName(-errno);
   end.publish(event);
   koffi.errno(errno); // Whoever made the call still has to read it: subscribers make calls of their own.

@@ -22,7 +22,7 @@ const GRACE = 3000;
  */
 export function onStop(way: string, listener: Socket, clients: Int32Array): void {
   process.once('SIGINT', () => {
-    if (way === 'kill') kill();
+    if (way === 'kill') return kill();
     process.once('SIGINT', kill);
     stopAccepting(listener);
     log(`stopping: ${way}`);

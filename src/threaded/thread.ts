@@ -29,7 +29,7 @@ const PATIENCE = 10_000;
 
 /** Descriptors to be free before a thread is started: it opens four, and clients may come while there is no other. */
 const SPARE_DESCRIPTORS = 128;
-/** Memory that has to be free, in bytes: a thread takes about 10 MB. Elsewhere, Node's figure leaves out what could be freed. */
+/** Memory that has to be free, in bytes: a thread takes about 10 MB. (On macOS, Node's figure leaves out what could be freed.) */
 const SPARE_MEMORY = 64 * 1024 * 1024;
 const onLinux = process.platform === 'linux';
 
