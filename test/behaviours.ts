@@ -1,7 +1,7 @@
 // What a user may do to a server, and what should come of it. Each behaviour is one conversation, that ends well
-// or with a Disappointment. Which step passes which is in expectations.ts.
+// or with an ExpectationError. Which step passes which is in expectations.ts.
 
-import { type Client, Disappointment, type Server } from './harness.ts';
+import { type Client, ExpectationError, type Server } from './harness.ts';
 
 /** A server as a behaviour sees it. */
 export type Subject = {
@@ -15,7 +15,7 @@ export type Behaviour = (subject: Subject) => Promise<void>;
 
 function equal(actual: string, expected: string): void {
   if (actual === expected) return;
-  throw new Disappointment(`${JSON.stringify(actual)} in place of ${JSON.stringify(expected)}`);
+  throw new ExpectationError(`${JSON.stringify(actual)} in place of ${JSON.stringify(expected)}`);
 }
 
 /** The next line that is an answer. At level 11, lines that begin with `*` tell who comes and goes. */
@@ -98,13 +98,13 @@ export const behaviours = {
     // Its own lines: what those before it have done may still be on its way into the log.
     const who = `127.0.0.1:${client.socket.localPort}`;
     const log: string[] = [];
-    while (!log.at(-1)?.startsWith(`${who} left: `)) {
+    while (!log.at(-1)?.startsWith(`${who} disconnected: `)) {
       const line = await server.log();
       if (line.startsWith(`${who} `)) log.push(line);
     }
     // Level 10 logs bytes as they come, and does so without loss.
     const whole = log.some((line) => line.includes('é')) || log.join().includes('\\xc3');
-    if (!whole || log.join().includes('\uFFFD')) throw new Disappointment(`the log has no é: ${log}`);
+    if (!whole || log.join().includes('\uFFFD')) throw new ExpectationError(`the log has no é: ${log}`);
   },
 
   /** Before there are commands, a `\r` is a character like any other; a command has none at its end. */

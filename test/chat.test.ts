@@ -7,13 +7,13 @@ import { chain } from '../src/protocol/chain.ts';
 import { ChatProtocol, LocalRoom } from '../src/protocol/chat.ts';
 import { LineProtocol } from '../src/protocol/lines.ts';
 import { TextProtocol } from '../src/protocol/text.ts';
+import { FakeTransport, streams } from './fake-transport.ts';
 import { Client, type Server, serving } from './harness.ts';
-import { Paper, streams } from './paper.ts';
 
 const steps = [...findSteps().keys()].filter((step) => step.endsWith('11'));
 
 /** Somebody who sits in a room, and has a sheet of paper for a connection. */
-class User extends Paper {
+class User extends FakeTransport {
   readonly chat: ChatProtocol;
   readonly #protocol: ReturnType<typeof chain<Buffer>>;
 

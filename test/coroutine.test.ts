@@ -80,7 +80,7 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
     }
     loop.spawn(reader());
     let turns = 0;
-    for (; loop.tasks > 0; turns++) loop.turn();
+    for (; loop.tasks > 0; turns++) loop.tick();
     expect(received).toBe('hello');
     expect(turns).toBeLessThan(15);
     loop.close(one);
@@ -265,8 +265,8 @@ describe.concurrent('a client that half-closes', () => {
         expect(await client.rest()).toBe('last words\n');
         expect(await server.log()).toMatch(/ connected$/);
         expect(await server.log()).toMatch(/ sent "last words"$/);
-        expect(await server.log()).toMatch(/ left an unfinished line: "and th"$/);
-        expect(await server.log()).toMatch(/ left: end of stream$/);
+        expect(await server.log()).toMatch(/ discarded an unfinished line: "and th"$/);
+        expect(await server.log()).toMatch(/ disconnected: end of stream$/);
       }));
   }
 });

@@ -12,7 +12,7 @@ import { GrowingBuffer } from '../src/protocol/growing-buffer.ts';
 export const PATIENCE = 20_000;
 
 /** What should have come did not, or something else did. */
-export class Disappointment extends Error {}
+export class ExpectationError extends Error {}
 
 /** Bytes that arrive over time, and can be waited for. */
 export class Inbox {
@@ -103,7 +103,7 @@ export class Inbox {
       if (this.#ended || left <= 0) {
         const why = this.#ended ? 'the end' : `nothing more in ${this.#patience} ms`;
         const seen = JSON.stringify(this.waiting.slice(-1000));
-        throw new Disappointment(`${this.#name}: waited for ${what}, but after ${seen} came ${why}`);
+        throw new ExpectationError(`${this.#name}: waited for ${what}, but after ${seen} came ${why}`);
       }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
@@ -170,7 +170,7 @@ export class Program {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const why = `${this.child.spawnargs.join(' ')} has not ended in ${this.#patience} ms`;
-      timer = setTimeout(() => reject(new Disappointment(why)), this.#patience);
+      timer = setTimeout(() => reject(new ExpectationError(why)), this.#patience);
     });
     try {
       return await Promise.race([this.#end, late]);
@@ -299,11 +299,11 @@ export class Client {
     socket.on('error', () => {}); // 'close' follows, and nobody waits for more than that.
   }
 
-  /** @throws Disappointment if nobody listens */
+  /** @throws ExpectationError if nobody listens */
   static connect(port: number, patience = PATIENCE): Promise<Client> {
     return new Promise((resolve, reject) => {
       const socket = connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
-      socket.once('error', (error) => reject(new Disappointment(error.message)));
+      socket.once('error', (error) => reject(new ExpectationError(error.message)));
       socket.once('connect', () => resolve(new Client(socket, patience)));
     });
   }
@@ -355,7 +355,7 @@ export class Client {
 export async function until(isSo: () => boolean): Promise<void> {
   const deadline = performance.now() + PATIENCE;
   while (!isSo()) {
-    if (performance.now() > deadline) throw new Disappointment(`never: ${isSo}`);
+    if (performance.now() > deadline) throw new ExpectationError(`never: ${isSo}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

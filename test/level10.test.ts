@@ -172,7 +172,7 @@ with socket.create_connection(('127.0.0.1', ${port})) as connection:
   /** --max-questions: with the last answer it closes, whatever else was asked. */
   async function asksUntilItIsEnough(server: Server): Promise<void> {
     expect(await converse(server, ['a?b?c?d?e?'], true)).toBe('a? REPLYb? REPLYc? REPLY');
-    await server.logged(/ left: closed by the protocol$/);
+    await server.logged(/ disconnected: closed by the protocol$/);
   }
 });
 
@@ -193,8 +193,8 @@ describe.concurrent('--protocol', () => {
         step,
         async (server) => {
           await converse(server, ['Simple is better than?Beautiful is']);
-          await server.logged(/ left an unfinished question: "Beautiful is"$/);
-          await server.logged(/ left: end of stream$/);
+          await server.logged(/ discarded an unfinished question: "Beautiful is"$/);
+          await server.logged(/ disconnected: end of stream$/);
         },
         { args: ['--protocol', 'zen'] },
       ));

@@ -131,12 +131,12 @@ describe.runIf(onLinux).concurrent('a thousand resets', () => {
         await server.logged(/ connected$/);
         const before = descriptors() - 1;
         first.close();
-        await server.logged(/ left: /);
+        await server.logged(/ disconnected: /);
         await reset(server, step, 1000);
         await until(() => descriptors() === before);
         const count = (what: string) => server.stdout.waiting.split(what).length - 1;
-        await server.stdout.until('as many who left', () => count(' left: ') >= 1000);
-        expect([count(' connected\n'), count(' left: ')]).toEqual([1000, 1000]);
+        await server.stdout.until('as many who left', () => count(' disconnected: ') >= 1000);
+        expect([count(' connected\n'), count(' disconnected: ')]).toEqual([1000, 1000]);
         const [one, other] = [await Client.connect(server.port), await Client.connect(server.port)];
         for (let i = 0; i < 1002; i++) await server.logged(/ connected$/);
         await one.send(request(step, 'all well'));
@@ -149,19 +149,19 @@ describe.runIf(onLinux).concurrent('a thousand resets', () => {
       serving(
         step,
         async (server) => {
-          const census = () => server.logged(/ tasks, /);
-          const before = await census();
+          const stats = () => server.logged(/ tasks, /);
+          const before = await stats();
           await reset(server, step, 1000);
-          for (let i = 0; i < 1000; i++) await server.logged(/ left: /);
-          await census(); // It may have been under way when the last one left.
-          expect(await census()).toBe(before);
+          for (let i = 0; i < 1000; i++) await server.logged(/ disconnected: /);
+          await stats(); // It may have been under way when the last one left.
+          expect(await stats()).toBe(before);
           const client = await Client.connect(server.port);
           await client.send('somebody\n');
           expect(await client.line()).toBe('somebody');
           await server.logged(/ sent "somebody"$/); // What is counted behind this line is counted with it.
-          expect(await census()).not.toBe(before); // or it would prove nothing
+          expect(await stats()).not.toBe(before); // or it would prove nothing
         },
-        { args: ['--census', '50'] },
+        { args: ['--stats', '50'] },
       ));
   }
 
@@ -195,16 +195,16 @@ describe.runIf(onLinux).concurrent('when there are no descriptors left', () => {
         const port = Number((await server.stdout.line()).split(':')[1]);
         const clients: Client[] = [];
         // Node's own loop turns them away in the same manner, but tells nobody.
-        for (let log = ''; !log.includes('refused'); ) {
+        for (let log = ''; !log.includes('rejected'); ) {
           const client = await Client.connect(port);
           clients.push(client);
           const gone = nodeLoops.includes(step)
-            ? client.rest().then(() => 'refused')
+            ? client.rest().then(() => 'rejected')
             : new Promise<never>(() => {});
-          log = await Promise.race([server.stdout.lineLike(/ connected$| refused: /), gone]);
-          if (log.includes(' refused: ')) {
+          log = await Promise.race([server.stdout.lineLike(/ connected$| rejected: /), gone]);
+          if (log.includes(' rejected: ')) {
             expect(log).toMatch(
-              /^127\.0\.0\.1:\d+ refused: no descriptor left \(EMFILE\), ulimit -n says how many there may be$/,
+              /^127\.0\.0\.1:\d+ rejected: no descriptor left \(EMFILE\), ulimit -n says how many there may be$/,
             );
           }
         }
@@ -215,7 +215,7 @@ describe.runIf(onLinux).concurrent('when there are no descriptors left', () => {
         // It does not turn round and round for the one it could not accept: it sleeps.
         await until(() => /\bState:\s+S/.test(readFileSync(`/proc/${server.child.pid}/status`, 'utf8')));
         clients.pop()?.close();
-        await server.stdout.lineLike(/ left: /);
+        await server.stdout.lineLike(/ disconnected: /);
         await Client.connect(port);
         await server.stdout.lineLike(/ connected$/);
       } finally {

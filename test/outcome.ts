@@ -2,7 +2,7 @@
 
 import { levelOf } from '../scripts/steps.ts';
 import { type BehaviourName, behaviours } from './behaviours.ts';
-import { Client, Disappointment, type Server } from './harness.ts';
+import { Client, ExpectationError, type Server } from './harness.ts';
 
 /** How long to wait for an answer that is not expected to come, in milliseconds. */
 export const SHORT_PATIENCE = 500;
@@ -27,7 +27,7 @@ export async function outcome(
     await behaviours[name]({ server, level: levelOf(step), connect });
     return 'passes';
   } catch (error) {
-    if (error instanceof Disappointment) return `fails: ${error.message}`;
+    if (error instanceof ExpectationError) return `fails: ${error.message}`;
     throw error;
   } finally {
     for (const client of clients) client.close();

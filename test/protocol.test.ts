@@ -8,7 +8,7 @@ import { Dispatcher } from '../src/protocol/dispatcher.ts';
 import { CrlfLineProtocol, LineProtocol } from '../src/protocol/lines.ts';
 import { Splitter } from '../src/protocol/splitter.ts';
 import { TextProtocol } from '../src/protocol/text.ts';
-import { byteByByte, cut, cuts, Paper, streams, talk } from './paper.ts';
+import { byteByByte, cut, cuts, FakeTransport, streams, talk } from './fake-transport.ts';
 
 describe('Splitter', () => {
   const split = (stream: Buffer, at: number[], delimiter: string) => {
@@ -115,10 +115,10 @@ describe('Dispatcher', () => {
 });
 
 describe('chain', () => {
-  const commands = (paper: Paper) =>
-    chain(paper, new LineProtocol(), new TextProtocol(), new CommandProtocol());
-  const crlfCommands = (paper: Paper) =>
-    chain(paper, new CrlfLineProtocol(), new TextProtocol(), new CommandProtocol());
+  const commands = (transport: FakeTransport) =>
+    chain(transport, new LineProtocol(), new TextProtocol(), new CommandProtocol());
+  const crlfCommands = (transport: FakeTransport) =>
+    chain(transport, new CrlfLineProtocol(), new TextProtocol(), new CommandProtocol());
 
   test('answers each command of a packet that holds three', () => {
     expect(talk(commands, 'ECHO one\nECHO two\r\n\nHELP\n').sent).toBe('one\ntwo\nECHO TIME HELP QUIT\n');
@@ -132,17 +132,17 @@ describe('chain', () => {
   });
 
   test('says BYE, closes, and acts on nothing that came behind QUIT', () => {
-    const paper = talk(commands, 'ECHO one\nQUIT\nECHO two\nunfinished');
-    expect(paper).toMatchObject({ sent: 'one\nBYE\n', closed: true, reports: [] });
+    const transport = talk(commands, 'ECHO one\nQUIT\nECHO two\nunfinished');
+    expect(transport).toMatchObject({ sent: 'one\nBYE\n', closed: true, reports: [] });
   });
 
   test('reports nothing that is cut off behind QUIT, though its transport may still hear of it', () => {
-    const paper = new Paper();
-    const protocol = commands(paper);
+    const transport = new FakeTransport();
+    const protocol = commands(transport);
     protocol.received(Buffer.from('QUIT\n'));
     protocol.received(Buffer.from('half a line'));
     protocol.ended();
-    expect(paper).toMatchObject({ closed: true, reports: [] });
+    expect(transport).toMatchObject({ closed: true, reports: [] });
   });
 
   test('reports a line that never ended, with its bytes', () => {
@@ -186,8 +186,8 @@ describe('chain', () => {
         if (text === 'bye') this.close();
       }
     }
-    const make = (paper: Paper) =>
-      chain(paper, new LineProtocol(), new TextProtocol(), new Reversed(), new Echo());
+    const make = (transport: FakeTransport) =>
+      chain(transport, new LineProtocol(), new TextProtocol(), new Reversed(), new Echo());
     expect(talk(make, 'olleh\neyb\nmore\n')).toMatchObject({ sent: '!olleh\n!eyb\n', closed: true });
   });
 });

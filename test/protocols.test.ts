@@ -1,14 +1,14 @@
-// What each protocol says, and that none of them ever throws: on paper, without a socket.
+// What each protocol says, and that none of them ever throws: on transport, without a socket.
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { protocolNames, tie } from '../src/protocol/protocols.ts';
-import { byteByByte, cuts, Paper, streams, talk } from './paper.ts';
+import { buildChain, protocolNames } from '../src/protocol/protocols.ts';
+import { byteByByte, cuts, FakeTransport, streams, talk } from './fake-transport.ts';
 
 const speak =
   (protocol: string, maxQuestions = 0) =>
-  (paper: Paper) =>
-    tie({ protocol, 'max-questions': maxQuestions }, paper);
+  (transport: FakeTransport) =>
+    buildChain({ protocol, 'max-questions': maxQuestions }, transport);
 
 /** What is answered to a stream. */
 const answers = (protocol: string, stream: string) => talk(speak(protocol), stream).sent;
@@ -141,8 +141,8 @@ describe('oracle', () => {
   });
 
   test('answers as many questions as it may, and closes', () => {
-    const paper = talk(speak('oracle', 2), 'a?b?c?d?');
-    expect(paper).toMatchObject({ sent: 'a? Very likely.b? Very likely.', closed: true });
+    const transport = talk(speak('oracle', 2), 'a?b?c?d?');
+    expect(transport).toMatchObject({ sent: 'a? Very likely.b? Very likely.', closed: true });
     expect(talk(speak('oracle'), 'a?'.repeat(100)).closed).toBe(false);
   });
 });
@@ -405,12 +405,12 @@ describe('http', () => {
   }
 
   test('reports nothing that is cut off behind its close, though its transport may still hear of it', () => {
-    const paper = new Paper();
-    const protocol = speak('http')(paper);
+    const transport = new FakeTransport();
+    const protocol = speak('http')(transport);
     protocol.received(Buffer.from(`${post(ADD, 'Connection: close')}POST / HT`));
     protocol.received(Buffer.from('half'));
     protocol.ended();
-    expect(paper).toMatchObject({ closed: true, reports: [] });
+    expect(transport).toMatchObject({ closed: true, reports: [] });
   });
 
   test('reports a request that is cut off', () => {

@@ -100,7 +100,7 @@ class Person {
   }
 
   #left(): number {
-    return this.#terminal.stdout.waiting.split(' left: ').length;
+    return this.#terminal.stdout.waiting.split(' disconnected: ').length;
   }
 
   #pattern(line: string): RegExp {
@@ -157,7 +157,7 @@ async function follow({ server, clients }: Session): Promise<void> {
       await person.follow(
         lines,
         host,
-        server.lines.some((line) => line.includes(' left: ')),
+        server.lines.some((line) => line.includes(' disconnected: ')),
       );
       if (terminal === undefined) await person.exited();
     }

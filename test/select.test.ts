@@ -252,8 +252,8 @@ describe.concurrent('reactor6', () => {
       for (let i = 0; i < 4; i++) await server.logged(/ connected$/);
       b?.reset();
       c?.close();
-      await server.logged(/ left: /);
-      await server.logged(/ left: /);
+      await server.logged(/ disconnected: /);
+      await server.logged(/ disconnected: /);
       await a?.send('who is left?\n');
       expect(await d?.line()).toBe('who is left?');
     }));

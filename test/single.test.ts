@@ -12,7 +12,7 @@ const from = (lowest: number, highest = 10) =>
 /** The log, from here to the line that says that somebody left, with `who` in place of addresses. */
 async function logUntilSomebodyLeft(server: Server): Promise<string[]> {
   const lines: string[] = [];
-  while (!lines.at(-1)?.includes('left: ')) {
+  while (!lines.at(-1)?.includes('disconnected: ')) {
     lines.push((await server.log()).replace(/^127\.0\.0\.1:\d+/, 'who'));
   }
   return lines;
@@ -63,7 +63,7 @@ describe.concurrent('single1', () => {
       expect(await reset(server)).toEqual({ ended: 0, stderr: '' });
       return logUntilSomebodyLeft(server);
     });
-    expect(single2.at(-1)).toBe('who left: Error: recv ECONNRESET');
+    expect(single2.at(-1)).toBe('who disconnected: Error: recv ECONNRESET');
   });
 });
 
@@ -76,7 +76,7 @@ describe.concurrent('the log', () => {
         expect(await logUntilSomebodyLeft(server)).toEqual([
           'who connected',
           `who sent ${message}`,
-          'who left: end of stream',
+          'who disconnected: end of stream',
         ]);
       }));
 
@@ -94,7 +94,7 @@ describe.concurrent('the log', () => {
       serving(step, async (server) => {
         await say(server, Buffer.from('HELP\nunfin\xff"\x00', 'latin1'));
         expect(await logUntilSomebodyLeft(server)).toContain(
-          'who left an unfinished line: "unfin\\xff\\"\\x00"',
+          'who discarded an unfinished line: "unfin\\xff\\"\\x00"',
         );
       }));
   }
@@ -188,7 +188,7 @@ describe.concurrent('commands', () => {
         expect(time >= before && time <= new Date().toISOString()).toBe(true);
         expect(rest).toEqual(['ECHO TIME HELP QUIT', 'ERROR unknown command: DANCE', 'BYE', '']);
         const why = step === 'single10' ? 'closed by the protocol' : 'QUIT';
-        expect((await logUntilSomebodyLeft(server)).at(-1)).toBe(`who left: ${why}`);
+        expect((await logUntilSomebodyLeft(server)).at(-1)).toBe(`who disconnected: ${why}`);
       }));
   }
 });
@@ -198,7 +198,7 @@ describe.concurrent('single7 is fooled', () => {
     serving('single7', async (server) => {
       expect(await say(server, 'CONSTRUCTOR\nECHO unheard\n')).toBe('');
       expect((await logUntilSomebodyLeft(server)).at(-1)).toMatch(
-        /^who left: TypeError: Class constructor Server/,
+        /^who disconnected: TypeError: Class constructor Server/,
       );
     }));
 

@@ -84,7 +84,7 @@ describe.runIf(hasTerminals && installed('nc')).concurrent('nc', () => {
         // Seen once as typed, once as answered: who leaves with an answer unread resets the connection.
         for (let i = 0; i < 2; i++) await terminal.stdout.lineLike(/^two\r*$/);
         terminal.type(CTRL_C);
-        await server.logged(/ left: end of stream$/);
+        await server.logged(/ disconnected: end of stream$/);
       }),
     ));
 
@@ -103,7 +103,7 @@ describe.runIf(hasTerminals && installed('nc')).concurrent('nc', () => {
         await terminal.stdout.lineLike(/^ERROR unknown command: dance\r*$/);
         terminal.type('quit\r');
         await terminal.stdout.lineLike(/^BYE\r*$/);
-        await server.logged(/ left: QUIT$/);
+        await server.logged(/ disconnected: QUIT$/);
         terminal.type('\r'); // It waits for the user, and finds only then that nobody is left to talk to.
         expect(await terminal.exited()).toBe(0);
       }),

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { flood } from './behaviours.ts';
 import {
   Client,
-  Disappointment,
+  ExpectationError,
   nodeOptions,
   PATIENCE,
   Program,
@@ -74,7 +74,7 @@ async function sitsInSend({ child, stdout }: Server): Promise<void> {
   let times = 0;
   let logged = 0;
   while (times < 10) {
-    if (performance.now() > deadline) throw new Disappointment('nobody sits in send()');
+    if (performance.now() > deadline) throw new ExpectationError('nobody sits in send()');
     child.kill('SIGSTOP');
     child.kill('SIGCONT');
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -141,9 +141,9 @@ describe.concurrent('many at once', () => {
         for (let left = 0; left < 4; ) {
           const line = await server.log();
           expect(line).toMatch(
-            /^127\.0\.0\.1:\d+ (connected|left: .+|sent "(hello\\n|(\d)\3*"… .+|\d*(\\n)?"))/,
+            /^127\.0\.0\.1:\d+ (connected|disconnected: .+|sent "(hello\\n|(\d)\3*"… .+|\d*(\\n)?"))/,
           );
-          if (/ left: /.test(line)) left++;
+          if (/ disconnected: /.test(line)) left++;
         }
       }));
   }
@@ -203,20 +203,20 @@ describe.concurrent('no room for one more', () => {
     try {
       const port = Number((await inbox.line()).split(':')[1]);
       const clients: Client[] = [];
-      let refused = '';
-      while (refused === '') {
+      let rejected = '';
+      while (rejected === '') {
         const client = await Client.connect(port);
         await client.send('hello\n');
         const answer = await client.line().catch(() => '');
         if (answer === 'hello') clients.push(client);
-        else refused = await inbox.lineLike(/refused/);
+        else rejected = await inbox.lineLike(/rejected/);
       }
-      expect(refused).toMatch(/^127\.0\.0\.1:\d+ refused: no descriptors for one more thread: EMFILE$/);
+      expect(rejected).toMatch(/^127\.0\.0\.1:\d+ rejected: no descriptors for one more thread: EMFILE$/);
       expect(clients.length).toBeGreaterThan(3);
       for (const client of clients) await ask(client, 'still here');
       // When somebody leaves, there is room again.
       clients.pop()?.close();
-      await inbox.lineLike(/ left: /);
+      await inbox.lineLike(/ disconnected: /);
       await settled(program.child.pid);
       await ask(await Client.connect(port), 'me, too');
     } finally {
@@ -249,7 +249,7 @@ describe.concurrent('no room for one more', () => {
         for (let i = 0; i < 2; i++) {
           const client = await Client.connect(port);
           expect(await client.rest()).toBe('');
-          expect(await program.stdout.line()).toMatch(/ refused: no memory for one more thread$/);
+          expect(await program.stdout.line()).toMatch(/ rejected: no memory for one more thread$/);
         }
       } finally {
         await program.stop();
@@ -308,7 +308,7 @@ describe.concurrent('pool4', () => {
       const visitors = 30;
       for (let i = 0; i < visitors; i++) {
         (await meet(server)).close();
-        await server.logged(/ left: /); // Its thread is on the way back to the queue: it is there soon, or already.
+        await server.logged(/ disconnected: /); // Its thread is on the way back to the queue: it is there soon, or already.
       }
       const few = threads(server.child.pid) - before;
       expect(few).toBeGreaterThanOrEqual(1);

@@ -124,7 +124,7 @@ describe.concurrent('TRACE', () => {
           await client.send('hello\n');
           expect(await client.line()).toBe('hello');
           client.close();
-          await server.logged(/left/);
+          await server.logged(/disconnected/);
           await new Promise((resolve) => setTimeout(resolve, 100)); // the idleness that is to be seen
         }
       },

@@ -43,7 +43,7 @@ export type Turn = {
   /** Messages that should have come, and have not; if anybody has looked. */
   lost?: number;
   /** Messages that came twice, or after a later one. */
-  doubled?: number;
+  duplicates?: number;
 };
 
 /** What a load client prints. */
@@ -53,7 +53,7 @@ type Counted = {
   deliveries?: number;
   all?: number;
   lost?: number;
-  doubled?: number;
+  duplicates?: number;
   seconds: number;
 };
 

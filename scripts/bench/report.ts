@@ -144,9 +144,9 @@ function perSecond(what: string): Column[] {
 }
 
 /** What has not come in all rounds together, and what should not have come. */
-function wrong({ figures: { lost = [], doubled = [] } }: Entry): string {
+function wrong({ figures: { lost = [], duplicates = [] } }: Entry): string {
   const sum = (numbers: number[]) => numbers.reduce((sum, number) => sum + number, 0);
-  return `${whole(sum(lost))}${sum(doubled) > 0 ? `, ${whole(sum(doubled))} doubled` : ''}`;
+  return `${whole(sum(lost))}${sum(duplicates) > 0 ? `, ${whole(sum(duplicates))} duplicates` : ''}`;
 }
 
 /** The tables of a name. */

@@ -21,7 +21,7 @@ export type Figure =
   | 'speed'
   /** Messages that have not come, and that have come twice or after a later one. */
   | 'lost'
-  | 'doubled'
+  | 'duplicates'
   /** The memory of the server, or for one of what the table is about. */
   | 'memory'
   /** From the start of the server to its first line of output, and to its first answer. */

@@ -20,7 +20,7 @@ export type Watch = (server: Running) => (turn: Turn) => Figures;
 const WARM_UP = 0.1;
 
 /** How often a server is warmed up at most. */
-const MOST_WARM_UPS = 5;
+const MAX_WARM_UPS = 5;
 
 /**
  * Has them take turns, round after round, with fresh connections each turn. The servers stay up, those of a command
@@ -68,7 +68,7 @@ function told({ server, busy, idle = 0 }: Situation): string {
 /** Returns how fast the server is when it is warm: if it was done too soon, it is warmed up again, by more. */
 async function warmUp(server: Running, load: Load): Promise<number> {
   let turn = await runLoad(server, load, WARM_UP);
-  for (let times = 1; turn.seconds < WARM_UP / 2 && times < MOST_WARM_UPS; times++) {
+  for (let times = 1; turn.seconds < WARM_UP / 2 && times < MAX_WARM_UPS; times++) {
     turn = await runLoad(server, load, WARM_UP, turn.speed);
   }
   return turn.speed;

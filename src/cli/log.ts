@@ -39,7 +39,7 @@ export function print(line: string): void {
 }
 
 /** The most characters that {@link quote} returns, so that a line of the log stays below 4096 bytes. */
-const MOST = 900;
+const MAX_LENGTH = 900;
 
 /**
  * What a user sent, in quotes and fit to be shown: a control character would be obeyed by the terminal of
@@ -48,9 +48,9 @@ const MOST = 900;
  * it was.
  */
 export function quote(input: string | Uint8Array): string {
-  const escaped = typeof input === 'string' ? escapeText(input.slice(0, MOST)) : escapeBytes(input);
-  if (input.length <= MOST && escaped.length <= MOST) return `"${escaped}"`;
-  return `"${escaped.slice(0, MOST)}"… (${input.length} in all)`;
+  const escaped = typeof input === 'string' ? escapeText(input.slice(0, MAX_LENGTH)) : escapeBytes(input);
+  if (input.length <= MAX_LENGTH && escaped.length <= MAX_LENGTH) return `"${escaped}"`;
+  return `"${escaped.slice(0, MAX_LENGTH)}"… (${input.length} in all)`;
 }
 
 function escapeText(text: string): string {
@@ -58,9 +58,9 @@ function escapeText(text: string): string {
 }
 
 function escapeBytes(bytes: Uint8Array): string {
-  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MOST));
+  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MAX_LENGTH));
   const text = start.toString();
-  if (isUtf8(bytes)) return escapeText(bytes.length > MOST ? text.replace(/\ufffd$/, '') : text); // perhaps cut within a character
+  if (isUtf8(bytes)) return escapeText(bytes.length > MAX_LENGTH ? text.replace(/\ufffd$/, '') : text); // perhaps cut within a character
   return start
     .toString('latin1')
     .replace(/["\\]|[^ -~]/g, (byte) => SHORT.get(byte) ?? `\\x${hex(byte).padStart(2, '0')}`);

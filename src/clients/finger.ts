@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { fail, orFail } from '../cli/fail.ts';
 import { print } from '../cli/log.ts';
 import { AsyncChat } from '../select/async-chat.ts';
-import { type Loop, runLoop } from '../select/dispatcher.ts';
+import { type Loop, runLoop } from '../select/event-handler.ts';
 import { Selector } from '../sockets/selector.ts';
 import { Socket } from '../sockets/socket.ts';
 

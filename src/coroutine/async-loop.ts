@@ -40,7 +40,7 @@ export class AsyncLoop extends Loop {
   /** Until all have ended. Who was woken runs on as soon as this function suspends, and Node's own loop after that. */
   async run(): Promise<void> {
     while (this.tasks > 0) {
-      this.turn(NAP);
+      this.tick(NAP);
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

@@ -1,5 +1,5 @@
+import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
-import { acceptOrTurnAway } from '../sockets/turn-away.ts';
 import type { AsyncLoop } from './async-loop.ts';
 
 /** A socket whose calls are awaited: `await socket.recv()`. */
@@ -17,11 +17,11 @@ export class AsyncSocket {
     return this.#socket.closed;
   }
 
-  /** The next connection. @param turnedAway is told of those for whom there was no descriptor */
-  async accept(turnedAway: (address: Address, why: string) => void): Promise<[AsyncSocket, Address]> {
+  /** The next connection. @param rejected is told of those for whom there was no descriptor */
+  async accept(rejected: (address: Address, why: string) => void): Promise<[AsyncSocket, Address]> {
     while (true) {
       await this.#loop.readable(this.#socket);
-      const accepted = acceptOrTurnAway(this.#socket, turnedAway);
+      const accepted = acceptOrReject(this.#socket, rejected);
       if (accepted === 'would-block') continue;
       const [client, address] = accepted;
       return [new AsyncSocket(this.#loop, client), address];

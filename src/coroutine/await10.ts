@@ -11,7 +11,7 @@ import { readOptions } from '../cli/options.ts';
 import { protocolOptions } from '../cli/protocol-options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import type { Transport } from '../protocol/chain.ts';
-import { tie } from '../protocol/protocols.ts';
+import { buildChain } from '../protocol/protocols.ts';
 import type { Address } from '../sockets/socket.ts';
 import { AsyncLoop } from './async-loop.ts';
 import { AsyncSocket } from './async-socket.ts';
@@ -32,7 +32,7 @@ class Connection implements Transport<Buffer> {
 
   async serve(): Promise<void> {
     log(`${this.address} connected`);
-    const protocol = tie(options, this);
+    const protocol = buildChain(options, this);
     try {
       while (!this.closing) {
         const bytes = await this.client.recv();
@@ -43,9 +43,9 @@ class Connection implements Transport<Buffer> {
       }
       if (!this.closing) protocol.ended();
       await this.flush();
-      log(`${this.address} left: ${this.closing ? 'closed by the protocol' : 'end of stream'}`);
+      log(`${this.address} disconnected: ${this.closing ? 'closed by the protocol' : 'end of stream'}`);
     } catch (error) {
-      log(`${this.address} left: ${error}`);
+      log(`${this.address} disconnected: ${error}`);
     }
     this.client.close();
   }
@@ -65,13 +65,13 @@ class Connection implements Transport<Buffer> {
   }
 
   report(problem: string, bytes: Buffer): void {
-    log(`${this.address} left ${problem}: ${quote(bytes)}`);
+    log(`${this.address} discarded ${problem}: ${quote(bytes)}`);
   }
 }
 
 async function acceptAll(listener: AsyncSocket): Promise<void> {
   while (true) {
-    const [client, address] = await listener.accept((address, why) => log(`${address} refused: ${why}`));
+    const [client, address] = await listener.accept((address, why) => log(`${address} rejected: ${why}`));
     loop.spawn(new Connection(client, address).serve());
   }
 }

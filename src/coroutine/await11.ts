@@ -78,7 +78,7 @@ class Connection implements Transport<Buffer> {
 
   leave(why: unknown): void {
     if (this.client.closed) return;
-    log(`${this.address} left: ${why}`);
+    log(`${this.address} disconnected: ${why}`);
     this.chat.leave();
     this.client.close();
   }
@@ -88,13 +88,13 @@ class Connection implements Transport<Buffer> {
   }
 
   report(problem: string, bytes: Buffer): void {
-    log(`${this.address} left ${problem}: ${quote(bytes)}`);
+    log(`${this.address} discarded ${problem}: ${quote(bytes)}`);
   }
 }
 
 async function acceptAll(listener: AsyncSocket): Promise<void> {
   while (true) {
-    const [client, address] = await listener.accept((address, why) => log(`${address} refused: ${why}`));
+    const [client, address] = await listener.accept((address, why) => log(`${address} rejected: ${why}`));
     loop.spawn(new Connection(client, address).serve());
   }
 }

@@ -2,7 +2,7 @@
 //
 // New since generator6: `await` for `yield*`, and `async` for the star. What is awaited is a promise of the loop, which
 //   resolves it when there is something to read, or room to write. And after each turn the loop lets Node have one: so
-//   the census is Node's own setInterval(), and setTimeout(), fetch() and process.on('SIGTERM') would work as well.
+//   the stats is Node's own setInterval(), and setTimeout(), fetch() and process.on('SIGTERM') would work as well.
 // Try: what you tried with generator6. Then read the two side by side: npm run step await6.
 // Still wrong: there are two loops now, and only one of them can sleep in the kernel. This one does, for 10 ms at a time,
 //   so it wakes up a hundred times a second for nothing, and Node's timers may be 10 ms late. callback6 has but one,
@@ -13,13 +13,13 @@ import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import { Splitter } from '../protocol/splitter.ts';
+import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
-import { acceptOrTurnAway } from '../sockets/turn-away.ts';
 import { AsyncLoop } from './async-loop.ts';
 
-const { selector, census, ...options } = readOptions({
+const { selector, stats, ...options } = readOptions({
   selector: selectorOption,
-  census: { default: 0, help: 'log how many there are every so many milliseconds, 0 never' },
+  stats: { default: 0, help: 'log how many there are every so many milliseconds, 0 never' },
 });
 const loop = new AsyncLoop(selector);
 const NEWLINE = Buffer.from('\n');
@@ -68,7 +68,7 @@ class Client {
 async function accept(listener: Socket): Promise<[Client, Address]> {
   while (true) {
     await loop.readable(listener);
-    const accepted = acceptOrTurnAway(listener, (address, why) => log(`${address} refused: ${why}`));
+    const accepted = acceptOrReject(listener, (address, why) => log(`${address} rejected: ${why}`));
     if (accepted === 'would-block') continue;
     const [socket, address] = accepted;
     return [new Client(socket), address];
@@ -85,10 +85,10 @@ async function serve(client: Client, address: Address): Promise<void> {
       await client.sendLine(line);
     }
     const { unfinished } = client.splitter;
-    if (unfinished.length > 0) log(`${address} left an unfinished line: ${quote(unfinished)}`);
-    log(`${address} left: end of stream`);
+    if (unfinished.length > 0) log(`${address} discarded an unfinished line: ${quote(unfinished)}`);
+    log(`${address} disconnected: end of stream`);
   } catch (error) {
-    log(`${address} left: ${error}`);
+    log(`${address} disconnected: ${error}`);
   }
   client.close();
 }
@@ -102,5 +102,5 @@ async function acceptAll(listener: Socket): Promise<void> {
 }
 
 loop.spawn(acceptAll(listen(options)));
-if (census > 0) setInterval(() => log(`${loop.tasks} tasks, ${loop.sockets} sockets`), census);
+if (stats > 0) setInterval(() => log(`${loop.tasks} tasks, ${loop.sockets} sockets`), stats);
 await loop.run();

@@ -10,7 +10,7 @@ import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { protocolOptions } from '../cli/protocol-options.ts';
-import { tie } from '../protocol/protocols.ts';
+import { buildChain } from '../protocol/protocols.ts';
 import { BACKLOG } from '../sockets/socket.ts';
 
 const options = readOptions(protocolOptions);
@@ -20,13 +20,13 @@ function serve(client: Socket): void {
   let why: unknown = 'end of stream';
   log(`${address} connected`);
 
-  const protocol = tie(options, {
+  const protocol = buildChain(options, {
     send: (bytes) => client.write(bytes),
     close: () => {
       why = 'closed by the protocol';
       client.destroySoon(); // when all is sent
     },
-    report: (problem, bytes) => log(`${address} left ${problem}: ${quote(bytes)}`),
+    report: (problem, bytes) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
   });
 
   client.on('data', (bytes) => {
@@ -44,7 +44,7 @@ function serve(client: Socket): void {
   client.on('error', (error) => {
     why = error;
   });
-  client.on('close', () => log(`${address} left: ${why}`));
+  client.on('close', () => log(`${address} disconnected: ${why}`));
 }
 
 const server = createServer({ allowHalfOpen: true }, serve);

@@ -35,7 +35,7 @@ function serve(client: Socket): void {
       why = 'closed by the protocol';
       client.destroySoon(); // when all is sent
     },
-    report: (problem: string, bytes: Buffer) => log(`${address} left ${problem}: ${quote(bytes)}`),
+    report: (problem: string, bytes: Buffer) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
   };
   const chat = new ChatProtocol(room, send);
   const protocol = chain(transport, new LineProtocol(), new TextProtocol(), chat);
@@ -55,7 +55,7 @@ function serve(client: Socket): void {
     why = error;
   });
   client.on('close', () => {
-    log(`${address} left: ${why}`);
+    log(`${address} disconnected: ${why}`);
     chat.leave();
   });
 }

@@ -33,13 +33,13 @@ function serve(client: Socket): void {
   client.on('drain', () => client.resume());
   client.on('end', () => {
     const { unfinished } = splitter;
-    if (unfinished.length > 0) log(`${address} left an unfinished line: ${quote(unfinished)}`);
+    if (unfinished.length > 0) log(`${address} discarded an unfinished line: ${quote(unfinished)}`);
     client.end(); // when all is sent
   });
   client.on('error', (error) => {
     why = error;
   });
-  client.on('close', () => log(`${address} left: ${why}`)); // always, and last
+  client.on('close', () => log(`${address} disconnected: ${why}`)); // always, and last
 }
 
 // Half open: when a client ends its half of the connection, it shall still get its answers.

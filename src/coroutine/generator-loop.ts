@@ -34,6 +34,6 @@ export class GeneratorLoop extends Loop {
 
   /** Until all coroutines have ended. */
   run(): void {
-    while (this.tasks > 0) this.turn();
+    while (this.tasks > 0) this.tick();
   }
 }

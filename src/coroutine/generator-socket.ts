@@ -1,5 +1,5 @@
+import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import { type Address, pin, type Socket } from '../sockets/socket.ts';
-import { acceptOrTurnAway } from '../sockets/turn-away.ts';
 import type { Coroutine, GeneratorLoop } from './generator-loop.ts';
 
 const received = pin(64 * 1024); // One for all: nobody else runs before the one who has received yields.
@@ -19,11 +19,11 @@ export class GeneratorSocket {
     return this.#socket.closed;
   }
 
-  /** The next connection. @param turnedAway is told of those for whom there was no descriptor */
-  *accept(turnedAway: (address: Address, why: string) => void): Coroutine<[GeneratorSocket, Address]> {
+  /** The next connection. @param rejected is told of those for whom there was no descriptor */
+  *accept(rejected: (address: Address, why: string) => void): Coroutine<[GeneratorSocket, Address]> {
     while (true) {
       yield ['read', this.#socket];
-      const accepted = acceptOrTurnAway(this.#socket, turnedAway);
+      const accepted = acceptOrReject(this.#socket, rejected);
       if (accepted === 'would-block') continue;
       const [client, address] = accepted;
       return [new GeneratorSocket(this.#loop, client), address];

@@ -13,7 +13,7 @@ import { readOptions } from '../cli/options.ts';
 import { protocolOptions } from '../cli/protocol-options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import type { Transport } from '../protocol/chain.ts';
-import { tie } from '../protocol/protocols.ts';
+import { buildChain } from '../protocol/protocols.ts';
 import type { Address } from '../sockets/socket.ts';
 import { type Coroutine, GeneratorLoop } from './generator-loop.ts';
 import { GeneratorSocket } from './generator-socket.ts';
@@ -34,7 +34,7 @@ class Connection implements Transport<Buffer> {
 
   *serve(): Coroutine {
     log(`${this.address} connected`);
-    const protocol = tie(options, this);
+    const protocol = buildChain(options, this);
     try {
       while (!this.closing) {
         const bytes = yield* this.client.recv();
@@ -45,9 +45,9 @@ class Connection implements Transport<Buffer> {
       }
       if (!this.closing) protocol.ended();
       yield* this.flush();
-      log(`${this.address} left: ${this.closing ? 'closed by the protocol' : 'end of stream'}`);
+      log(`${this.address} disconnected: ${this.closing ? 'closed by the protocol' : 'end of stream'}`);
     } catch (error) {
-      log(`${this.address} left: ${error}`);
+      log(`${this.address} disconnected: ${error}`);
     }
     this.client.close();
   }
@@ -67,13 +67,13 @@ class Connection implements Transport<Buffer> {
   }
 
   report(problem: string, bytes: Buffer): void {
-    log(`${this.address} left ${problem}: ${quote(bytes)}`);
+    log(`${this.address} discarded ${problem}: ${quote(bytes)}`);
   }
 }
 
 function* acceptAll(listener: GeneratorSocket): Coroutine {
   while (true) {
-    const [client, address] = yield* listener.accept((address, why) => log(`${address} refused: ${why}`));
+    const [client, address] = yield* listener.accept((address, why) => log(`${address} rejected: ${why}`));
     loop.spawn(new Connection(client, address).serve());
   }
 }

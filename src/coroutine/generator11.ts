@@ -81,7 +81,7 @@ class Connection implements Transport<Buffer> {
 
   leave(why: unknown): void {
     if (this.client.closed) return;
-    log(`${this.address} left: ${why}`);
+    log(`${this.address} disconnected: ${why}`);
     this.chat.leave();
     this.client.close();
   }
@@ -91,13 +91,13 @@ class Connection implements Transport<Buffer> {
   }
 
   report(problem: string, bytes: Buffer): void {
-    log(`${this.address} left ${problem}: ${quote(bytes)}`);
+    log(`${this.address} discarded ${problem}: ${quote(bytes)}`);
   }
 }
 
 function* acceptAll(listener: GeneratorSocket): Coroutine {
   while (true) {
-    const [client, address] = yield* listener.accept((address, why) => log(`${address} refused: ${why}`));
+    const [client, address] = yield* listener.accept((address, why) => log(`${address} rejected: ${why}`));
     loop.spawn(new Connection(client, address).serve());
   }
 }

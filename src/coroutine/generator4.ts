@@ -19,9 +19,9 @@ function* serve(client: Socket, address: Address): Coroutine {
   log(`${address} connected`);
   try {
     yield* echo(client, address);
-    log(`${address} left: end of stream`);
+    log(`${address} disconnected: end of stream`);
   } catch (error) {
-    log(`${address} left: ${error}`);
+    log(`${address} disconnected: ${error}`);
   }
   client.close();
 }
@@ -31,7 +31,7 @@ function* echo(client: Socket, address: Address): Coroutine {
     yield;
     const bytes = client.recv(4096); // Wrong on purpose: it is this client's turn, but has it said anything?
     if (bytes.length === 0) break;
-    log(`${address} sent ${quote(bytes.toString())}`); // Cheat: these bytes may end within a character.
+    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: these bytes may end within a character. See single6.
     yield;
     client.sendAll(bytes);
   }

@@ -5,7 +5,7 @@
 //   them from others. So serve() reads like that of single6, from top to bottom.
 // Try: nc localhost 12345 in three terminals. Then with --quiet, somebody who talks and never listens: bash -c
 //   'yes > /dev/tcp/localhost/12345'. Soon its coroutine sits in sendAll(), and reads no more of it: no work, no memory, and
-//   the others go on. With --census 1000 the log says how many there are, those that accept and count among them.
+//   the others go on. With --stats 1000 the log says how many there are, those that accept and count among them.
 // Still wrong: each line is a send() of its own, even of a hundred that have come at once: generator10 sends them together. A
 //   line that never ends grows the buffer for ever, as in single6. And while the loop waits in the kernel, Node stands
 //   still, with all its timers and signals: await6 lets it breathe.
@@ -15,13 +15,13 @@ import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import { Splitter } from '../protocol/splitter.ts';
+import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import { type Address, pin, type Socket } from '../sockets/socket.ts';
-import { acceptOrTurnAway } from '../sockets/turn-away.ts';
 import { type Coroutine, GeneratorLoop } from './generator-loop.ts';
 
-const { selector, census, ...options } = readOptions({
+const { selector, stats, ...options } = readOptions({
   selector: selectorOption,
-  census: { default: 0, help: 'log how many there are every so many milliseconds, 0 never' },
+  stats: { default: 0, help: 'log how many there are every so many milliseconds, 0 never' },
 });
 const loop = new GeneratorLoop(selector);
 const received = pin(4096); // One for all, because nobody else runs until a coroutine yields: then see sendAll().
@@ -74,7 +74,7 @@ class Client {
 function* accept(listener: Socket): Coroutine<[Client, Address]> {
   while (true) {
     yield ['read', listener];
-    const accepted = acceptOrTurnAway(listener, (address, why) => log(`${address} refused: ${why}`));
+    const accepted = acceptOrReject(listener, (address, why) => log(`${address} rejected: ${why}`));
     if (accepted === 'would-block') continue;
     const [socket, address] = accepted;
     return [new Client(socket), address];
@@ -91,10 +91,10 @@ function* serve(client: Client, address: Address): Coroutine {
       yield* client.sendLine(line);
     }
     const { unfinished } = client.splitter;
-    if (unfinished.length > 0) log(`${address} left an unfinished line: ${quote(unfinished)}`);
-    log(`${address} left: end of stream`);
+    if (unfinished.length > 0) log(`${address} discarded an unfinished line: ${quote(unfinished)}`);
+    log(`${address} disconnected: end of stream`);
   } catch (error) {
-    log(`${address} left: ${error}`);
+    log(`${address} disconnected: ${error}`);
   }
   client.close();
 }
@@ -109,11 +109,11 @@ function* acceptAll(listener: Socket): Coroutine {
 
 function* countAll(): Coroutine {
   while (true) {
-    yield ['sleep', census];
+    yield ['sleep', stats];
     log(`${loop.tasks} tasks, ${loop.sockets} sockets`);
   }
 }
 
 loop.spawn(acceptAll(listen(options)));
-if (census > 0) loop.spawn(countAll());
+if (stats > 0) loop.spawn(countAll());
 loop.run();

@@ -51,7 +51,7 @@ export class Loop {
   }
 
   /** Waits until something has come, at most so many milliseconds, and wakes those who have waited for it. */
-  turn(most = Number.POSITIVE_INFINITY): void {
+  tick(most = Number.POSITIVE_INFINITY): void {
     const first = this.#sleepers[0]?.time ?? Number.POSITIVE_INFINITY;
     for (const key of this.#selector.select(Math.min(most, Math.max(0, first - performance.now())))) {
       if (key.ready & READ) this.#wake(key, 'read', READ);

@@ -11,7 +11,7 @@ import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { protocolOptions } from '../cli/protocol-options.ts';
-import { tie } from '../protocol/protocols.ts';
+import { buildChain } from '../protocol/protocols.ts';
 import { BACKLOG } from '../sockets/socket.ts';
 
 const options = readOptions(protocolOptions);
@@ -22,12 +22,12 @@ async function serve(client: Socket): Promise<void> {
   log(`${address} connected`);
   client.on('error', () => {}); // Whatever is awaited below throws it. But if nobody listened, it would end the program.
 
-  const protocol = tie(options, {
+  const protocol = buildChain(options, {
     send: (bytes) => client.write(bytes),
     close: () => {
       closing = true;
     },
-    report: (problem, bytes) => log(`${address} left ${problem}: ${quote(bytes)}`),
+    report: (problem, bytes) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
   });
   try {
     for await (const bytes of client.iterator({ destroyOnReturn: false })) {
@@ -41,9 +41,9 @@ async function serve(client: Socket): Promise<void> {
     if (!closing) protocol.ended();
     client.destroySoon(); // when all is sent
     await once(client, 'close');
-    log(`${address} left: ${closing ? 'closed by the protocol' : 'end of stream'}`);
+    log(`${address} disconnected: ${closing ? 'closed by the protocol' : 'end of stream'}`);
   } catch (error) {
-    log(`${address} left: ${error}`);
+    log(`${address} disconnected: ${error}`);
     client.destroy();
   }
 }

@@ -35,7 +35,7 @@ async function serve(client: Socket): Promise<void> {
     close: () => {
       closing = true;
     },
-    report: (problem: string, bytes: Buffer) => log(`${address} left ${problem}: ${quote(bytes)}`),
+    report: (problem: string, bytes: Buffer) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
   };
   const chat = new ChatProtocol(room, send);
   const protocol = chain(transport, new LineProtocol(), new TextProtocol(), chat);
@@ -50,9 +50,9 @@ async function serve(client: Socket): Promise<void> {
     if (!closing) protocol.ended();
     client.destroySoon(); // when all is sent
     await once(client, 'close');
-    log(`${address} left: ${closing ? 'closed by the protocol' : 'end of stream'}`);
+    log(`${address} disconnected: ${closing ? 'closed by the protocol' : 'end of stream'}`);
   } catch (error) {
-    log(`${address} left: ${error}`);
+    log(`${address} disconnected: ${error}`);
     client.destroy();
   }
   chat.leave();

@@ -31,12 +31,12 @@ async function serve(client: Socket): Promise<void> {
       }
     }
     const { unfinished } = splitter;
-    if (unfinished.length > 0) log(`${address} left an unfinished line: ${quote(unfinished)}`);
+    if (unfinished.length > 0) log(`${address} discarded an unfinished line: ${quote(unfinished)}`);
     client.end();
     await once(client, 'close');
-    log(`${address} left: end of stream`);
+    log(`${address} disconnected: end of stream`);
   } catch (error) {
-    log(`${address} left: ${error}`);
+    log(`${address} disconnected: ${error}`);
     client.destroy();
   }
 }

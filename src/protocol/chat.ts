@@ -5,13 +5,13 @@ import { Dispatcher } from './dispatcher.ts';
 export type Guest = {
   name: string;
   /** Hands over a line that somebody has said, with the `\n` at its end. All who hear it get the same bytes. */
-  hear(line: Buffer): void;
+  deliver(line: Buffer): void;
 };
 
 /** Who is there. */
 export abstract class Room {
   /** Runs this, and nobody else says or changes anything meanwhile. Not to be nested. */
-  abstract alone(work: () => void): void;
+  abstract withLock(work: () => void): void;
   /** Lets somebody in, under a name that nobody has: `guest1`. @throws Error if the room is full */
   abstract enter(guest: Guest): void;
   abstract leave(guest: Guest): void;
@@ -28,9 +28,9 @@ export abstract class Room {
   }
 
   /** Tells everybody, or everybody but one. */
-  tell(line: string, except?: Guest): void {
+  broadcast(line: string, except?: Guest): void {
     const bytes = Buffer.from(`${line}\n`);
-    for (const guest of this.guests()) if (guest.name !== except?.name) guest.hear(bytes);
+    for (const guest of this.guests()) if (guest.name !== except?.name) guest.deliver(bytes);
   }
 }
 
@@ -39,7 +39,7 @@ export class LocalRoom extends Room {
   readonly #guests = new Set<Guest>();
   #named = 0;
 
-  alone(work: () => void): void {
+  withLock(work: () => void): void {
     work(); // There is only one thread, and it does not wait: nobody can come between.
   }
 
@@ -79,14 +79,14 @@ const commands = new Dispatcher<ChatProtocol>([
  */
 export class ChatProtocol extends CommandProtocol implements Guest {
   name = '';
-  readonly hear: (line: Buffer) => void;
+  readonly deliver: (line: Buffer) => void;
   readonly #room: Room;
   #inside = false;
 
-  constructor(room: Room, hear: (line: Buffer) => void) {
+  constructor(room: Room, deliver: (line: Buffer) => void) {
     super();
     this.#room = room;
-    this.hear = hear;
+    this.deliver = deliver;
   }
 
   override get commands(): { names: string[] } {
@@ -95,21 +95,21 @@ export class ChatProtocol extends CommandProtocol implements Guest {
 
   /** @throws Error if the room is full */
   enter(): void {
-    this.#room.alone(() => {
+    this.#room.withLock(() => {
       this.#room.enter(this);
       this.#inside = true;
       this.send(`* welcome, ${this.name}`);
-      this.#room.tell(`* ${this.name} joined`, this);
+      this.#room.broadcast(`* ${this.name} joined`, this);
     });
   }
 
   /** Whoever has left already is not missed again. */
   leave(): void {
-    this.#room.alone(() => this.#leave());
+    this.#room.withLock(() => this.#leave());
   }
 
   override received(line: string): void {
-    this.#room.alone(() => commands.dispatch(this, line));
+    this.#room.withLock(() => commands.dispatch(this, line));
   }
 
   override ended(): void {
@@ -129,12 +129,12 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     }
     const before = this.name;
     this.#room.rename(this, name);
-    this.#room.tell(`* ${before} is now ${name}`);
+    this.#room.broadcast(`* ${before} is now ${name}`);
   }
 
   say(text: string): void {
     if (text.trim() === '') this.send('ERROR missing text');
-    else this.#room.tell(`<${this.name}> ${visible(text)}`, this);
+    else this.#room.broadcast(`<${this.name}> ${visible(text)}`, this);
   }
 
   message(argument: string): void {
@@ -143,7 +143,7 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     if (name === '') this.send('ERROR missing name');
     else if (!guest) this.send(`ERROR no such user: ${visible(name)}`);
     else if (text.trim() === '') this.send('ERROR missing text');
-    else guest.hear(Buffer.from(`-${this.name}- ${visible(text)}\n`));
+    else guest.deliver(Buffer.from(`-${this.name}- ${visible(text)}\n`));
   }
 
   who(): void {
@@ -163,7 +163,7 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     if (!this.#inside) return;
     this.#inside = false;
     this.#room.leave(this);
-    this.#room.tell(`* ${this.name} left`);
+    this.#room.broadcast(`* ${this.name} left`);
   }
 }
 

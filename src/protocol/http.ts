@@ -3,11 +3,11 @@ import { GrowingBuffer } from './growing-buffer.ts';
 import { CrlfLineProtocol } from './lines.ts';
 
 /** The most bytes of a head, of a chunk's first line, of what is behind the last chunk. */
-const MOST_HEAD = 16 * 1024;
+const MAX_HEAD = 16 * 1024;
 /** The most bytes of a body. */
-const MOST_BODY = 1024 * 1024;
+const MAX_BODY = 1024 * 1024;
 /** A body that is too long is read to its end, as far as this: who sends it hears of it only then. */
-const MOST_DISCARDED = 16 * MOST_BODY;
+const MAX_DISCARDED = 16 * MAX_BODY;
 
 const reasons = new Map([
   [200, 'OK'],
@@ -50,7 +50,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
   readonly #lines = new CrlfLineProtocol();
   #next: Line = 'request line';
   /** How many more bytes these lines may have. */
-  #room = MOST_HEAD;
+  #room = MAX_HEAD;
   #linesSeen = 0;
   /** How many bytes of a body are to come before the next line. */
   #bytesLeft = 0;
@@ -142,7 +142,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
 
   #expect(line: Line): void {
     this.#next = line;
-    if (line !== 'field') this.#room = MOST_HEAD;
+    if (line !== 'field') this.#room = MAX_HEAD;
   }
 
   #begin(line: string): void {
@@ -181,13 +181,13 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
     if (expectation !== undefined) {
       // It waits for a word before it sends the body: RFC 9110, section 10.1.1.
       if (expectation !== '100-continue') throw new BadRequest(417);
-      const refusal = length > MOST_BODY ? 413 : refuses(this.#head);
+      const refusal = length > MAX_BODY ? 413 : refuses(this.#head);
       if (refusal) throw new BadRequest(refusal);
       this.below.send(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n'));
     }
     this.#expect(next);
     this.#bytesLeft = length;
-    if (length > MOST_BODY) this.#tooLong(length);
+    if (length > MAX_BODY) this.#tooLong(length);
     if (length === 0 && next === 'request line') this.#complete();
   }
 
@@ -202,12 +202,12 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
     }
     this.#expect('end of chunk');
     this.#bytesLeft = length;
-    if (this.#body.length + length > MOST_BODY) throw new BadRequest(413);
+    if (this.#body.length + length > MAX_BODY) throw new BadRequest(413);
   }
 
   /** Who sends too much does not listen before it has sent it all. So it is answered now, and read to the end. */
   #tooLong(length: number): void {
-    if (length > MOST_DISCARDED) throw new BadRequest(413);
+    if (length > MAX_DISCARDED) throw new BadRequest(413);
     this.#last = true;
     this.#respond(413);
     this.#answered = true;

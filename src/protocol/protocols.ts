@@ -19,9 +19,9 @@ export type ProtocolOptions = {
   'max-questions': number;
 };
 
-type Tie = (transport: Transport<Buffer>, options: ProtocolOptions) => Receiver<Buffer>;
+type Build = (transport: Transport<Buffer>, options: ProtocolOptions) => Receiver<Buffer>;
 
-const protocols = new Map<string, Tie>([
+const protocols = new Map<string, Build>([
   ['echo', (transport) => chain(transport, new LineProtocol(), new EchoProtocol())],
   [
     'commands',
@@ -52,7 +52,7 @@ export const protocolNames: readonly string[] = [...protocols.keys()];
  *
  * @throws RangeError if there is no such protocol
  */
-export function tie(options: ProtocolOptions, transport: Transport<Buffer>): Receiver<Buffer> {
+export function buildChain(options: ProtocolOptions, transport: Transport<Buffer>): Receiver<Buffer> {
   const make = protocols.get(options.protocol);
   if (!make) throw new RangeError(`Cannot speak ${JSON.stringify(options.protocol)}: no such protocol`);
   return make(transport, options);

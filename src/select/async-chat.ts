@@ -1,6 +1,6 @@
 // A conversation in turns: something that ends with a terminator comes in, something goes out. Python's asynchat.
 
-import { SocketDispatcher } from './dispatcher.ts';
+import { EventHandler } from './event-handler.ts';
 
 /** Something that makes output when there is room for it, a piece at a time. An empty piece is its end. */
 export type Producer = { more(): Buffer };
@@ -26,11 +26,11 @@ export class SimpleProducer implements Producer {
 const NOTHING = Buffer.alloc(0);
 
 /**
- * A {@link SocketDispatcher} for protocols of requests and answers. What comes in is collected until the terminator has
+ * A {@link EventHandler} for protocols of requests and answers. What comes in is collected until the terminator has
  * been seen: then {@link foundTerminator} is called. What goes out is a queue of producers: an answer can be of any size,
  * or not be there yet, and neither a client that sends a hundred requests at once nor one that does not read is a problem.
  */
-export abstract class AsyncChat extends SocketDispatcher {
+export abstract class AsyncChat extends EventHandler {
   #terminator: Buffer | number | undefined;
   /** How many of the bytes that are waited for are still to come, if it is a number of them. */
   #left = 0;
@@ -40,7 +40,7 @@ export abstract class AsyncChat extends SocketDispatcher {
   readonly #producers: Producer[] = [];
   /** What has been produced, and the kernel has not taken. */
   #piece: Buffer = NOTHING;
-  #inTurn = false;
+  #inTick = false;
   #closing = false;
   #over = false;
 
@@ -86,13 +86,13 @@ export abstract class AsyncChat extends SocketDispatcher {
   /** Sends this, after all that has been pushed before it. */
   push(output: Buffer | Producer): void {
     this.#producers.push(Buffer.isBuffer(output) ? new SimpleProducer(output) : output);
-    if (!this.#inTurn) this.waitAgain();
+    if (!this.#inTick) this.updateInterest();
   }
 
   /** Closes when all that was pushed has been sent. What still comes in is ignored. */
   closeWhenDone(): void {
     this.#closing = true;
-    if (!this.#inTurn) this.waitAgain();
+    if (!this.#inTick) this.updateInterest();
   }
 
   override readable(): boolean {
@@ -103,10 +103,10 @@ export abstract class AsyncChat extends SocketDispatcher {
     return this.#piece.length > 0 || this.#producers.length > 0 || this.#closing;
   }
 
-  override takeTurn(): void {
-    this.#inTurn = true;
-    super.takeTurn();
-    this.#inTurn = false;
+  override handleEvents(): void {
+    this.#inTick = true;
+    super.handleEvents();
+    this.#inTick = false;
   }
 
   override onRead(bytes: Buffer): void {

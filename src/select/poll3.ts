@@ -9,15 +9,15 @@
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
+import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import * as libc from '../sockets/libc.ts';
 import { type Address, pin, type Socket } from '../sockets/socket.ts';
-import { acceptOrTurnAway } from '../sockets/turn-away.ts';
 
 const { POLLIN } = libc.c;
-const MOST = 1024; // clients; whoever comes when there are so many is turned away
+const MAX_CLIENTS = 1024; // clients; whoever comes when there are so many is turned away
 
 // struct pollfd { int fd; short events; short revents; }, so many times, where the kernel can write to it.
-const pollfds = pin((1 + MOST) * 8);
+const pollfds = pin((1 + MAX_CLIENTS) * 8);
 const sockets: Socket[] = [];
 const addresses: (Address | undefined)[] = [];
 
@@ -39,15 +39,15 @@ function remove(i: number): void {
 }
 
 function accept(listener: Socket): void {
-  const accepted = acceptOrTurnAway(listener, (address, why) => log(`${address} refused: ${why}`));
+  const accepted = acceptOrReject(listener, (address, why) => log(`${address} rejected: ${why}`));
   if (accepted === 'would-block') return; // It has left again, between poll() and here.
   const [client, address] = accepted;
   client.setBlocking(true); // On macOS it would be like the listener, which is not.
   log(`${address} connected`);
-  if (sockets.length <= MOST) {
+  if (sockets.length <= MAX_CLIENTS) {
     add(client, address);
   } else {
-    log(`${address} left: there are ${MOST} clients already`);
+    log(`${address} disconnected: there are ${MAX_CLIENTS} clients already`);
     client.close();
   }
 }
@@ -57,13 +57,13 @@ function serve(i: number): void {
   try {
     const bytes = client.recv(4096); // does not wait: poll() has said that there is something
     if (bytes.length > 0) {
-      log(`${addresses[i]} sent ${quote(bytes.toString())}`); // Cheat: these bytes may end within a character.
-      client.sendAll(bytes); // Cheat: this may wait, and then everybody does. Repaired in select6.
+      log(`${addresses[i]} sent ${quote(bytes.toString())}`); // Wrong on purpose: these bytes may end within a character. See single6.
+      client.sendAll(bytes); // Wrong on purpose: this may wait, and all other clients with it. See select6.
       return;
     }
-    log(`${addresses[i]} left: end of stream`);
+    log(`${addresses[i]} disconnected: end of stream`);
   } catch (error) {
-    log(`${addresses[i]} left: ${error}`);
+    log(`${addresses[i]} disconnected: ${error}`);
   }
   remove(i);
   client.close();

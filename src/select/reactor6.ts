@@ -13,9 +13,9 @@ import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import { Splitter } from '../protocol/splitter.ts';
+import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import { type Key, READ, Selector, WRITE } from '../sockets/selector.ts';
 import { type Address, pin, type Socket } from '../sockets/socket.ts';
-import { acceptOrTurnAway } from '../sockets/turn-away.ts';
 
 const {
   selector: mechanism,
@@ -63,12 +63,12 @@ class Client {
     for (const line of this.splitter.push(received.bytes.subarray(0, count))) {
       log(() => `${this.address} sent ${quote(line.toString())}`);
       const message = Buffer.concat([line, NEWLINE]);
-      for (const other of everyone) if (other !== this) other.hear(message);
+      for (const other of everyone) if (other !== this) other.deliver(message);
     }
   }
 
   /** What somebody else has said. If it can't be sent to this client, that is no fault of the one who spoke. */
-  hear(message: Buffer): void {
+  deliver(message: Buffer): void {
     try {
       if (careless) {
         this.key.socket.sendAll(message); // Wrong on purpose: this waits, and so does everybody.
@@ -95,15 +95,15 @@ class Client {
   leave(why: unknown): void {
     if (!everyone.delete(this)) return;
     const { unfinished } = this.splitter;
-    if (unfinished.length > 0) log(`${this.address} left an unfinished line: ${quote(unfinished)}`);
-    log(`${this.address} left: ${why}`);
+    if (unfinished.length > 0) log(`${this.address} discarded an unfinished line: ${quote(unfinished)}`);
+    log(`${this.address} disconnected: ${why}`);
     selector.unregister(this.key);
     this.key.socket.close();
   }
 }
 
 function accept({ socket: listener }: Key<Callback>): void {
-  const accepted = acceptOrTurnAway(listener, (address, why) => log(`${address} refused: ${why}`));
+  const accepted = acceptOrReject(listener, (address, why) => log(`${address} rejected: ${why}`));
   if (accepted !== 'would-block') new Client(...accepted);
 }
 

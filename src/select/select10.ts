@@ -13,15 +13,15 @@ import { readOptions } from '../cli/options.ts';
 import { protocolOptions } from '../cli/protocol-options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import type { Receiver } from '../protocol/chain.ts';
-import { tie } from '../protocol/protocols.ts';
+import { buildChain } from '../protocol/protocols.ts';
 import { Selector } from '../sockets/selector.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { AsyncChat } from './async-chat.ts';
-import { type Loop, runLoop, SocketDispatcher } from './dispatcher.ts';
+import { EventHandler, type Loop, runLoop } from './event-handler.ts';
 
 const { selector: mechanism, ...options } = readOptions({ ...protocolOptions, selector: selectorOption });
 
-class Server extends SocketDispatcher {
+class Server extends EventHandler {
   readonly loop: Loop;
 
   constructor(loop: Loop, listener: Socket) {
@@ -33,8 +33,8 @@ class Server extends SocketDispatcher {
     new Connection(this.loop, client, address);
   }
 
-  override onRefuse(address: Address, why: string): void {
-    log(`${address} refused: ${why}`);
+  override onReject(address: Address, why: string): void {
+    log(`${address} rejected: ${why}`);
   }
 }
 
@@ -45,10 +45,10 @@ class Connection extends AsyncChat {
   constructor(loop: Loop, client: Socket, address: Address) {
     super(loop, client);
     this.address = address;
-    this.protocol = tie(options, {
+    this.protocol = buildChain(options, {
       send: (bytes) => this.push(bytes),
       close: () => this.closeWhenDone(),
-      report: (problem, bytes) => log(`${address} left ${problem}: ${quote(bytes)}`),
+      report: (problem, bytes) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
     });
     log(`${address} connected`);
   }
@@ -66,7 +66,7 @@ class Connection extends AsyncChat {
   }
 
   override onEnd(why: 'end of stream' | 'closed' | Error): void {
-    log(`${this.address} left: ${why === 'closed' ? 'closed by the protocol' : why}`);
+    log(`${this.address} disconnected: ${why === 'closed' ? 'closed by the protocol' : why}`);
   }
 }
 

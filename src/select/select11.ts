@@ -18,9 +18,9 @@ import { chain, type Receiver, type Transport } from '../protocol/chain.ts';
 import { ChatProtocol, LocalRoom } from '../protocol/chat.ts';
 import { LineProtocol } from '../protocol/lines.ts';
 import { TextProtocol } from '../protocol/text.ts';
+import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import { type Key, READ, Selector, WRITE } from '../sockets/selector.ts';
 import { type Address, pin, type Socket } from '../sockets/socket.ts';
-import { acceptOrTurnAway } from '../sockets/turn-away.ts';
 
 const { selector: mechanism, ...options } = readOptions({ selector: selectorOption });
 
@@ -99,12 +99,12 @@ class Connection implements Transport<Buffer> {
   }
 
   report(problem: string, bytes: Buffer): void {
-    log(`${this.address} left ${problem}: ${quote(bytes)}`);
+    log(`${this.address} discarded ${problem}: ${quote(bytes)}`);
   }
 
   leave(why: unknown): void {
     if (this.key.socket.closed) return;
-    log(`${this.address} left: ${why}`);
+    log(`${this.address} disconnected: ${why}`);
     selector.unregister(this.key);
     this.key.socket.close();
     this.unsent.length = 0;
@@ -122,7 +122,7 @@ function drop(pieces: Buffer[], bytes: number): void {
 }
 
 function accept(listener: Socket): void {
-  const accepted = acceptOrTurnAway(listener, (address, why) => log(`${address} refused: ${why}`));
+  const accepted = acceptOrReject(listener, (address, why) => log(`${address} rejected: ${why}`));
   if (accepted !== 'would-block') new Connection(...accepted);
 }
 

@@ -14,9 +14,9 @@ import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
+import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import { type Key, READ, Selector } from '../sockets/selector.ts';
 import { type Address, pin, type Socket } from '../sockets/socket.ts';
-import { acceptOrTurnAway } from '../sockets/turn-away.ts';
 
 const { selector: mechanism, ...options } = readOptions({ selector: selectorOption });
 
@@ -27,7 +27,7 @@ const selector = new Selector<State | undefined>(mechanism);
 const memory = pin(64 * 1024); // One for all: what is in it is sent before the next client is looked at.
 
 function accept(listener: Socket): void {
-  const accepted = acceptOrTurnAway(listener, (address, why) => log(`${address} refused: ${why}`));
+  const accepted = acceptOrReject(listener, (address, why) => log(`${address} rejected: ${why}`));
   if (accepted === 'would-block') return; // It has left again, between select() and here.
   const [client, address] = accepted;
   client.setBlocking(false);
@@ -45,9 +45,9 @@ function serve(key: Key<State | undefined>): void {
       key.socket.trySendFrom(memory, 0, count); // Wrong on purpose: what the kernel does not take is lost. See select6.
       return;
     }
-    log(`${address} left: end of stream`);
+    log(`${address} disconnected: end of stream`);
   } catch (error) {
-    log(`${address} left: ${error}`);
+    log(`${address} disconnected: ${error}`);
   }
   selector.unregister(key);
   key.socket.close();

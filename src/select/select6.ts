@@ -14,9 +14,9 @@ import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import { Splitter } from '../protocol/splitter.ts';
+import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import { type Key, READ, Selector, WRITE } from '../sockets/selector.ts';
 import { type Address, pin, type Socket } from '../sockets/socket.ts';
-import { acceptOrTurnAway } from '../sockets/turn-away.ts';
 
 const { selector: mechanism, ...options } = readOptions({ selector: selectorOption });
 
@@ -36,7 +36,7 @@ const replies = pin(64 * 1024); // One for all: the replies of one turn, for one
 let replied = 0; // how many bytes of it
 
 function accept(listener: Socket): void {
-  const accepted = acceptOrTurnAway(listener, (address, why) => log(`${address} refused: ${why}`));
+  const accepted = acceptOrReject(listener, (address, why) => log(`${address} rejected: ${why}`));
   if (accepted === 'would-block') return;
   const [client, address] = accepted;
   client.setBlocking(false);
@@ -50,7 +50,7 @@ function read(client: Client): void {
   if (count === 'would-block') return;
   if (count === 0) {
     const { unfinished } = splitter;
-    if (unfinished.length > 0) log(`${address} left an unfinished line: ${quote(unfinished)}`);
+    if (unfinished.length > 0) log(`${address} discarded an unfinished line: ${quote(unfinished)}`);
     client.data.ended = true;
   }
   for (const line of splitter.push(received.bytes.subarray(0, count))) {
@@ -83,7 +83,7 @@ function flush(client: Client): void {
   }
   if (sent < replied) unsent.push(Buffer.from(replies.bytes.subarray(sent, replied)));
   replied = 0;
-  settle(client);
+  updateInterest(client);
 }
 
 /** There is room again: sends what has been waiting, as much as there is room for. */
@@ -96,18 +96,18 @@ function write(client: Client): void {
     if (count < first.length) unsent[0] = first.subarray(count);
     else unsent.shift();
   }
-  settle(client);
+  updateInterest(client);
 }
 
 /** What to wait for now. To wait for room when there is nothing to send would be to turn round and round. */
-function settle(client: Client): void {
+function updateInterest(client: Client): void {
   const { unsent, ended } = client.data;
   if (ended && unsent.length === 0) leave(client, 'end of stream');
   else selector.modify(client, (ended ? 0 : READ) | (unsent.length > 0 ? WRITE : 0));
 }
 
 function leave(client: Client, why: unknown): void {
-  log(`${client.data.address} left: ${why}`);
+  log(`${client.data.address} disconnected: ${why}`);
   selector.unregister(client); // Before it is closed: the next client may get the same descriptor.
   client.socket.close();
 }

@@ -1,6 +1,6 @@
 // select9: commands, on classes that call you when something happens.
 //
-// New since select6: the loop, the buffers and the interest have moved to dispatcher.ts and async-chat.ts. What is left is
+// New since select6: the loop, the buffers and the interest have moved to event-handler.ts and async-chat.ts. What is left is
 //   a class for what listens, and one for what talks, with a method for each thing that may happen to it. It is
 //   single9, turned inside out: there, serve() calls recv() and waits; here, foundTerminator() is called.
 // Try: nc localhost 12345 with HELP, TIME, QUIT. Then a hundred commands at once: yes TIME | head -100 | nc -N localhost
@@ -16,7 +16,7 @@ import { Dispatcher } from '../protocol/dispatcher.ts';
 import { Selector } from '../sockets/selector.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { AsyncChat } from './async-chat.ts';
-import { type Loop, runLoop, SocketDispatcher } from './dispatcher.ts';
+import { EventHandler, type Loop, runLoop } from './event-handler.ts';
 
 const { selector: mechanism, ...options } = readOptions({ selector: selectorOption });
 
@@ -27,7 +27,7 @@ const commands = new Dispatcher<Connection>([
   ['QUIT', (connection) => connection.quit()],
 ]);
 
-class Server extends SocketDispatcher {
+class Server extends EventHandler {
   readonly loop: Loop;
 
   constructor(loop: Loop, listener: Socket) {
@@ -39,8 +39,8 @@ class Server extends SocketDispatcher {
     new Connection(this.loop, client, address);
   }
 
-  override onRefuse(address: Address, why: string): void {
-    log(`${address} refused: ${why}`);
+  override onReject(address: Address, why: string): void {
+    log(`${address} rejected: ${why}`);
   }
 }
 
@@ -61,8 +61,8 @@ class Connection extends AsyncChat {
   }
 
   override onEnd(why: 'end of stream' | 'closed' | Error, rest: Buffer): void {
-    if (rest.length > 0) log(`${this.address} left an unfinished line: ${quote(rest)}`);
-    log(`${this.address} left: ${why === 'closed' ? 'QUIT' : why}`);
+    if (rest.length > 0) log(`${this.address} discarded an unfinished line: ${quote(rest)}`);
+    log(`${this.address} disconnected: ${why === 'closed' ? 'QUIT' : why}`);
   }
 
   send(text: string): void {

@@ -15,7 +15,7 @@ import { protocolOptions } from '../cli/protocol-options.ts';
 import { chain, type Transport } from '../protocol/chain.ts';
 import { CommandProtocol } from '../protocol/commands.ts';
 import { CrlfLineProtocol } from '../protocol/lines.ts';
-import { tie } from '../protocol/protocols.ts';
+import { buildChain } from '../protocol/protocols.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 
@@ -52,7 +52,7 @@ class Connection implements Transport<Buffer> {
     log(`${this.address} connected`);
     const protocol = options.crlf
       ? chain(this, new CrlfLineProtocol(), new TextProtocol(), new CommandProtocol())
-      : tie(options, this);
+      : buildChain(options, this);
     try {
       while (!this.client.closed) {
         const bytes = this.client.recv(4096);
@@ -61,9 +61,9 @@ class Connection implements Transport<Buffer> {
         protocol.received(bytes);
       }
       if (!this.client.closed) protocol.ended();
-      log(`${this.address} left: ${this.client.closed ? 'closed by the protocol' : 'end of stream'}`);
+      log(`${this.address} disconnected: ${this.client.closed ? 'closed by the protocol' : 'end of stream'}`);
     } catch (error) {
-      log(`${this.address} left: ${error}`);
+      log(`${this.address} disconnected: ${error}`);
     }
     this.client.close();
   }
@@ -77,7 +77,7 @@ class Connection implements Transport<Buffer> {
   }
 
   report(problem: string, bytes: Buffer): void {
-    log(`${this.address} left ${problem}: ${quote(bytes)}`);
+    log(`${this.address} discarded ${problem}: ${quote(bytes)}`);
   }
 }
 

@@ -32,15 +32,15 @@ class Server {
         if (bytes.length === 0) break;
         this.received(client, address, bytes);
       }
-      log(`${address} left: end of stream`);
+      log(`${address} disconnected: end of stream`);
     } catch (error) {
-      log(`${address} left: ${error}`);
+      log(`${address} disconnected: ${error}`);
     }
     client.close();
   }
 
   received(client: Socket, address: Address, bytes: Buffer): void {
-    log(`${address} sent ${quote(bytes.toString())}`); // Cheat: these bytes may end within a character.
+    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: these bytes may end within a character. See single6.
     client.sendAll(bytes);
   }
 }

@@ -40,10 +40,10 @@ class Server {
           end = buffer.indexOf('\n');
         }
       }
-      if (buffer.length > 0) log(`${address} left an unfinished line: ${quote(buffer)}`);
-      log(`${address} left: end of stream`);
+      if (buffer.length > 0) log(`${address} discarded an unfinished line: ${quote(buffer)}`);
+      log(`${address} disconnected: end of stream`);
     } catch (error) {
-      log(`${address} left: ${error}`);
+      log(`${address} disconnected: ${error}`);
     }
     client.close();
   }

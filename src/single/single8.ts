@@ -39,10 +39,10 @@ class Server {
         }
       }
       const { unfinished } = splitter;
-      if (unfinished.length > 0) log(`${address} left an unfinished line: ${quote(unfinished)}`);
-      log(`${address} left: ${client.closed ? 'QUIT' : 'end of stream'}`);
+      if (unfinished.length > 0) log(`${address} discarded an unfinished line: ${quote(unfinished)}`);
+      log(`${address} disconnected: ${client.closed ? 'QUIT' : 'end of stream'}`);
     } catch (error) {
-      log(`${address} left: ${error}`);
+      log(`${address} disconnected: ${error}`);
     }
     client.close();
   }

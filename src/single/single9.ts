@@ -55,10 +55,10 @@ class Connection {
         }
       }
       const { unfinished } = this.splitter;
-      if (unfinished.length > 0) log(`${this.address} left an unfinished line: ${quote(unfinished)}`);
-      log(`${this.address} left: ${this.client.closed ? 'QUIT' : 'end of stream'}`);
+      if (unfinished.length > 0) log(`${this.address} discarded an unfinished line: ${quote(unfinished)}`);
+      log(`${this.address} disconnected: ${this.client.closed ? 'QUIT' : 'end of stream'}`);
     } catch (error) {
-      log(`${this.address} left: ${error}`);
+      log(`${this.address} disconnected: ${error}`);
     }
     this.client.close();
   }

@@ -102,7 +102,7 @@ export class Selector<Data> {
    */
   select(timeout = Number.POSITIVE_INFINITY): readonly Key<Data>[] {
     this.#ready.length = 0;
-    const left = timeout === Number.POSITIVE_INFINITY ? -1 : Math.min(Math.ceil(timeout), MOST_MILLISECONDS);
+    const left = timeout === Number.POSITIVE_INFINITY ? -1 : Math.min(Math.ceil(timeout), MAX_MILLISECONDS);
     this.#poller.wait(left, this.#collect);
     return this.#ready;
   }
@@ -123,10 +123,10 @@ export class Selector<Data> {
 }
 
 /** The longest wait that both calls know of: an int. */
-const MOST_MILLISECONDS = 2 ** 31 - 1;
+const MAX_MILLISECONDS = 2 ** 31 - 1;
 
 /** How many events one epoll_wait() may return. If there are more, they are returned next time. */
-const MOST_EVENTS = 1024;
+const MAX_EVENTS = 1024;
 
 /** The kernel keeps the set of descriptors, and returns those that are ready: the idle ones cost nothing. */
 class Epoll implements Poller {
@@ -134,7 +134,7 @@ class Epoll implements Poller {
   // struct epoll_event: 32 bits of events, then 64 of data, ours to choose: the descriptor. On x86-64 it is packed.
   static readonly #stride = process.arch === 'x64' ? 3 : 4;
   static readonly #data = process.arch === 'x64' ? 1 : 2;
-  readonly #events = libc.pin(MOST_EVENTS * Epoll.#stride * 4);
+  readonly #events = libc.pin(MAX_EVENTS * Epoll.#stride * 4);
   readonly #numbers = new Int32Array(this.#events.bytes.buffer);
 
   constructor() {
@@ -168,7 +168,7 @@ class Epoll implements Poller {
   }
 
   readonly #wait = (timeout: number): number =>
-    libc.epoll_wait(this.#fd, this.#events.address, MOST_EVENTS, timeout);
+    libc.epoll_wait(this.#fd, this.#events.address, MAX_EVENTS, timeout);
 
   #control(operation: number, fd: number, interest: number): void {
     this.#numbers[0] = toEvents(interest);

@@ -37,7 +37,7 @@ export function inheritedListener(): Socket | undefined {
  * Runs this program in that many child processes, which inherit the listener. One that ends is replaced. When this
  * process is told to end, it ends them first.
  */
-export function keepChildren(count: number, listener: Socket): void {
+export function supervise(count: number, listener: Socket): void {
   const children = new Set<ChildProcess>();
   let stopping = false;
 

@@ -32,9 +32,9 @@ function serve(client: Socket, address: Address): void {
   log(`${address} connected`);
   try {
     echo(client, address);
-    log(`${address} left: end of stream`);
+    log(`${address} disconnected: end of stream`);
   } catch (error) {
-    log(`${address} left: ${error}`);
+    log(`${address} disconnected: ${error}`);
   }
   client.close();
 }
@@ -43,7 +43,7 @@ function echo(client: Socket, address: Address): void {
   while (true) {
     const bytes = client.recv(4096);
     if (bytes.length === 0) break;
-    log(`${address} sent ${quote(bytes.toString())}`); // Cheat: these bytes may end within a character.
+    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: these bytes may end within a character. See single6.
     client.sendAll(bytes);
   }
 }
@@ -57,13 +57,13 @@ if (isMainThread) {
   let threads = 0;
   while (true) {
     const [client, address] = listener.accept();
-    const nobodyIsFree = queue.balance >= 0;
-    if (nobodyIsFree && threads < workers) {
+    const noThreadIsFree = queue.balance >= 0;
+    if (noThreadIsFree && threads < workers) {
       try {
         startThread(work, queue.memory);
         threads++;
       } catch (error) {
-        log(`${address} ${threads > 0 ? 'has to wait' : 'refused'}: ${(error as Error).message}`);
+        log(`${address} ${threads > 0 ? 'has to wait' : 'rejected'}: ${(error as Error).message}`);
         if (threads === 0) {
           client.close(); // There is no thread to wait for.
           continue;

@@ -11,15 +11,15 @@ import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
-import { inheritedListener, keepChildren } from './children.ts';
+import { inheritedListener, supervise } from './children.ts';
 
 function serve(client: Socket, address: Address): void {
   log(`${address} connected`);
   try {
     echo(client, address);
-    log(`${address} left: end of stream`);
+    log(`${address} disconnected: end of stream`);
   } catch (error) {
-    log(`${address} left: ${error}`);
+    log(`${address} disconnected: ${error}`);
   }
   client.close();
 }
@@ -28,7 +28,7 @@ function echo(client: Socket, address: Address): void {
   while (true) {
     const bytes = client.recv(4096);
     if (bytes.length === 0) break;
-    log(`${address} sent ${quote(bytes.toString())}`); // Cheat: these bytes may end within a character.
+    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: these bytes may end within a character. See single6.
     client.sendAll(bytes);
   }
 }
@@ -38,7 +38,7 @@ if (inherited === undefined) {
   const { workers, ...options } = readOptions({
     workers: { default: 4, min: 1, max: 100, help: 'how many processes' },
   });
-  keepChildren(workers, listen(options));
+  supervise(workers, listen(options));
 } else {
   while (true) {
     const [client, address] = inherited.accept();

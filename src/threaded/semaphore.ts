@@ -1,4 +1,4 @@
-import { sleepUntilWoken } from './sleep.ts';
+import { waitOn } from './wait-on.ts';
 
 /**
  * A number that threads share: `release()` adds one, `acquire()` takes one, and waits while there is none. With 1 to
@@ -20,7 +20,7 @@ export class Semaphore {
   acquire(): void {
     while (true) {
       const count = Atomics.load(this.#memory, this.#at);
-      if (count === 0) sleepUntilWoken(this.#memory, this.#at, 0);
+      if (count === 0) waitOn(this.#memory, this.#at, 0);
       // Whoever is woken may find that another was quicker, and goes to sleep again.
       else if (Atomics.compareExchange(this.#memory, this.#at, count, count - 1) === count) return;
     }

@@ -37,7 +37,7 @@ export class SharedRoom extends Room {
     return memory;
   }
 
-  alone(work: () => void): void {
+  withLock(work: () => void): void {
     this.#mutex.acquire();
     try {
       work();
@@ -72,7 +72,7 @@ export class SharedRoom extends Room {
   *guests(): Generator<Guest> {
     for (let i = 0; i < this.#count; i++) {
       const at = FIRST + i * WIDTH;
-      yield { name: this.#read(at), hear: (line) => sendTo(this.#numbers[at] ?? -1, line) };
+      yield { name: this.#read(at), deliver: (line) => sendTo(this.#numbers[at] ?? -1, line) };
     }
   }
 

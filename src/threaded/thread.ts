@@ -6,7 +6,7 @@ import { isMainThread, threadId, Worker, workerData } from 'node:worker_threads'
 import { log } from '../cli/log.ts';
 import { Address, Socket } from '../sockets/socket.ts';
 import { prepareProgram } from './program.ts';
-import { sleepUntilWoken } from './sleep.ts';
+import { waitOn } from './wait-on.ts';
 
 export { isMainThread } from 'node:worker_threads';
 
@@ -63,7 +63,7 @@ export function serveInThread<Args extends unknown[]>(
   try {
     start({ name: serve.name, args, client: { fd: client.fd, host: address.host, port: address.port } });
   } catch (error) {
-    log(`${address} refused: ${(error as Error).message}`);
+    log(`${address} rejected: ${(error as Error).message}`);
     client.close();
   }
 }
@@ -74,7 +74,7 @@ function start(task: Omit<Task, 'program' | 'state'>): void {
   const workerData: Task = { ...task, program: `${program}`, state };
   new Worker(program as URL, { workerData, argv: process.argv.slice(2), execArgv: [] });
   // One at a time: whether there is room for the next thread can be seen when this one has taken its own.
-  sleepUntilWoken(state, 0, STARTING, PATIENCE);
+  waitOn(state, 0, STARTING, PATIENCE);
   if (Atomics.compareExchange(state, 0, STARTING, GIVEN_UP) === STARTING) {
     throw new Error(`no thread in ${PATIENCE} ms`);
   }

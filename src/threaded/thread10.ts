@@ -11,7 +11,7 @@ import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { protocolOptions } from '../cli/protocol-options.ts';
 import type { Transport } from '../protocol/chain.ts';
-import { tie } from '../protocol/protocols.ts';
+import { buildChain } from '../protocol/protocols.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { TcpServer, threaded } from './tcp-server.ts';
 import { isMainThread } from './thread.ts';
@@ -31,7 +31,7 @@ export class Connection implements Transport<Buffer> {
 
   run(): void {
     log(`${this.address} connected`);
-    const protocol = tie(options, this);
+    const protocol = buildChain(options, this);
     try {
       while (!this.client.closed) {
         const bytes = this.client.recv(4096);
@@ -40,9 +40,9 @@ export class Connection implements Transport<Buffer> {
         protocol.received(bytes);
       }
       if (!this.client.closed) protocol.ended();
-      log(`${this.address} left: ${this.client.closed ? 'closed by the protocol' : 'end of stream'}`);
+      log(`${this.address} disconnected: ${this.client.closed ? 'closed by the protocol' : 'end of stream'}`);
     } catch (error) {
-      log(`${this.address} left: ${error}`);
+      log(`${this.address} disconnected: ${error}`);
     }
     this.client.close();
   }
@@ -56,7 +56,7 @@ export class Connection implements Transport<Buffer> {
   }
 
   report(problem: string, bytes: Buffer): void {
-    log(`${this.address} left ${problem}: ${quote(bytes)}`);
+    log(`${this.address} discarded ${problem}: ${quote(bytes)}`);
   }
 }
 

@@ -30,7 +30,7 @@ export function serve(client: Socket, address: Address, memory: SharedArrayBuffe
     close: () => {
       closing = true;
     },
-    report: (problem: string, bytes: Buffer) => log(`${address} left ${problem}: ${quote(bytes)}`),
+    report: (problem: string, bytes: Buffer) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
   };
   const protocol = chain(transport, new LineProtocol(), new TextProtocol(), chat);
   try {
@@ -42,9 +42,9 @@ export function serve(client: Socket, address: Address, memory: SharedArrayBuffe
       protocol.received(bytes);
     }
     if (!closing) protocol.ended();
-    log(`${address} left: ${closing ? 'closed by the protocol' : 'end of stream'}`);
+    log(`${address} disconnected: ${closing ? 'closed by the protocol' : 'end of stream'}`);
   } catch (error) {
-    log(`${address} left: ${error}`);
+    log(`${address} disconnected: ${error}`);
   }
   chat.leave();
   client.close();

@@ -16,9 +16,9 @@ export function serve(client: Socket, address: Address): void {
   log(`${address} connected`);
   try {
     echo(client, address);
-    log(`${address} left: end of stream`);
+    log(`${address} disconnected: end of stream`);
   } catch (error) {
-    log(`${address} left: ${error}`);
+    log(`${address} disconnected: ${error}`);
   }
   client.close();
 }
@@ -27,7 +27,7 @@ function echo(client: Socket, address: Address): void {
   while (true) {
     const bytes = client.recv(4096);
     if (bytes.length === 0) break;
-    log(`${address} sent ${quote(bytes.toString())}`); // Cheat: these bytes may end within a character.
+    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: these bytes may end within a character. See single6.
     client.sendAll(bytes);
   }
 }

@@ -4,7 +4,7 @@
 //
 // Each of them says LINES lines of SIZE bytes, with `SAY ` before and \n behind, and hears those of all the others, as they
 // were sent or as `<name> text`; what begins with a `*` does not count. Prints
-// {"deliveries":N,"lost":M,"doubled":D,"seconds":S}: lines that have come, that have not, and that have come twice or after
+// {"deliveries":N,"lost":M,"duplicates":D,"seconds":S}: lines that have come, that have not, and that have come twice or after
 // a later one of the same user. If anything else goes wrong, it is one line on stderr, and the exit code is 1.
 
 #include "client.h"
@@ -41,7 +41,7 @@ static size_t size;
 static char filling[LARGEST];
 static size_t text; // the size of what is between the command and the \n
 static long heard; // greetings and lines, each once
-static long doubled;
+static long duplicates;
 
 static void write_number(char *digits, int length, int number) {
   for (; length > 0; number /= 10) digits[--length] = '0' + number % 10;
@@ -98,7 +98,7 @@ static void hear(struct user *user, const char *line, size_t length) {
     *due = number + 1;
     heard++;
   } else if (number > 0) { // A greeting may come twice.
-    doubled++;
+    duplicates++;
   }
 }
 
@@ -125,9 +125,9 @@ static ssize_t receive(struct user *user, int flags) {
 
 /** Talks until so much has been heard. Returns false if nothing has come for so many milliseconds before that. */
 static bool talk(long wanted, int patience) {
-  struct epoll_event events[MOST_EVENTS];
+  struct epoll_event events[MAX_EVENTS];
   while (heard < wanted) {
-    int ready = epoll_wait(selector, events, MOST_EVENTS, patience);
+    int ready = epoll_wait(selector, events, MAX_EVENTS, patience);
     if (ready == 0) return false;
     for (int i = 0; i < ready; i++) {
       struct user *user = events[i].data.ptr;
@@ -204,5 +204,5 @@ int main(int argc, char **argv) {
   long deliveries = heard - pairs;
   if (complete) end(users);
   long lost = pairs * lines - deliveries;
-  printf("{\"deliveries\":%ld,\"lost\":%ld,\"doubled\":%ld,\"seconds\":%.6f}\n", deliveries, lost, doubled, seconds);
+  printf("{\"deliveries\":%ld,\"lost\":%ld,\"duplicates\":%ld,\"seconds\":%.6f}\n", deliveries, lost, duplicates, seconds);
 }

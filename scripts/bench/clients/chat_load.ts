@@ -43,7 +43,7 @@ const filling = Buffer.from(letters.join(''));
 let received = 0;
 /** Greetings and lines, each once. */
 let heard = 0;
-let doubled = 0;
+let duplicates = 0;
 let ending = false;
 
 function die(cause: string): never {
@@ -116,7 +116,7 @@ class User {
       this.#due[who] = number + 1;
       heard++;
     } else if (number > 0) {
-      doubled++; // A greeting may come twice.
+      duplicates++; // A greeting may come twice.
     }
   }
 }
@@ -173,5 +173,5 @@ if (complete) {
   for (const { socket } of users) socket.end();
   await Promise.all(closed);
 }
-console.log(JSON.stringify({ deliveries, lost: pairs * lines - deliveries, doubled, seconds }));
+console.log(JSON.stringify({ deliveries, lost: pairs * lines - deliveries, duplicates, seconds }));
 process.exit();

@@ -17,7 +17,7 @@
 
 #define WARM_UP 0.3
 #define PATIENCE 30 // seconds that a blocking call may take
-#define MOST_EVENTS 512
+#define MAX_EVENTS 512
 
 static int port;
 

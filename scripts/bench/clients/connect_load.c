@@ -83,8 +83,8 @@ static void receive(struct client *client) {
 
 /** Deals with what happens next, whoever it happens to. Where somebody has left, the next one may come. */
 static void turn(bool next) {
-  struct epoll_event events[MOST_EVENTS];
-  int ready = epoll_wait(selector, events, MOST_EVENTS, PATIENCE * 1000);
+  struct epoll_event events[MAX_EVENTS];
+  int ready = epoll_wait(selector, events, MAX_EVENTS, PATIENCE * 1000);
   if (ready == 0) die("receive from", "no answer");
   for (int i = 0; i < ready; i++) {
     struct client *client = events[i].data.ptr;
@@ -100,13 +100,13 @@ int main(int argc, char **argv) {
     return 1;
   }
   port = number(argv[1], "PORT", 1, 65535);
-  int count = number(argv[2], "CLIENTS", 1, MOST_EVENTS);
+  int count = number(argv[2], "CLIENTS", 1, MAX_EVENTS);
   double seconds = number(argv[3], "SECONDS", 0.01, 3600);
   size = number(argv[4], "SIZE", 1, LARGEST);
   for (size_t i = 0; i < size; i++) message[i] = i + 1 == size ? '\n' : 'a' + i % 26;
   selector = epoll_create1(EPOLL_CLOEXEC);
 
-  static struct client clients[MOST_EVENTS];
+  static struct client clients[MAX_EVENTS];
   for (int i = 0; i < count; i++) enter(&clients[i]);
   double begin = now();
   while (now() < begin + warm_up(seconds)) turn(true);

@@ -58,10 +58,10 @@ static struct connection *open_connections(int count) {
 
 /** Answers each message with the next until the time has come. Returns how many came back. */
 static long exchange(int selector, double until) {
-  struct epoll_event events[MOST_EVENTS];
+  struct epoll_event events[MAX_EVENTS];
   long messages = 0;
   for (double left = until - now(); left > 0; left = until - now()) {
-    int count = epoll_wait(selector, events, MOST_EVENTS, (int)(left * 1000) + 1);
+    int count = epoll_wait(selector, events, MAX_EVENTS, (int)(left * 1000) + 1);
     for (int i = 0; i < count; i++) {
       struct connection *connection = events[i].data.ptr;
       if (!receive(connection, MSG_DONTWAIT)) continue;

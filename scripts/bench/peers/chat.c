@@ -95,7 +95,7 @@ static void writable(struct user *user) {
 }
 
 int main(int argc, char **argv) {
-  struct epoll_event events[MOST_EVENTS];
+  struct epoll_event events[MAX_EVENTS];
   set_up(argc, argv);
   while (true) {
     int ready = wait_for_events(events);

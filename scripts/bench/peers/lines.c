@@ -70,7 +70,7 @@ static void readable(struct client *client) {
 }
 
 int main(int argc, char **argv) {
-  struct epoll_event events[MOST_EVENTS];
+  struct epoll_event events[MAX_EVENTS];
   set_up(argc, argv);
   while (true) {
     int count = wait_for_events(events);

@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define MOST_EVENTS 1024
+#define MAX_EVENTS 1024
 
 static int selector;
 static int listener;
@@ -88,7 +88,7 @@ static void close_client(int fd) {
 
 /** Waits, for as long as it takes. */
 static int wait_for_events(struct epoll_event *events) {
-  int count = epoll_wait(selector, events, MOST_EVENTS, -1);
+  int count = epoll_wait(selector, events, MAX_EVENTS, -1);
   if (count < 0 && errno != EINTR) die("wait");
   return count;
 }

@@ -10,12 +10,12 @@ let spare: number | undefined = openSync('/dev/null', 'r');
  * is next in the queue is turned away: accepted on a descriptor kept for that, and closed at once. If it were left in
  * the queue, the listener would stay ready, and a loop that waits for readiness would turn round and round.
  *
- * @param turnedAway is told who it was, and why
+ * @param rejected is told who it was, and why
  * @returns also `'would-block'` when somebody was turned away
  */
-export function acceptOrTurnAway(
+export function acceptOrReject(
   listener: Socket,
-  turnedAway: (address: Address, why: string) => void,
+  rejected: (address: Address, why: string) => void,
 ): [Socket, Address] | WouldBlock {
   try {
     return listener.tryAccept();
@@ -27,7 +27,7 @@ export function acceptOrTurnAway(
     const accepted = listener.tryAccept();
     if (accepted !== 'would-block') {
       accepted[0].close();
-      turnedAway(accepted[1], `no descriptor left (${error.code}), ulimit -n says how many there may be`);
+      rejected(accepted[1], `no descriptor left (${error.code}), ulimit -n says how many there may be`);
     }
     spare = openSync('/dev/null', 'r');
     return 'would-block';

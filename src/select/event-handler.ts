@@ -1,34 +1,34 @@
 // A socket that calls you: one method for each of the seven things that may happen to it.
 
+import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import { type Key, READ, type Selector, WRITE } from '../sockets/selector.ts';
 import { type Address, type Pinned, pin, type Socket, type WouldBlock } from '../sockets/socket.ts';
-import { acceptOrTurnAway } from '../sockets/turn-away.ts';
 
 /** The selector of a program made of dispatchers. */
-export type Loop = Selector<SocketDispatcher>;
+export type Loop = Selector<EventHandler>;
 
 /** Waits, and lets whoever is ready take its turn, as long as there is anybody to wait for. */
 export function runLoop(loop: Loop): void {
   while (loop.size > 0) {
     for (const key of loop.select()) {
-      if (key.ready !== 0) key.data.takeTurn();
+      if (key.ready !== 0) key.data.handleEvents();
     }
   }
 }
 
 /** Bytes of one recv(): more of them are another turn, so that nobody keeps the others waiting. */
-const TURN = 64 * 1024;
+const MAX_RECV = 64 * 1024;
 
-const memory: Pinned = pin(TURN);
+const memory: Pinned = pin(MAX_RECV);
 
 /**
  * A non-blocking socket in a loop. A subclass says what it does when something happens; what it does not override does
  * nothing, but for {@link onError} and {@link onClose}, which close. What it waits for it says in {@link readable} and
  * {@link writable}, asked again after each of its turns. It is the `dispatcher` of Python's asyncore.
  */
-export class SocketDispatcher {
+export class EventHandler {
   readonly #loop: Loop;
-  readonly #key: Key<SocketDispatcher>;
+  readonly #key: Key<EventHandler>;
   #state: 'connecting' | 'open' | 'listening';
 
   /** @param state `connecting` for a socket that has begun to connect, `listening` for one that accepts */
@@ -44,7 +44,7 @@ export class SocketDispatcher {
   /** Somebody has connected to this listener. */
   onAccept(_client: Socket, _address: Address): void {}
   /** Somebody has tried to, but there was no descriptor for the connection. */
-  onRefuse(_address: Address, _why: string): void {}
+  onReject(_address: Address, _why: string): void {}
   /** Something has arrived, in memory that is used again as soon as this returns. */
   onRead(_bytes: Buffer): void {}
   /** There is room to send. */
@@ -84,7 +84,7 @@ export class SocketDispatcher {
   }
 
   /** Called by the loop when the socket is ready. Nothing that goes wrong here reaches the loop. */
-  takeTurn(): void {
+  handleEvents(): void {
     try {
       if (this.#state === 'connecting') this.#connected();
       else if (this.#state === 'listening') this.#accept();
@@ -92,11 +92,11 @@ export class SocketDispatcher {
     } catch (error) {
       this.onError(error);
     }
-    this.waitAgain();
+    this.updateInterest();
   }
 
   /** Tells the loop what to wait for from now on. Call it when that has changed between two turns. */
-  waitAgain(): void {
+  updateInterest(): void {
     if (this.closed || this.#state !== 'open') return;
     this.#loop.modify(this.#key, (this.readable() ? READ : 0) | (this.writable() ? WRITE : 0));
   }
@@ -109,7 +109,7 @@ export class SocketDispatcher {
   }
 
   #accept(): void {
-    const accepted = acceptOrTurnAway(this.#key.socket, (address, why) => this.onRefuse(address, why));
+    const accepted = acceptOrReject(this.#key.socket, (address, why) => this.onReject(address, why));
     if (accepted !== 'would-block') this.onAccept(...accepted);
   }
 

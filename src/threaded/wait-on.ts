@@ -5,7 +5,7 @@ import { trace } from '../sockets/system-call.ts';
  * milliseconds have passed. It is `Atomics.wait`, which waits in the kernel, with futex(2) on Linux; so a trace shows it, as
  * it shows whatever waits there.
  */
-export function sleepUntilWoken(
+export function waitOn(
   memory: Int32Array<SharedArrayBuffer>,
   at: number,
   number: number,

@@ -1,4 +1,4 @@
-// What the tests of protocols share: streams to cut, ways to cut them, and a connection on paper.
+// What the tests of protocols share: streams to cut, ways to cut them, and a transport that only writes down.
 
 import fc from 'fast-check';
 import type { Receiver, Transport } from '../src/protocol/chain.ts';
@@ -40,7 +40,7 @@ export function byteByByte(stream: Buffer): number[] {
 }
 
 /** A connection that writes down what it is told to do. */
-export class Paper implements Transport<Buffer> {
+export class FakeTransport implements Transport<Buffer> {
   sent = '';
   reports: string[] = [];
   closed = false;
@@ -59,17 +59,17 @@ export class Paper implements Transport<Buffer> {
   }
 }
 
-/** Has a conversation on paper: this stream, in these pieces, and its end. */
+/** Has a conversation with a fake transport: this stream, in these pieces, and its end. */
 export function talk(
-  make: (paper: Paper) => Receiver<Buffer>,
+  make: (transport: FakeTransport) => Receiver<Buffer>,
   stream: Buffer | string,
   at: number[] = [],
-): Paper {
-  const paper = new Paper();
-  const protocol = make(paper);
+): FakeTransport {
+  const transport = new FakeTransport();
+  const protocol = make(transport);
   for (const piece of cut(Buffer.from(stream as string), at)) {
-    if (!paper.closed) protocol.received(piece);
+    if (!transport.closed) protocol.received(piece);
   }
-  if (!paper.closed) protocol.ended();
-  return paper;
+  if (!transport.closed) protocol.ended();
+  return transport;
 }
