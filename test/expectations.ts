@@ -29,11 +29,12 @@ const table = `
   poll3       ✔ ✔ ✔ – ✘ – ✔ ✔ ✘ – – ✔
   select3     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
   select6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
-  reactor6    – – – – – – – – – – ✔ –
+  reactor6    ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
   select9     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
   select10    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
   select11    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
   generator4  ✘ ✘ ✘ – ✘ – ✘ ✘ ✘ – – ✔
+  loop4       ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
   generator6  ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
   await6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
   callback6   ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
@@ -82,7 +83,8 @@ const menders: Record<string, Partial<Record<BehaviourName, string>>> = {
   prefork: { [CUT]: 'thread9' },
   poll: { [CUT]: 'select6', [NEVER_READS]: 'select6' },
   select: { [CUT]: 'select6' },
-  generator: Object.fromEntries(names.map((name) => [name, 'generator6'])),
+  generator: { ...Object.fromEntries(names.map((name) => [name, 'loop4'])), [CUT]: 'generator6' },
+  loop: { [CUT]: 'generator6' },
 };
 
 /** The step that mends what this one is meant to get wrong, and passes there. */

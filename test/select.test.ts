@@ -6,7 +6,6 @@ import { createServer, type Socket as NetSocket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { mechanisms, READ, Selector, WRITE } from '../src/sockets/selector.ts';
 import { Socket } from '../src/sockets/socket.ts';
-import { flood } from './behaviours.ts';
 import { Client, nodeOptions, Program, run, type Server, serving } from './harness.ts';
 
 describe.each(mechanisms)('Selector, by %s', (mechanism) => {
@@ -196,66 +195,6 @@ describe.concurrent('a client that does not read', () => {
   test('loses bytes at select3, which does not care what the kernel takes', () =>
     serving('select3', async (server) => {
       expect(await unread(server)).toBeLessThan(SIZE);
-    }));
-
-  for (const [how, careless, ...args] of [
-    ['reactor6 --careless makes everybody wait for a slow listener', true, '--careless'],
-    ['reactor6 makes nobody wait for a slow listener', false],
-  ] as [string, boolean, ...string[]][]) {
-    test(how, () =>
-      serving(
-        'reactor6',
-        async (server) => {
-          const connect = () => Client.connect(server.port, careless ? 2000 : undefined);
-          const [slow, speaker, listener] = [await connect(), await connect(), await connect()];
-          for (let i = 0; i < 3; i++) await server.logged(/ connected$/);
-          slow.socket.pause();
-          await flood(speaker, `${'x'.repeat(1000)}\n`, 12_000_000);
-          void speaker.send('are you there?\n'); // It may never get through.
-          const heard = listener.has('are you there?').then(
-            () => true,
-            () => false,
-          );
-          expect(await heard).toBe(!careless);
-        },
-        { args },
-      ),
-    );
-  }
-});
-
-describe.concurrent('reactor6', () => {
-  test('passes on each line to everyone else, whole, and in order', () =>
-    serving('reactor6', async (server) => {
-      const people = await Promise.all(Array.from({ length: 10 }, () => Client.connect(server.port)));
-      for (const _ of people) await server.logged(/ connected$/);
-      await Promise.all(
-        people.map(async (person, who) => {
-          for (let n = 0; n < 50; n++) await person.send(`${who} says ${n}\n`);
-        }),
-      );
-      for (const [who, person] of people.entries()) {
-        const next = people.map(() => 0);
-        for (let i = 0; i < 9 * 50; i++) {
-          const [, speaker, n] = /^(\d) says (\d+)$/.exec(await person.line()) ?? [];
-          expect(Number(n)).toBe(next[Number(speaker)]);
-          next[Number(speaker)] = Number(n) + 1;
-        }
-        expect(next.map((count, speaker) => (speaker === who ? 50 : count))).toEqual(people.map(() => 50));
-        expect(person.waiting).toBe('');
-      }
-    }));
-
-  test('is not disturbed by those who leave, in whichever way', () =>
-    serving('reactor6', async (server) => {
-      const [a, b, c, d] = await Promise.all([1, 2, 3, 4].map(() => Client.connect(server.port)));
-      for (let i = 0; i < 4; i++) await server.logged(/ connected$/);
-      b?.reset();
-      c?.close();
-      await server.logged(/ disconnected: /);
-      await server.logged(/ disconnected: /);
-      await a?.send('who is left?\n');
-      expect(await d?.line()).toBe('who is left?');
     }));
 });
 

@@ -8,8 +8,7 @@ import { parseArgs } from 'node:util';
 import { fail, orFail } from '../cli/fail.ts';
 import { print } from '../cli/log.ts';
 import { AsyncChat } from '../select/async-chat.ts';
-import { type Loop, runLoop } from '../select/event-handler.ts';
-import { Selector } from '../sockets/selector.ts';
+import { Loop } from '../select/event-handler.ts';
 import { Socket } from '../sockets/socket.ts';
 
 class Finger extends AsyncChat {
@@ -59,6 +58,6 @@ function readTarget(): { query: string; host: string; port: number } {
 }
 
 const { query, ...target } = readTarget();
-const loop: Loop = new Selector();
+const loop = new Loop();
 orFail(() => new Finger(loop, query, target));
-runLoop(loop);
+loop.run();

@@ -17,7 +17,7 @@ export class AsyncSocket {
     return this.#socket.closed;
   }
 
-  /** The next connection. @param rejected is told of those for whom there was no descriptor */
+  /** The next connection. @param rejected is called for each client that there was no descriptor for */
   async accept(rejected: (address: Address, why: string) => void): Promise<[AsyncSocket, Address]> {
     while (true) {
       await this.#loop.readable(this.#socket);
@@ -28,25 +28,19 @@ export class AsyncSocket {
     }
   }
 
-  /** The next bytes, none at the end of the stream, in memory of their own: an `await` lets others run before it returns. */
+  /** The next bytes, none at the end of the stream. */
   async recv(): Promise<Buffer> {
     while (true) {
       await this.#loop.readable(this.#socket);
-      const bytes = this.#socket.tryRecv(64 * 1024);
+      const bytes = this.#socket.tryRecv(16 * 1024);
       if (bytes !== 'would-block') return bytes;
     }
   }
 
-  /** Sends these pieces as one, and waits until the kernel has taken the last byte of them. */
-  async sendAll(pieces: readonly Buffer[]): Promise<void> {
-    const size = pieces.reduce((sum, { length }) => sum + length, 0);
-    const count = this.#socket.trySendPieces(pieces);
-    if (count === size) return;
-    let rest = Buffer.concat(pieces).subarray(count === 'would-block' ? 0 : count);
-    while (rest.length > 0) {
-      await this.#loop.writable(this.#socket);
-      const count = this.#socket.trySend(rest);
-      if (count !== 'would-block') rest = rest.subarray(count);
+  /** Sends a queue, and returns when it is empty: when the kernel has taken the last byte. */
+  async sendAll(queue: Buffer[]): Promise<void> {
+    while (queue.length > 0) {
+      if (this.#socket.trySendPieces(queue) === 'would-block') await this.#loop.writable(this.#socket);
     }
   }
 

@@ -1,9 +1,10 @@
 // await10: any protocol, many clients, an async function for each.
 //
-// New since await6: what arrives goes into a chain of protocols, as in generator10; and accept(), recv() and sendAll() have
-//   moved to async-socket.ts.
-// Try: what you tried with generator10. Then compare the two: not a line of the chain knows which of them it is in.
-// Still wrong: each of the users talks to the server, and none to another. await11 is a chat.
+// New since await6: the bytes that arrive go into a chain of protocols, as in generator10; and accept(), recv() and sendAll()
+//   have moved to async-socket.ts.
+// Try: what you tried with generator10. Then compare the two: npm run step generator10, npm run step await10. No line of
+//   the chain knows in which of them it runs.
+// Still wrong: each user talks to the server, and none to another. await11 is a chat.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -22,7 +23,7 @@ const loop = new AsyncLoop(selector);
 class Connection implements Transport<Buffer> {
   readonly client: AsyncSocket;
   readonly address: Address;
-  unsent: Buffer[] = [];
+  readonly unsent: Buffer[] = [];
   closing = false;
 
   constructor(client: AsyncSocket, address: Address) {
@@ -39,21 +40,15 @@ class Connection implements Transport<Buffer> {
         if (bytes.length === 0) break;
         log(() => `${this.address} sent ${quote(bytes)}`);
         protocol.received(bytes);
-        await this.flush();
+        await this.client.sendAll(this.unsent);
       }
       if (!this.closing) protocol.ended();
-      await this.flush();
+      await this.client.sendAll(this.unsent);
       log(`${this.address} disconnected: ${this.closing ? 'closed by the protocol' : 'end of stream'}`);
     } catch (error) {
       log(`${this.address} disconnected: ${error}`);
     }
     this.client.close();
-  }
-
-  async flush(): Promise<void> {
-    const pieces = this.unsent;
-    this.unsent = [];
-    if (pieces.length > 0) await this.client.sendAll(pieces);
   }
 
   send(bytes: Buffer): void {

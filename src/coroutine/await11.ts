@@ -1,9 +1,9 @@
 // await11: users who talk to each other, an async function for each.
 //
-// New since await10: a room, and a chat on top of the chain; and a second function, flush(), for as long as somebody is to be
-//   sent something, as in generator11.
+// New since await10: a room, and a chat on top of the chain; and a second function, flush(), as long as there is something to
+//   send to a user, as in generator11.
 // Try: what you tried with generator11.
-// Still wrong: what a user does not read grows without a limit, and nothing here bounds it yet.
+// Still wrong: the queue of a user who does not read grows without a limit: nothing here bounds it yet.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -26,9 +26,9 @@ class Connection implements Transport<Buffer> {
   readonly address: Address;
   readonly chat = new ChatProtocol(room, (line) => this.send(line));
   readonly protocol: Receiver<Buffer> = chain(this, new LineProtocol(), new TextProtocol(), this.chat);
-  unsent: Buffer[] = [];
+  readonly unsent: Buffer[] = [];
   flushing = false;
-  /** Why it is only there for what it is still owed. */
+  /** Why it ends, as soon as all has been sent. */
   ending: string | undefined;
 
   constructor(client: AsyncSocket, address: Address) {
@@ -48,7 +48,7 @@ class Connection implements Transport<Buffer> {
       }
       if (!this.ending) this.protocol.ended();
       this.ending ??= 'end of stream';
-      if (!this.flushing) this.leave(this.ending); // Otherwise flush() will see to it.
+      if (!this.flushing) this.leave(this.ending); // Otherwise flush() does, when all has been sent.
     } catch (error) {
       this.leave(error);
     }
@@ -64,11 +64,8 @@ class Connection implements Transport<Buffer> {
   async flush(): Promise<void> {
     await loop.sleep(0);
     try {
-      while (this.unsent.length > 0) {
-        const pieces = this.unsent;
-        this.unsent = [];
-        await this.client.sendAll(pieces);
-      }
+      // Another function may push a line while this one is about to resume: so look again.
+      while (this.unsent.length > 0) await this.client.sendAll(this.unsent);
     } catch (error) {
       this.leave(error);
     }

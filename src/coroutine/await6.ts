@@ -1,12 +1,12 @@
 // await6: many clients, one thread, an async function for each, and the same loop.
 //
-// New since generator6: `await` for `yield*`, and `async` for the star. What is awaited is a promise of the loop, which
-//   resolves it when there is something to read, or room to write. And after each turn the loop lets Node have one: so
-//   the stats is Node's own setInterval(), and setTimeout(), fetch() and process.on('SIGTERM') would work as well.
+// New since generator6: `await` for `yield*`, and `async` for the star. Each await is for a promise of the loop, which resolves
+//   it when there is something to read, or room to write. After each tick the loop lets Node's own loop run once: so the
+//   statistics come from Node's setInterval(), and setTimeout(), fetch() and process.on('SIGTERM') would work as well.
 // Try: what you tried with generator6. Then read the two side by side: npm run step await6.
-// Still wrong: there are two loops now, and only one of them can sleep in the kernel. This one does, for 10 ms at a time,
-//   so it wakes up a hundred times a second for nothing, and Node's timers may be 10 ms late. callback6 has but one,
-//   Node's. And a line that never ends grows the buffer for ever, as in single6.
+// Still wrong: there are two loops now, and only one of them can sleep in the kernel. This one does, for 10 ms at a time: so
+//   it wakes up a hundred times a second for nothing, and Node's timers may be 10 ms late. callback6 has one loop, Node's.
+//   And a line that never ends grows the buffer for ever, as in single6.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -27,7 +27,7 @@ const NEWLINE = Buffer.from('\n');
 class Client {
   readonly socket: Socket;
   readonly splitter = new Splitter();
-  lines: Buffer[] = []; // those that have come and were not asked for yet, the last one first
+  lines: Buffer[] = []; // that have arrived and were not asked for yet, the last one first
 
   constructor(socket: Socket) {
     this.socket = socket;
@@ -35,28 +35,20 @@ class Client {
   }
 
   async recvLine(): Promise<Buffer | undefined> {
-    while (true) {
-      const line = this.lines.pop();
-      if (line) return line;
+    while (this.lines.length === 0) {
       await loop.readable(this.socket);
-      const bytes = this.socket.tryRecv(4096); // In memory of its own: others may run before an await goes on.
+      const bytes = this.socket.tryRecv(4096);
       if (bytes === 'would-block') continue;
       if (bytes.length === 0) return;
       this.lines = this.splitter.push(bytes).reverse();
     }
+    return this.lines.pop();
   }
 
   async sendLine(line: Buffer): Promise<void> {
-    const count = this.socket.trySendPieces([line, NEWLINE]); // Mostly the kernel takes it all, and that is it.
-    if (count === line.length + 1) return;
-    await this.sendAll(Buffer.concat([line, NEWLINE]).subarray(count === 'would-block' ? 0 : count));
-  }
-
-  async sendAll(bytes: Buffer): Promise<void> {
-    for (let rest = bytes; rest.length > 0; ) {
-      await loop.writable(this.socket);
-      const count = this.socket.trySend(rest);
-      if (count !== 'would-block') rest = rest.subarray(count);
+    const unsent = [line, NEWLINE];
+    while (unsent.length > 0) {
+      if (this.socket.trySendPieces(unsent) === 'would-block') await loop.writable(this.socket);
     }
   }
 

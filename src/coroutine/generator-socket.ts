@@ -1,8 +1,6 @@
 import { acceptOrReject } from '../sockets/accept-or-reject.ts';
-import { type Address, pin, type Socket } from '../sockets/socket.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
 import type { Coroutine, GeneratorLoop } from './generator-loop.ts';
-
-const received = pin(64 * 1024); // One for all: nobody else runs before the one who has received yields.
 
 /** A socket whose calls wait by yielding: `yield* socket.recv()`. */
 export class GeneratorSocket {
@@ -19,7 +17,7 @@ export class GeneratorSocket {
     return this.#socket.closed;
   }
 
-  /** The next connection. @param rejected is told of those for whom there was no descriptor */
+  /** The next connection. @param rejected is called for each client that there was no descriptor for */
   *accept(rejected: (address: Address, why: string) => void): Coroutine<[GeneratorSocket, Address]> {
     while (true) {
       yield ['read', this.#socket];
@@ -30,25 +28,19 @@ export class GeneratorSocket {
     }
   }
 
-  /** The next bytes, none at the end of the stream. They are good until the next `yield`: the memory is everybody's. */
+  /** The next bytes, none at the end of the stream. */
   *recv(): Coroutine<Buffer> {
     while (true) {
       yield ['read', this.#socket];
-      const count = this.#socket.tryRecvInto(received);
-      if (count !== 'would-block') return received.bytes.subarray(0, count);
+      const bytes = this.#socket.tryRecv(16 * 1024);
+      if (bytes !== 'would-block') return bytes;
     }
   }
 
-  /** Sends these pieces as one, and waits until the kernel has taken the last byte of them. */
-  *sendAll(pieces: readonly Buffer[]): Coroutine {
-    const size = pieces.reduce((sum, { length }) => sum + length, 0);
-    const count = this.#socket.trySendPieces(pieces);
-    if (count === size) return;
-    let rest = Buffer.concat(pieces).subarray(count === 'would-block' ? 0 : count);
-    while (rest.length > 0) {
-      yield ['write', this.#socket];
-      const count = this.#socket.trySend(rest);
-      if (count !== 'would-block') rest = rest.subarray(count);
+  /** Sends a queue, and returns when it is empty: when the kernel has taken the last byte. */
+  *sendAll(queue: Buffer[]): Coroutine {
+    while (queue.length > 0) {
+      if (this.#socket.trySendPieces(queue) === 'would-block') yield ['write', this.#socket];
     }
   }
 

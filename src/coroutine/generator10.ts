@@ -1,11 +1,12 @@
 // generator10: any protocol, many clients, a generator for each.
 //
-// New since generator6: what arrives goes into a chain of protocols, the same as in single10. The chain answers while it is
-//   handed something, and does not wait: so what it says is put together, and sent when it has returned, all at once.
-//   accept(), recv() and sendAll() have moved to generator-socket.ts.
-// Try: --protocol zen, oracle, json-rpc, http, finger or echo; npx tsx src/clients/ask.ts localhost 12345 asks the zen,
-//   and with --protocol oracle the oracle. And with http: curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345.
-// Still wrong: each of the users talks to the server, and none to another. generator11 is a chat.
+// New since generator6: the bytes that arrive go into a chain of protocols, the same as in single10. The chain cannot wait, so
+//   its answers go into a queue, which serve() sends when the chain has returned: all of them in one send(). accept(), recv()
+//   and sendAll() have moved to generator-socket.ts.
+// Try: --protocol zen, and npx tsx src/clients/ask.ts localhost 12345
+//   Then --protocol http, and curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345
+//   The others are oracle (ask.ts with --protocol oracle), json-rpc, finger and echo.
+// Still wrong: each user talks to the server, and none to another. generator11 is a chat.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -24,7 +25,7 @@ const loop = new GeneratorLoop(selector);
 class Connection implements Transport<Buffer> {
   readonly client: GeneratorSocket;
   readonly address: Address;
-  unsent: Buffer[] = [];
+  readonly unsent: Buffer[] = [];
   closing = false;
 
   constructor(client: GeneratorSocket, address: Address) {
@@ -41,21 +42,15 @@ class Connection implements Transport<Buffer> {
         if (bytes.length === 0) break;
         log(() => `${this.address} sent ${quote(bytes)}`);
         protocol.received(bytes);
-        yield* this.flush();
+        yield* this.client.sendAll(this.unsent);
       }
       if (!this.closing) protocol.ended();
-      yield* this.flush();
+      yield* this.client.sendAll(this.unsent);
       log(`${this.address} disconnected: ${this.closing ? 'closed by the protocol' : 'end of stream'}`);
     } catch (error) {
       log(`${this.address} disconnected: ${error}`);
     }
     this.client.close();
-  }
-
-  *flush(): Coroutine {
-    const pieces = this.unsent;
-    this.unsent = [];
-    if (pieces.length > 0) yield* this.client.sendAll(pieces);
   }
 
   send(bytes: Buffer): void {

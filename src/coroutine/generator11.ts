@@ -1,12 +1,12 @@
 // generator11: users who talk to each other, a generator for each.
 //
-// New since generator10: a room, and a chat on top of the chain. Somebody may be sent something at any time, whatever their own
-//   coroutine waits for. So there is a second one, flush(), for as long as there is something to send. It first lets the turn
-//   come to its end: what else is said until then goes out in the same send().
-// Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT. Then
-//   stop one of them with Ctrl-Z, and let another say a lot: yes SAY hello | nc localhost 12345. The third hears it all.
+// New since generator10: a room, and a chat on top of the chain. A user may be sent a line at any time, while their own
+//   coroutine waits in recv(). So there is a second coroutine, flush(), as long as there is something to send. It first waits
+//   for the end of the tick: what other users say until then goes out in the same send().
+// Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT. Then stop
+//   one of them with Ctrl-Z, and let another talk without end: yes SAY hello | nc localhost 12345. The third hears it all.
 //   Not for long: top shows how the memory grows.
-// Still wrong: just that. What the stopped one does not read grows without a limit, and nothing here bounds it yet.
+// Still wrong: the queue of a user who does not read grows without a limit: nothing here bounds it yet.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -29,9 +29,9 @@ class Connection implements Transport<Buffer> {
   readonly address: Address;
   readonly chat = new ChatProtocol(room, (line) => this.send(line));
   readonly protocol: Receiver<Buffer> = chain(this, new LineProtocol(), new TextProtocol(), this.chat);
-  unsent: Buffer[] = [];
+  readonly unsent: Buffer[] = [];
   flushing = false;
-  /** Why it is only there for what it is still owed. */
+  /** Why it ends, as soon as all has been sent. */
   ending: string | undefined;
 
   constructor(client: GeneratorSocket, address: Address) {
@@ -51,7 +51,7 @@ class Connection implements Transport<Buffer> {
       }
       if (!this.ending) this.protocol.ended();
       this.ending ??= 'end of stream';
-      if (!this.flushing) this.leave(this.ending); // Otherwise flush() will see to it.
+      if (!this.flushing) this.leave(this.ending); // Otherwise flush() does, when all has been sent.
     } catch (error) {
       this.leave(error);
     }
@@ -67,11 +67,7 @@ class Connection implements Transport<Buffer> {
   *flush(): Coroutine {
     yield ['sleep', 0];
     try {
-      while (this.unsent.length > 0) {
-        const pieces = this.unsent;
-        this.unsent = [];
-        yield* this.client.sendAll(pieces);
-      }
+      yield* this.client.sendAll(this.unsent);
     } catch (error) {
       this.leave(error);
     }

@@ -1,14 +1,15 @@
-// generator6: many clients, one thread, a generator for each, and a loop that knows what each of them waits for.
+// generator6: many clients, one thread, a generator for each, and one message per line.
 //
-// New since generator4: a coroutine yields what it waits for, ['read', socket] or ['write', socket], and goes on when that
-//   has come: then no call has to wait. recvLine(), sendLine() and accept() are generators that do it, and `yield*` calls
-//   them from others. So serve() reads like that of single6, from top to bottom.
-// Try: nc localhost 12345 in three terminals. Then with --quiet, somebody who talks and never listens: bash -c
-//   'yes > /dev/tcp/localhost/12345'. Soon its coroutine sits in sendAll(), and reads no more of it: no work, no memory, and
-//   the others go on. With --stats 1000 the log says how many there are, those that accept and count among them.
-// Still wrong: each line is a send() of its own, even of a hundred that have come at once: generator10 sends them together. A
-//   line that never ends grows the buffer for ever, as in single6. And while the loop waits in the kernel, Node stands
-//   still, with all its timers and signals: await6 lets it breathe.
+// New since loop4: lines. recvLine() and sendLine() are generators, and `yield*` calls them; so serve() reads like that of
+//   single6, from top to bottom. The loop has moved to loop.ts and generator-loop.ts: it leaves a socket registered from one
+//   wait to the next, and a coroutine can also wait for a time: ['sleep', milliseconds].
+// Try: nc localhost 12345 in three terminals. Then with --quiet, a client that talks and never reads:
+//   bash -c 'yes > /dev/tcp/localhost/12345'
+//   Soon its coroutine waits in sendLine(), and receives no more: no work, no memory, and the others go on. With
+//   --stats 1000 the log says how many coroutines there are, including the two that accept and count.
+// Still wrong: each line is a send() of its own, even when a hundred arrive at once: generator10 sends them together. A line
+//   that never ends grows the buffer for ever, as in single6. And while the loop waits in the kernel, Node's own loop stands
+//   still, with all its timers and signals: await6 lets it run.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -16,7 +17,7 @@ import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import { Splitter } from '../protocol/splitter.ts';
 import { acceptOrReject } from '../sockets/accept-or-reject.ts';
-import { type Address, pin, type Socket } from '../sockets/socket.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
 import { type Coroutine, GeneratorLoop } from './generator-loop.ts';
 
 const { selector, stats, ...options } = readOptions({
@@ -24,45 +25,33 @@ const { selector, stats, ...options } = readOptions({
   stats: { default: 0, help: 'log how many there are every so many milliseconds, 0 never' },
 });
 const loop = new GeneratorLoop(selector);
-const received = pin(4096); // One for all, because nobody else runs until a coroutine yields: then see sendAll().
 const NEWLINE = Buffer.from('\n');
 
 class Client {
   readonly socket: Socket;
   readonly splitter = new Splitter();
-  lines: Buffer[] = []; // those that have come and were not asked for yet, the last one first
+  lines: Buffer[] = []; // that have arrived and were not asked for yet, the last one first
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.setBlocking(false);
   }
 
-  /** The next line, undefined at the end of the stream. It is good until the next `yield`: the memory is everybody's. */
   *recvLine(): Coroutine<Buffer | undefined> {
-    while (true) {
-      const line = this.lines.pop();
-      if (line) return line;
+    while (this.lines.length === 0) {
       yield ['read', this.socket];
-      const count = this.socket.tryRecvInto(received);
-      if (count === 'would-block') continue;
-      if (count === 0) return;
-      this.lines = this.splitter.push(received.bytes.subarray(0, count)).reverse();
+      const bytes = this.socket.tryRecv(4096);
+      if (bytes === 'would-block') continue;
+      if (bytes.length === 0) return;
+      this.lines = this.splitter.push(bytes).reverse();
     }
+    return this.lines.pop();
   }
 
   *sendLine(line: Buffer): Coroutine {
-    const count = this.socket.trySendPieces([line, NEWLINE]); // Mostly the kernel takes it all, and that is it.
-    if (count === line.length + 1) return;
-    yield* this.sendAll(Buffer.concat([line, NEWLINE]).subarray(count === 'would-block' ? 0 : count));
-  }
-
-  *sendAll(bytes: Buffer): Coroutine {
-    // Others will receive while this one waits, so the lines that are still to be read have to move out.
-    this.lines = this.lines.map((line) => Buffer.from(line));
-    for (let rest = bytes; rest.length > 0; ) {
-      yield ['write', this.socket];
-      const count = this.socket.trySend(rest);
-      if (count !== 'would-block') rest = rest.subarray(count);
+    const unsent = [line, NEWLINE];
+    while (unsent.length > 0) {
+      if (this.socket.trySendPieces(unsent) === 'would-block') yield ['write', this.socket];
     }
   }
 

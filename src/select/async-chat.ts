@@ -1,62 +1,63 @@
-// A conversation in turns: something that ends with a terminator comes in, something goes out. Python's asynchat.
+// Conversations: requests that end with a terminator come in, answers of any size go out. Python's asynchat.
+//
+// single9 keeps all of this in local variables, or not at all, because its calls wait. Here no method may wait, so each is a
+// field:
+//
+// | field                    | in single9                                                        |
+// | ------------------------ | ----------------------------------------------------------------- |
+// | #terminator, #left       | the `\n` of the Splitter                                          |
+// | #collected, #held        | the line that the Splitter has begun                              |
+// | #output, #unsent         | nothing: sendAll() returns when the kernel has taken every byte   |
+// | #scheduled               | nothing: send() is called at once                                 |
+// | #closing                 | client.closed, which ends the loop in serve()                     |
+// | #over                    | the place in serve(): behind the loop                             |
 
+import { GrowingBuffer } from '../protocol/growing-buffer.ts';
 import { EventHandler } from './event-handler.ts';
 
-/** Something that makes output when there is room for it, a piece at a time. An empty piece is its end. */
+/** Makes output when there is room for it, a piece at a time. An empty piece is its end. */
 export type Producer = { more(): Buffer };
 
-/** The most bytes that a client is sent in one turn. Then it is the turn of the others. */
+/** The bytes to have ready for one send(). The rest waits for the next tick, so that no client keeps the others waiting. */
 const PIECE = 64 * 1024;
-
-/** Produces what is there already, in pieces. */
-export class SimpleProducer implements Producer {
-  #rest: Buffer;
-
-  constructor(bytes: Buffer) {
-    this.#rest = bytes;
-  }
-
-  more(): Buffer {
-    const piece = this.#rest.subarray(0, PIECE);
-    this.#rest = this.#rest.subarray(PIECE);
-    return piece;
-  }
-}
 
 const NOTHING = Buffer.alloc(0);
 
 /**
- * A {@link EventHandler} for protocols of requests and answers. What comes in is collected until the terminator has
- * been seen: then {@link foundTerminator} is called. What goes out is a queue of producers: an answer can be of any size,
- * or not be there yet, and neither a client that sends a hundred requests at once nor one that does not read is a problem.
+ * An {@link EventHandler} for protocols of requests and answers. It collects what arrives until it has seen the terminator,
+ * and then calls {@link foundTerminator}. What goes out is a queue: an answer may be of any size, or be made while it is
+ * sent, and neither a client that sends a hundred requests at once nor one that does not read is a problem. At the end of
+ * a tick, one `send()` takes all the answers of the tick.
  */
 export abstract class AsyncChat extends EventHandler {
   #terminator: Buffer | number | undefined;
-  /** How many of the bytes that are waited for are still to come, if it is a number of them. */
+  /** How many bytes are still to arrive, if the terminator is a number of them. */
   #left = 0;
-  #collected: Buffer[] = [];
-  /** What may be the beginning of the terminator. */
+  readonly #collected = new GrowingBuffer();
+  /** Bytes that may be the beginning of the terminator. */
   #held = NOTHING;
-  readonly #producers: Producer[] = [];
-  /** What has been produced, and the kernel has not taken. */
-  #piece: Buffer = NOTHING;
-  #inTick = false;
+  /** Answers that have been pushed, in order. */
+  readonly #output: (Buffer | Producer)[] = [];
+  /** The front of the output, in bytes that the kernel has not taken yet. */
+  readonly #unsent: Buffer[] = [];
+  /** Whether the end of this tick sends. */
+  #scheduled = false;
   #closing = false;
   #over = false;
 
-  /** The terminator has come, or as many bytes as were asked for. {@link collected} is what came before it. */
+  /** The terminator has arrived, or as many bytes as it says. {@link collected} returns the bytes before it. */
   abstract foundTerminator(): void;
 
   /**
    * The conversation is over. Called once.
    *
-   * @param why the other side has ended the stream, or this side has closed, or an error has
-   * @param rest what came behind the last terminator
+   * @param why the peer has ended the stream, or this side has closed, or an error has
+   * @param rest the bytes behind the last terminator
    */
   abstract onEnd(why: 'end of stream' | 'closed' | Error, rest: Buffer): void;
 
   /**
-   * What is waited for, message after message: these bytes, that many bytes, or, undefined, nothing: all is collected.
+   * The end of each message from now on: these bytes, or that many bytes. Without one, all bytes are collected.
    *
    * @throws RangeError if it is empty, or no whole number from 1 on
    */
@@ -72,27 +73,26 @@ export abstract class AsyncChat extends EventHandler {
 
   /** Returns what has been collected, and begins anew. */
   collected(): Buffer {
-    const all =
-      this.#collected.length === 1 ? (this.#collected[0] as Buffer) : Buffer.concat(this.#collected);
-    this.#collected = [];
-    return all;
+    const { bytes } = this.#collected;
+    this.#collected.clear();
+    return bytes;
   }
 
-  /** Called with each part of what comes in. Override it to do something else than to keep it. */
+  /** Called with each part of what arrives. Override it to do something else than to keep it. */
   collectIncomingData(bytes: Buffer): void {
-    this.#collected.push(Buffer.from(bytes)); // a copy: the memory is that of the next client, too
+    this.#collected.append(bytes);
   }
 
   /** Sends this, after all that has been pushed before it. */
   push(output: Buffer | Producer): void {
-    this.#producers.push(Buffer.isBuffer(output) ? new SimpleProducer(output) : output);
-    if (!this.#inTick) this.updateInterest();
+    this.#output.push(output);
+    this.#schedule();
   }
 
-  /** Closes when all that was pushed has been sent. What still comes in is ignored. */
+  /** Closes when all that was pushed has been sent. What still arrives is ignored. */
   closeWhenDone(): void {
     this.#closing = true;
-    if (!this.#inTick) this.updateInterest();
+    this.#schedule();
   }
 
   override readable(): boolean {
@@ -100,31 +100,26 @@ export abstract class AsyncChat extends EventHandler {
   }
 
   override writable(): boolean {
-    return this.#piece.length > 0 || this.#producers.length > 0 || this.#closing;
-  }
-
-  override handleEvents(): void {
-    this.#inTick = true;
-    super.handleEvents();
-    this.#inTick = false;
+    return !this.#scheduled && (this.#unsent.length > 0 || this.#output.length > 0);
   }
 
   override onRead(bytes: Buffer): void {
     let data = this.#held.length > 0 ? Buffer.concat([this.#held, bytes]) : bytes;
     this.#held = NOTHING;
     while (data.length > 0 && !this.#closing) data = this.#consume(data);
-    if (this.writable()) this.onWrite(); // There is room nearly always: to ask first would cost two system calls.
   }
 
-  /** Sends one piece. */
+  override onTickEnd(): void {
+    this.#scheduled = false;
+    this.onWrite();
+  }
+
+  /** Sends once. */
   override onWrite(): void {
     if (this.closed) return;
-    if (this.#piece.length === 0) this.#piece = this.#produce();
-    if (this.#piece.length > 0) {
-      const count = this.sendSome(this.#piece);
-      if (count !== 'would-block') this.#piece = this.#piece.subarray(count);
-    }
-    if (this.#closing && this.#piece.length === 0 && this.#producers.length === 0) {
+    this.#produce();
+    this.sendPieces(this.#unsent);
+    if (this.#closing && this.#unsent.length === 0 && this.#output.length === 0) {
       this.#end('closed');
       this.close();
     }
@@ -140,13 +135,20 @@ export abstract class AsyncChat extends EventHandler {
     this.close();
   }
 
+  /** Sends at the end of the tick, unless the kernel had no room last time: then onWrite() is called when it has. */
+  #schedule(): void {
+    if (this.#scheduled || this.awaitsRoom) return;
+    this.#scheduled = true;
+    this.callAtTickEnd();
+  }
+
   #end(why: 'end of stream' | 'closed' | Error): void {
     if (this.#over) return;
     this.#over = true;
     this.onEnd(why, Buffer.concat([this.collected(), this.#held]));
   }
 
-  /** Takes from the front of the data what belongs to this message, and returns what is left. */
+  /** Takes from the front of the data the bytes of this message, and returns the rest. */
   #consume(data: Buffer): Buffer {
     const terminator = this.#terminator;
     if (terminator === undefined) {
@@ -158,7 +160,7 @@ export abstract class AsyncChat extends EventHandler {
       this.#left -= part.length;
       this.collectIncomingData(part);
       if (this.#left > 0) return NOTHING;
-      this.#left = terminator; // The next message is as long, unless it is said otherwise now.
+      this.#left = terminator; // The next message is as long, unless foundTerminator() sets another terminator.
       this.foundTerminator();
       return data.subarray(part.length);
     }
@@ -174,17 +176,18 @@ export abstract class AsyncChat extends EventHandler {
     return NOTHING;
   }
 
-  /** What the producers have to say, as much of it as goes into a piece: many small answers are one send(). */
-  #produce(): Buffer {
-    const parts: Buffer[] = [];
-    let size = 0;
-    while (size < PIECE) {
-      const part = this.#producers[0]?.more();
-      if (part === undefined) break;
-      if (part.length === 0) this.#producers.shift();
-      else size += parts[parts.push(part) - 1]?.length ?? 0;
+  /** Moves output to the front, until there is enough of it for one send(). */
+  #produce(): void {
+    let size = this.#unsent.reduce((sum, { length }) => sum + length, 0);
+    let finished = 0; // They leave the queue together: a shift() for each would move all the others each time.
+    while (size < PIECE && finished < this.#output.length) {
+      const next = this.#output[finished] as Buffer | Producer;
+      const piece = Buffer.isBuffer(next) ? next : next.more();
+      if (piece === next || piece.length === 0) finished++;
+      if (piece.length > 0) this.#unsent.push(piece);
+      size += piece.length;
     }
-    return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, size);
+    this.#output.splice(0, finished);
   }
 }
 

@@ -1,30 +1,38 @@
-// A socket that calls you: one method for each of the seven things that may happen to it.
+// A socket that calls you: one method for each event.
 
 import { acceptOrReject } from '../sockets/accept-or-reject.ts';
-import { type Key, READ, type Selector, WRITE } from '../sockets/selector.ts';
-import { type Address, type Pinned, pin, type Socket, type WouldBlock } from '../sockets/socket.ts';
+import { type Key, READ, Selector, WRITE } from '../sockets/selector.ts';
+import type { Address, Socket, WouldBlock } from '../sockets/socket.ts';
 
-/** The selector of a program made of dispatchers. */
-export type Loop = Selector<EventHandler>;
+/** The loop of a program made of event handlers. */
+export class Loop extends Selector<EventHandler> {
+  readonly #due: EventHandler[] = [];
 
-/** Waits, and lets whoever is ready take its turn, as long as there is anybody to wait for. */
-export function runLoop(loop: Loop): void {
-  while (loop.size > 0) {
-    for (const key of loop.select()) {
-      if (key.ready !== 0) key.data.handleEvents();
+  /** Calls {@link EventHandler.onTickEnd} of this handler once, when all events of this tick have been handled. */
+  callAtTickEnd(handler: EventHandler): void {
+    this.#due.push(handler);
+  }
+
+  /** Waits for events and has them handled, tick after tick, until no socket is left. */
+  run(): void {
+    while (true) {
+      for (const handler of this.#due) handler.endTick(); // One handler may put another on the list: then this goes on.
+      this.#due.length = 0;
+      if (this.size === 0) return;
+      for (const key of this.select()) {
+        if (key.ready !== 0) key.data.handleEvents(); // 0: a handler of this tick has closed that socket.
+      }
     }
   }
 }
 
-/** Bytes of one recv(): more of them are another turn, so that nobody keeps the others waiting. */
-const MAX_RECV = 64 * 1024;
-
-const memory: Pinned = pin(MAX_RECV);
+/** The most bytes of one recv(). The rest waits for the next tick, so that no client keeps the others waiting. */
+const MAX_RECV = 16 * 1024;
 
 /**
- * A non-blocking socket in a loop. A subclass says what it does when something happens; what it does not override does
- * nothing, but for {@link onError} and {@link onClose}, which close. What it waits for it says in {@link readable} and
- * {@link writable}, asked again after each of its turns. It is the `dispatcher` of Python's asyncore.
+ * A non-blocking socket in a loop. A subclass overrides the methods for the events it cares about. The others do nothing,
+ * but {@link onError} and {@link onClose} close. What to wait for, {@link readable} and {@link writable} say, each time
+ * that events have been handled. It is the `dispatcher` of Python's asyncore.
  */
 export class EventHandler {
   readonly #loop: Loop;
@@ -39,17 +47,19 @@ export class EventHandler {
     this.#key = loop.register(socket, state === 'connecting' ? WRITE : READ, this);
   }
 
-  /** A connection has been made that had been begun. */
+  /** The connection that was begun has been made. */
   onConnect(): void {}
-  /** Somebody has connected to this listener. */
+  /** A client has connected to this listener. */
   onAccept(_client: Socket, _address: Address): void {}
-  /** Somebody has tried to, but there was no descriptor for the connection. */
+  /** A client tried to, but the process had no descriptor for the connection. */
   onReject(_address: Address, _why: string): void {}
-  /** Something has arrived, in memory that is used again as soon as this returns. */
+  /** Bytes have arrived. */
   onRead(_bytes: Buffer): void {}
-  /** There is room to send. */
+  /** The kernel has room to send. */
   onWrite(): void {}
-  /** The other side has ended the stream. */
+  /** All events of this tick have been handled: see {@link callAtTickEnd}. */
+  onTickEnd(): void {}
+  /** The peer has ended the stream. */
   onClose(): void {
     this.close();
   }
@@ -68,9 +78,19 @@ export class EventHandler {
     return false;
   }
 
-  /** Hands bytes to the kernel. Returns how many it took, or `'would-block'`: what is left is yours to keep. */
-  sendSome(bytes: Buffer): number | WouldBlock {
-    return this.#key.socket.trySend(bytes);
+  /** Has the loop call {@link onTickEnd}, once, when all events of this tick have been handled. */
+  callAtTickEnd(): void {
+    this.#loop.callAtTickEnd(this);
+  }
+
+  /** Whether the loop waits for room to send, until it calls {@link onWrite}. */
+  get awaitsRoom(): boolean {
+    return (this.#key.interest & WRITE) !== 0;
+  }
+
+  /** Hands a queue to the kernel, and removes from it what the kernel takes. */
+  sendPieces(pieces: Buffer[]): number | WouldBlock {
+    return this.#key.socket.trySendPieces(pieces);
   }
 
   get closed(): boolean {
@@ -83,20 +103,31 @@ export class EventHandler {
     this.#key.socket.close();
   }
 
-  /** Called by the loop when the socket is ready. Nothing that goes wrong here reaches the loop. */
+  /** Called by the loop when the socket is ready. */
   handleEvents(): void {
-    try {
+    this.#guard(() => {
       if (this.#state === 'connecting') this.#connected();
       else if (this.#state === 'listening') this.#accept();
       else this.#readAndWrite();
+    });
+  }
+
+  /** Called by the loop at the end of a tick, if {@link callAtTickEnd} asked for it. */
+  endTick(): void {
+    if (!this.closed) this.#guard(() => this.onTickEnd());
+  }
+
+  /** No error of one handler reaches the loop, and with it the others. */
+  #guard(handle: () => void): void {
+    try {
+      handle();
     } catch (error) {
       this.onError(error);
     }
-    this.updateInterest();
+    this.#updateInterest();
   }
 
-  /** Tells the loop what to wait for from now on. Call it when that has changed between two turns. */
-  updateInterest(): void {
+  #updateInterest(): void {
     if (this.closed || this.#state !== 'open') return;
     this.#loop.modify(this.#key, (this.readable() ? READ : 0) | (this.writable() ? WRITE : 0));
   }
@@ -115,9 +146,11 @@ export class EventHandler {
 
   #readAndWrite(): void {
     if (this.#key.ready & READ && this.readable()) {
-      const count = this.#key.socket.tryRecvInto(memory);
-      if (count === 0) this.onClose();
-      else if (count !== 'would-block') this.onRead(memory.bytes.subarray(0, count));
+      const bytes = this.#key.socket.tryRecv(MAX_RECV);
+      if (bytes !== 'would-block') {
+        if (bytes.length > 0) this.onRead(bytes);
+        else this.onClose();
+      }
     }
     if (this.#key.ready & WRITE) this.onWrite();
   }

@@ -1,37 +1,37 @@
 // poll3: many clients, one thread, and poll(2) as C programs show it.
 //
-// New since single3: the server waits for all its descriptors at once. An array says which, and for what; poll()
-//   sleeps until one of them is ready, and marks it. There is one loop now, for the listener and the clients alike.
-// Try: nc localhost 12345 in three terminals. They all get their echo, from one thread. Then, with
-//   --quiet, one who talks and never listens: bash -c 'yes > /dev/tcp/localhost/12345'. Soon nobody gets an answer.
-// Still wrong: the array is handed to the kernel as a whole, and looked through as a whole, with each call, and keeping
-//   it is bookkeeping: select3 leaves that to a Selector. And send() may make everybody wait: select6 mends that.
+// New since single3: the server waits for all its descriptors at once. An array says which, and for what; poll() sleeps until
+//   one of them is ready, and marks it. There is one loop now, for the listener and the clients alike.
+// Try: nc localhost 12345 in three terminals. All three get their echo, from one thread. Then, with --quiet, a client that
+//   talks and never reads: bash -c 'yes > /dev/tcp/localhost/12345'. Soon no client gets an answer.
+// Still wrong: each call hands the whole array to the kernel, and both look through all of it; and the array is bookkeeping.
+//   A Selector takes that over in select3. And sendAll() may wait for one client, and all others with it: see select6.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import * as libc from '../sockets/libc.ts';
-import { type Address, pin, type Socket } from '../sockets/socket.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
 
 const { POLLIN } = libc.c;
-const MAX_CLIENTS = 1024; // clients; whoever comes when there are so many is turned away
+const MAX_CLIENTS = 1024;
 
-// struct pollfd { int fd; short events; short revents; }, so many times, where the kernel can write to it.
-const pollfds = pin((1 + MAX_CLIENTS) * 8);
+// struct pollfd { int fd; short events; short revents; }, for the listener and each client.
+const pollfds = Buffer.alloc(8 * (1 + MAX_CLIENTS));
 const sockets: Socket[] = [];
 const addresses: (Address | undefined)[] = [];
 
 function add(socket: Socket, address?: Address): void {
   const at = 8 * sockets.length;
-  pollfds.bytes.writeInt32LE(socket.fd, at);
-  pollfds.bytes.writeInt16LE(POLLIN, at + 4);
+  pollfds.writeInt32LE(socket.fd, at);
+  pollfds.writeInt16LE(POLLIN, at + 4);
   sockets.push(socket);
   addresses.push(address);
 }
 
-/** The last one moves to the place of the one that goes. */
+/** Moves the last entry to the place of this one, so that the array has no holes. */
 function remove(i: number): void {
-  pollfds.bytes.copyWithin(8 * i, 8 * (sockets.length - 1), 8 * sockets.length);
+  pollfds.copyWithin(8 * i, 8 * (sockets.length - 1), 8 * sockets.length);
   sockets[i] = sockets.at(-1) as Socket;
   addresses[i] = addresses.at(-1);
   sockets.pop();
@@ -39,10 +39,12 @@ function remove(i: number): void {
 }
 
 function accept(listener: Socket): void {
+  // Like accept(), but 'would-block' if the client has gone since poll(). When the process has no descriptor left, the client
+  // is rejected: in the queue, it would keep the listener ready.
   const accepted = acceptOrReject(listener, (address, why) => log(`${address} rejected: ${why}`));
-  if (accepted === 'would-block') return; // It has left again, between poll() and here.
+  if (accepted === 'would-block') return;
   const [client, address] = accepted;
-  client.setBlocking(true); // On macOS it would be like the listener, which is not.
+  client.setBlocking(true); // On macOS a client inherits from its listener that it is non-blocking.
   log(`${address} connected`);
   if (sockets.length <= MAX_CLIENTS) {
     add(client, address);
@@ -55,7 +57,7 @@ function accept(listener: Socket): void {
 function serve(i: number): void {
   const client = sockets[i] as Socket;
   try {
-    const bytes = client.recv(4096); // does not wait: poll() has said that there is something
+    const bytes = client.recv(4096); // Does not wait: poll() has said that bytes are there.
     if (bytes.length > 0) {
       log(`${addresses[i]} sent ${quote(bytes.toString())}`); // Wrong on purpose: these bytes may end within a character. See single6.
       client.sendAll(bytes); // Wrong on purpose: this may wait, and all other clients with it. See select6.
@@ -70,13 +72,13 @@ function serve(i: number): void {
 }
 
 const listener = listen();
-listener.setBlocking(false); // Who has connected may be gone again when we accept.
+listener.setBlocking(false); // A client may have gone again when we accept: then accept() returns in place of waiting.
 add(listener);
 while (true) {
-  libc.poll(pollfds.address, sockets.length, -1);
-  // From the end, because remove() puts there what has been looked at already.
+  libc.poll(pollfds, sockets.length, -1);
+  // From the end: remove() moves to this place an entry that the loop has looked at.
   for (let i = sockets.length - 1; i >= 0; i--) {
-    const revents = pollfds.bytes.readInt16LE(8 * i + 6);
+    const revents = pollfds.readInt16LE(8 * i + 6);
     if (revents === 0) continue;
     if (i === 0) accept(listener);
     else serve(i);

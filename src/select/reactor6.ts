@@ -1,12 +1,10 @@
-// reactor6: many clients who hear each other, and callbacks.
+// reactor6: many clients, one thread, and callbacks.
 //
-// New since select6: what is registered with the selector is what to do, a callback. So the loop at the end knows neither
-//   listeners nor clients: it calls. And each line goes to everyone else, which takes no more than a list of all.
-// Try: nc localhost 12345 in three terminals, and talk. Then with --quiet --careless, which sends without buffers, as
-//   one would at first: stop one of the three with Ctrl-Z, and in another run yes | nc localhost 12345. The third does
-//   not even get a word in.
-// Still wrong: who connects is told nothing, who leaves is just gone, and nobody has a name: select11 is a chat. And
-//   every new kind of server has to write the buffers anew: select9 makes classes of them.
+// New since select6: each socket is registered with a callback, the function that handles its events. So the loop at the end
+//   knows neither listeners nor clients: it calls. It is called a reactor, and never changes again, whatever it waits for.
+// Try: what you tried with select6.
+// Still wrong: each new kind of server writes the queue and the interest anew: event-handler.ts and async-chat.ts, which
+//   select9 uses, are classes for both.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -15,22 +13,13 @@ import { selectorOption } from '../cli/selector-option.ts';
 import { Splitter } from '../protocol/splitter.ts';
 import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import { type Key, READ, Selector, WRITE } from '../sockets/selector.ts';
-import { type Address, pin, type Socket } from '../sockets/socket.ts';
+import type { Address, Socket } from '../sockets/socket.ts';
 
-const {
-  selector: mechanism,
-  careless,
-  ...options
-} = readOptions({
-  selector: selectorOption,
-  careless: { default: false, help: 'send to each at once, and wait until it is sent' },
-});
+const { selector: mechanism, ...options } = readOptions({ selector: selectorOption });
 
 type Callback = (key: Key<Callback>) => void;
 
 const selector = new Selector<Callback>(mechanism);
-const everyone = new Set<Client>();
-const received = pin(64 * 1024);
 const NEWLINE = Buffer.from('\n');
 
 class Client {
@@ -38,64 +27,48 @@ class Client {
   readonly address: Address;
   readonly splitter = new Splitter();
   readonly unsent: Buffer[] = [];
+  ended = false;
 
   constructor(socket: Socket, address: Address) {
-    socket.setBlocking(careless);
+    socket.setBlocking(false);
     this.address = address;
-    this.key = selector.register(socket, READ, () => this.ready());
-    everyone.add(this);
+    this.key = selector.register(socket, READ, () => this.serve());
     log(`${address} connected`);
   }
 
-  ready(): void {
+  serve(): void {
     try {
       if (this.key.ready & READ) this.read();
-      if (this.key.ready & WRITE) this.write();
+      if (this.key.ready & WRITE || !(this.key.interest & WRITE)) this.write();
+      this.updateInterest();
     } catch (error) {
-      this.leave(error);
+      this.disconnect(error);
     }
   }
 
   read(): void {
-    const count = this.key.socket.tryRecvInto(received);
-    if (count === 'would-block') return;
-    if (count === 0) this.leave('end of stream');
-    for (const line of this.splitter.push(received.bytes.subarray(0, count))) {
+    const bytes = this.key.socket.tryRecv(4096);
+    if (bytes === 'would-block') return;
+    for (const line of this.splitter.push(bytes)) {
       log(() => `${this.address} sent ${quote(line.toString())}`);
-      const message = Buffer.concat([line, NEWLINE]);
-      for (const other of everyone) if (other !== this) other.deliver(message);
+      this.unsent.push(Buffer.concat([line, NEWLINE]));
     }
-  }
-
-  /** What somebody else has said. If it can't be sent to this client, that is no fault of the one who spoke. */
-  deliver(message: Buffer): void {
-    try {
-      if (careless) {
-        this.key.socket.sendAll(message); // Wrong on purpose: this waits, and so does everybody.
-      } else {
-        this.unsent.push(message);
-        if (this.unsent.length === 1) this.write(); // If others wait already, write() is called when there is room.
-      }
-    } catch (error) {
-      this.leave(error);
-    }
+    if (bytes.length > 0) return;
+    const { unfinished } = this.splitter;
+    if (unfinished.length > 0) log(`${this.address} discarded an unfinished line: ${quote(unfinished)}`);
+    this.ended = true;
   }
 
   write(): void {
-    while (this.unsent.length > 0) {
-      const first = this.unsent[0] as Buffer;
-      const count = this.key.socket.trySend(first);
-      if (count === 'would-block') break;
-      if (count < first.length) this.unsent[0] = first.subarray(count);
-      else this.unsent.shift();
-    }
-    selector.modify(this.key, this.unsent.length > 0 ? READ | WRITE : READ);
+    this.key.socket.trySendPieces(this.unsent);
   }
 
-  leave(why: unknown): void {
-    if (!everyone.delete(this)) return;
-    const { unfinished } = this.splitter;
-    if (unfinished.length > 0) log(`${this.address} discarded an unfinished line: ${quote(unfinished)}`);
+  updateInterest(): void {
+    if (this.ended && this.unsent.length === 0) this.disconnect('end of stream');
+    else selector.modify(this.key, (this.ended ? 0 : READ) | (this.unsent.length > 0 ? WRITE : 0));
+  }
+
+  disconnect(why: unknown): void {
     log(`${this.address} disconnected: ${why}`);
     selector.unregister(this.key);
     this.key.socket.close();
@@ -111,7 +84,5 @@ const listener = listen(options);
 listener.setBlocking(false);
 selector.register(listener, READ, accept);
 while (true) {
-  for (const key of selector.select()) {
-    if (key.ready !== 0) key.data(key); // Whoever has left in this very turn is no longer ready.
-  }
+  for (const key of selector.select()) key.data(key);
 }

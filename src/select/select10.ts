@@ -1,11 +1,11 @@
 // select10: any protocol, many clients, one thread.
 //
-// New since select9: no terminator. Connection passes on what arrives, as it is, to a chain of protocols, and sends what
-//   comes down from there. It is the chain of single10 and thread10: what is said does not depend on how one waits.
-// Try: --protocol zen, oracle, json-rpc, http, finger or echo; npx tsx src/clients/ask.ts localhost 12345 asks the zen,
-//   and with --protocol oracle the oracle. And with http: curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}'
-//   localhost:12345.
-// Still wrong: each of the users talks to the server, and none to another. select11 is a chat.
+// New since select9: no terminator. Connection passes the bytes that arrive to a chain of protocols, and sends the bytes that
+//   the chain passes down. It is the chain of single10 and thread10: a protocol does not depend on how the server waits.
+// Try: --protocol zen, and npx tsx src/clients/ask.ts localhost 12345
+//   Then --protocol http, and curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345
+//   The others are oracle (ask.ts with --protocol oracle), json-rpc, finger and echo.
+// Still wrong: each user talks to the server, and none to another. select11 is a chat.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -14,10 +14,9 @@ import { protocolOptions } from '../cli/protocol-options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import type { Receiver } from '../protocol/chain.ts';
 import { buildChain } from '../protocol/protocols.ts';
-import { Selector } from '../sockets/selector.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { AsyncChat } from './async-chat.ts';
-import { EventHandler, type Loop, runLoop } from './event-handler.ts';
+import { EventHandler, Loop } from './event-handler.ts';
 
 const { selector: mechanism, ...options } = readOptions({ ...protocolOptions, selector: selectorOption });
 
@@ -53,7 +52,7 @@ class Connection extends AsyncChat {
     log(`${address} connected`);
   }
 
-  override foundTerminator(): void {} // There is none: what has come is passed on at once.
+  override foundTerminator(): void {} // There is none: all bytes are passed on at once.
 
   override collectIncomingData(bytes: Buffer): void {
     log(() => `${this.address} sent ${quote(bytes)}`);
@@ -70,6 +69,6 @@ class Connection extends AsyncChat {
   }
 }
 
-const loop: Loop = new Selector(mechanism);
+const loop = new Loop(mechanism);
 new Server(loop, listen(options));
-runLoop(loop);
+loop.run();

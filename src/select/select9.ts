@@ -1,22 +1,22 @@
 // select9: commands, on classes that call you when something happens.
 //
-// New since select6: the loop, the buffers and the interest have moved to event-handler.ts and async-chat.ts. What is left is
-//   a class for what listens, and one for what talks, with a method for each thing that may happen to it. It is
-//   single9, turned inside out: there, serve() calls recv() and waits; here, foundTerminator() is called.
-// Try: nc localhost 12345 with HELP, TIME, QUIT. Then a hundred commands at once: yes TIME | head -100 | nc -N localhost
-//   12345 | wc -l.
-// Still wrong: a conversation of several messages has to be cut into methods, and what was a local variable has to be a
-//   field, because no method may wait. generator6 gets the one loop back that reads from top to bottom.
+// New since reactor6: the loop, the queue and the interest have moved to event-handler.ts and async-chat.ts. Here stay a class
+//   for the listener and one for a connection, with a method for each event. It is single9, turned inside out: there,
+//   serve() calls recv() and waits; here, AsyncChat calls foundTerminator() for each line. The answers of a tick go out
+//   together, at its end.
+// Try: nc localhost 12345 with HELP, TIME, QUIT. Then a hundred commands at once, with a hundred answers:
+//   yes TIME | head -100 | nc -N localhost 12345 | wc -l
+// Still wrong: a conversation of several messages has to be cut into methods, and each local variable of single9 becomes a
+//   field, because no method may wait. generator6 gets the one function back that reads from top to bottom.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import { Dispatcher } from '../protocol/dispatcher.ts';
-import { Selector } from '../sockets/selector.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { AsyncChat } from './async-chat.ts';
-import { EventHandler, type Loop, runLoop } from './event-handler.ts';
+import { EventHandler, Loop } from './event-handler.ts';
 
 const { selector: mechanism, ...options } = readOptions({ selector: selectorOption });
 
@@ -75,6 +75,6 @@ class Connection extends AsyncChat {
   }
 }
 
-const loop: Loop = new Selector(mechanism);
+const loop = new Loop(mechanism);
 new Server(loop, listen(options));
-runLoop(loop);
+loop.run();

@@ -2,16 +2,17 @@ import { closeSync, openSync } from 'node:fs';
 import { SystemError } from './errors.ts';
 import type { Address, Socket, WouldBlock } from './socket.ts';
 
-// Kept for the day on which there is no other left.
+// A descriptor in reserve, given up when accept() fails for want of one.
 let spare: number | undefined = openSync('/dev/null', 'r');
 
 /**
- * Like `listener.tryAccept()`, but when the process (`EMFILE`) or the system (`ENFILE`) has no descriptor left, whoever
- * is next in the queue is turned away: accepted on a descriptor kept for that, and closed at once. If it were left in
- * the queue, the listener would stay ready, and a loop that waits for readiness would turn round and round.
+ * Like `listener.tryAccept()`, but when the process (`EMFILE`) or the system (`ENFILE`) has no descriptor left, the next
+ * client is rejected: it gets the spare descriptor, and is closed at once. If it stayed in the listener's queue, the
+ * listener would stay ready, and a loop that waits for readiness would never wait again.
  *
- * @param rejected is told who it was, and why
- * @returns also `'would-block'` when somebody was turned away
+ * @param rejected is called with the client's address, and the reason
+ * @returns `'would-block'` also when a client was rejected
+ * @throws SystemError as `accept()` does, for any other reason
  */
 export function acceptOrReject(
   listener: Socket,

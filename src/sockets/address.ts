@@ -1,4 +1,4 @@
-// Where a socket is: an IPv4 address and a port, as people write it and as the kernel wants it.
+// Where a socket is: a host and a port, as people write them and as the kernel wants them.
 
 import koffi from 'koffi';
 import { SystemError } from './errors.ts';
@@ -10,15 +10,24 @@ const getaddrinfo = libraryFunction<
 >('int getaddrinfo(str node, str service, const void *hints, _Out_ void **result)');
 const freeaddrinfo = libraryFunction<(list: unknown) => void>('void freeaddrinfo(void *list)');
 const gai_strerror = libraryFunction<(error: number) => string>('str gai_strerror(int error)');
+const inet_ntop = libraryFunction<
+  (family: number, host: Uint8Array, text: Uint8Array, size: number) => string
+>('str inet_ntop(int family, const void *host, void *text, uint32_t size)');
+const inet_pton = libraryFunction<(family: number, text: string, host: Uint8Array) => number>(
+  'int inet_pton(int family, str text, void *host)',
+);
 
 const darwin = process.platform === 'darwin';
 
-/** The size of a `struct sockaddr_in`, in bytes. */
-export const ADDRESS_SIZE = 16;
+/** The size of a `struct sockaddr_in6`, in bytes: room for either kind of address. */
+export const ADDRESS_SIZE = 28;
+const IPV4_SIZE = 16;
+/** Room for the longest IPv6 address in text, and the zero behind it: `INET6_ADDRSTRLEN`. */
+const TEXT_SIZE = 46;
 
-/** One end of a connection. As text it is `127.0.0.1:12345`. */
+/** One end of a connection. As text it is `127.0.0.1:12345` or `[::1]:12345`. */
 export class Address {
-  /** Four numbers with dots between them. */
+  /** An IPv4 or IPv6 address, or a name. */
   readonly host: string;
   readonly port: number;
 
@@ -28,44 +37,58 @@ export class Address {
   }
 
   toString(): string {
-    return `${this.host}:${this.port}`;
+    return this.host.includes(':') ? `[${this.host}]:${this.port}` : `${this.host}:${this.port}`;
   }
 
-  /** The host and the port as numbers of 32 bits, which can be passed through shared memory. */
-  toNumbers(): [host: number, port: number] {
-    const bytes = Buffer.from(this.host.split('.').map(Number));
-    return [bytes.readInt32BE(), this.port];
+  /** How many numbers {@link toNumbers} returns. */
+  static readonly NUMBERS = 6;
+
+  /** The address as numbers of 32 bits, which can be passed through shared memory. */
+  toNumbers(): number[] {
+    const family = this.host.includes(':') ? c.AF_INET6 : c.AF_INET;
+    const host = new Int32Array(4);
+    inet_pton(family, this.host, new Uint8Array(host.buffer));
+    return [family, ...host, this.port];
   }
 
-  /** What {@link toNumbers} made of an address. */
-  static fromNumbers(host: number, port: number): Address {
-    const bytes = Buffer.alloc(4);
-    bytes.writeInt32BE(host);
-    return new Address(bytes.join('.'), port);
+  /** The address that {@link toNumbers} turned into these numbers. */
+  static fromNumbers([family = 0, ...rest]: number[]): Address {
+    return new Address(hostText(family, Buffer.from(Int32Array.from(rest).buffer)), rest[4] ?? 0);
   }
 }
 
 /**
- * What a `struct sockaddr_in` says: a family, then the port and the four bytes of the host, big end first.
+ * The address in a `struct sockaddr_in` or `sockaddr_in6`: a family, the port, big end first, and the bytes of the host.
  *
- * @see ip(7)
+ * @see ip(7), ipv6(7)
  */
 export function decodeAddress(bytes: Buffer): Address {
-  return new Address(`${bytes[4]}.${bytes[5]}.${bytes[6]}.${bytes[7]}`, bytes.readUInt16BE(2));
+  const family = bytes[darwin ? 1 : 0] as number;
+  const port = bytes.readUInt16BE(2);
+  if (family === c.AF_INET6) return new Address(hostText(family, bytes.subarray(8, 24)), port);
+  return new Address(`${bytes[4]}.${bytes[5]}.${bytes[6]}.${bytes[7]}`, port);
+}
+
+function hostText(family: number, host: Uint8Array): string {
+  return inet_ntop(family, host, Buffer.alloc(TEXT_SIZE), TEXT_SIZE);
+}
+
+/** Whether this is a `struct sockaddr_in6`. */
+export function isIPv6(sockaddr: Buffer): boolean {
+  return sockaddr.length > IPV4_SIZE;
 }
 
 /**
- * The `struct sockaddr_in` of a host and a port. A name is looked up, which may take as long as a question to
- * the network takes.
+ * Each `struct sockaddr_in` or `sockaddr_in6` of a host, in the order in which to try them. A name is looked up, which may
+ * take as long as a question to the network takes.
  *
  * @param action what it is for, to begin an error's message with
  * @throws SystemError `ENOTFOUND` or `EAI_AGAIN`, as Node's `dns.lookup()` does
  * @see getaddrinfo(3)
  */
-export function resolveAddress(host: string, port: number, action: string): Buffer {
-  // struct addrinfo: four ints (flags, family, type, protocol), a length, then three pointers.
+export function resolveAddress(host: string, port: number, action: string): Buffer[] {
+  // struct addrinfo: four ints (flags, family, type, protocol), a length, then three pointers, the last to the next one.
   const hints = Buffer.alloc(48);
-  hints.writeInt32LE(c.AF_INET, 4);
   hints.writeInt32LE(c.SOCK_STREAM, 8);
   const list: [unknown] = [null];
   const error = getaddrinfo(host, null, hints, list);
@@ -73,9 +96,14 @@ export function resolveAddress(host: string, port: number, action: string): Buff
     const code = error === (darwin ? 2 : -3) ? 'EAI_AGAIN' : 'ENOTFOUND';
     throw new SystemError(`${action}: ${code}, ${gai_strerror(error)}`, code, error, 'getaddrinfo');
   }
-  const pointer = koffi.decode(list[0], darwin ? 32 : 24, 'void *');
-  const address = Buffer.from(koffi.decode(pointer, koffi.array('uint8_t', ADDRESS_SIZE)));
+  const addresses: Buffer[] = [];
+  for (let info = list[0]; info !== null; info = koffi.decode(info, 40, 'void *')) {
+    const size: number = koffi.decode(info, 16, 'uint32_t');
+    const sockaddr = koffi.decode(info, darwin ? 32 : 24, 'void *');
+    const address = Buffer.from(koffi.decode(sockaddr, koffi.array('uint8_t', size)));
+    address.writeUInt16BE(port, 2);
+    addresses.push(address);
+  }
   freeaddrinfo(list[0]);
-  address.writeUInt16BE(port, 2);
-  return address;
+  return addresses;
 }

@@ -22,8 +22,8 @@ export const connect = systemCall<(fd: number, address: Uint8Array, size: number
 export const recv = systemCall<(fd: number, buffer: number, size: number, flags: number) => number>(
   'intptr_t recv(int fd, uintptr_t buffer, size_t size, int flags)',
 );
-export const send = systemCall<(fd: number, bytes: Uint8Array, size: number, flags: number) => number>(
-  'intptr_t send(int fd, const void *bytes, size_t size, int flags)',
+export const send = systemCall<(fd: number, bytes: number, size: number, flags: number) => number>(
+  'intptr_t send(int fd, uintptr_t bytes, size_t size, int flags)',
 );
 export const shutdown = systemCall<(fd: number, how: number) => number>('int shutdown(int fd, int how)');
 export const close = systemCall<(fd: number) => number>('int close(int fd)');
@@ -39,12 +39,8 @@ export const fcntl = systemCall<(fd: number, command: number, type: 'int', value
 export const getsockopt = systemCall<
   (fd: number, level: number, option: number, value: number, size: number) => number
 >('int getsockopt(int fd, int level, int option, uintptr_t value, uintptr_t size)');
-export const poll = systemCall<(fds: number, count: number, timeout: number) => number>(
-  'int poll(uintptr_t fds, unsigned long count, int timeout)',
-);
-/** send() once more, for bytes that were pinned, and are passed by their address. */
-export const sendPinned = systemCall<(fd: number, bytes: number, size: number, flags: number) => number>(
-  'intptr_t send(int fd, uintptr_t bytes, size_t size, int flags)',
+export const poll = systemCall<(fds: Uint8Array, count: number, timeout: number) => number>(
+  'int poll(void *fds, unsigned long count, int timeout)',
 );
 
 // epoll exists on Linux alone: epoll(7).
@@ -61,17 +57,9 @@ export function errno(): number {
   return koffi.errno();
 }
 
-/** Memory that the kernel may read and write, with its address: it never moves. */
-export type Pinned = { readonly bytes: Buffer; readonly address: number };
-
-/** New memory, pinned, and filled with zeros. */
-export function pin(size: number): Pinned {
-  // A small Buffer may live on the JavaScript heap, where the garbage collector moves it. This one can't.
-  const bytes = Buffer.from(new ArrayBuffer(size));
-  return { bytes, address: Number(koffi.address(bytes)) };
-}
-
 const linux = {
+  AF_INET6: 10,
+  IPV6_V6ONLY: 26,
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
   SO_ERROR: 4,
@@ -83,6 +71,8 @@ const linux = {
 };
 
 const darwin: typeof linux = {
+  AF_INET6: 30,
+  IPV6_V6ONLY: 27,
   SOL_SOCKET: 0xffff,
   SO_REUSEADDR: 0x0004,
   SO_ERROR: 0x1007,
@@ -98,6 +88,7 @@ export const c = {
   AF_INET: 2,
   SOCK_STREAM: 1,
   IPPROTO_TCP: 6,
+  IPPROTO_IPV6: 41,
   TCP_NODELAY: 1,
   F_GETFL: 3,
   F_SETFL: 4,

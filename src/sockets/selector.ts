@@ -3,6 +3,7 @@
 import { systemError } from './errors.ts';
 import * as libc from './libc.ts';
 import { c, errno } from './libc.ts';
+import { pin } from './memory.ts';
 import type { Socket } from './socket.ts';
 
 /** Interest in reading: something has arrived, the stream has ended, or somebody wants to connect. */
@@ -134,7 +135,7 @@ class Epoll implements Poller {
   // struct epoll_event: 32 bits of events, then 64 of data, ours to choose: the descriptor. On x86-64 it is packed.
   static readonly #stride = process.arch === 'x64' ? 3 : 4;
   static readonly #data = process.arch === 'x64' ? 1 : 2;
-  readonly #events = libc.pin(MAX_EVENTS * Epoll.#stride * 4);
+  readonly #events = pin(MAX_EVENTS * Epoll.#stride * 4);
   readonly #numbers = new Int32Array(this.#events.bytes.buffer);
 
   constructor() {
@@ -187,15 +188,15 @@ const EPOLL_CTL_MOD = 3;
 /** The program keeps the set, and hands over all of it with each call: the idle ones are looked at every time. */
 class Poll implements Poller {
   // struct pollfd: an int, the descriptor, and two shorts: events we ask for, and events that are there.
-  #fds = libc.pin(64 * 8);
-  #numbers = new Int32Array(this.#fds.bytes.buffer);
+  #numbers = new Int32Array(64 * 2);
+  #bytes = Buffer.from(this.#numbers.buffer);
   #count = 0;
   /** Where in the array a descriptor stands. */
   readonly #places: number[] = [];
 
   add(fd: number, interest: number): void {
     if (fd < 0) throw systemError('poll', c.EBADF);
-    if (this.#count * 8 === this.#fds.bytes.length) this.#grow();
+    if (this.#count * 2 === this.#numbers.length) this.#grow();
     this.#places[fd] = this.#count++;
     this.#numbers[2 * (this.#places[fd] as number)] = fd;
     this.change(fd, interest);
@@ -227,13 +228,13 @@ class Poll implements Poller {
 
   close(): void {}
 
-  readonly #wait = (timeout: number): number => libc.poll(this.#fds.address, this.#count, timeout);
+  readonly #wait = (timeout: number): number => libc.poll(this.#bytes, this.#count, timeout);
 
   #grow(): void {
-    const roomier = libc.pin(2 * this.#fds.bytes.length);
-    this.#fds.bytes.copy(roomier.bytes);
-    this.#fds = roomier;
-    this.#numbers = new Int32Array(roomier.bytes.buffer);
+    const roomier = new Int32Array(2 * this.#numbers.length);
+    roomier.set(this.#numbers);
+    this.#numbers = roomier;
+    this.#bytes = Buffer.from(roomier.buffer);
   }
 }
 

@@ -1,12 +1,27 @@
 // The Berkeley sockets, with the manners of Python's socket module.
+//
+// | call                                | waits                    | the bytes                                           |
+// | ----------------------------------- | ------------------------ | --------------------------------------------------- |
+// | Socket.listen()                     | while a name is resolved |                                                     |
+// | Socket.connect()                    | until connected          |                                                     |
+// | Socket.resolve(), startConnect()    | while a name is resolved |                                                     |
+// | accept()                            | until a client connects  |                                                     |
+// | recv(size)                          | until bytes arrive       | a view into a slab that the kernel wrote to: yours  |
+// | send(bytes), sendAll(bytes)         | until there is room      | yours; copied first, unless they were just received |
+// | tryAccept(), tryRecv(), trySend()   | never, if non-blocking   | as above                                            |
+// | trySendPieces(pieces)               | never, if non-blocking   | yours; copied together, for one send()              |
+// | shutdown(), setBlocking(), close()  | never                    |                                                     |
+//
+// A slab is memory of this thread. The kernel writes to each part of it once, so received bytes never change. But they
+// keep their slab alive: copy a small piece that you keep for long, as GrowingBuffer does.
 
-import { ADDRESS_SIZE, type Address, decodeAddress, resolveAddress } from './address.ts';
+import { ADDRESS_SIZE, Address, decodeAddress, isIPv6, resolveAddress } from './address.ts';
 import { type SystemError, systemError } from './errors.ts';
 import * as libc from './libc.ts';
-import { c, errno, type Pinned } from './libc.ts';
+import { c, errno } from './libc.ts';
+import { pin, Scratch, Slabs } from './memory.ts';
 
 export { Address } from './address.ts';
-export { type Pinned, pin } from './libc.ts';
 
 /** What a non-blocking socket says in place of waiting. It is an answer, not an error. */
 export type WouldBlock = 'would-block';
@@ -14,10 +29,14 @@ export type WouldBlock = 'would-block';
 /** Connections that the kernel keeps for a listener that is busy. It lowers this to its own limit. */
 export const BACKLOG = 4096;
 
-// One of each a thread: all sockets of a thread receive into the same memory, and copy out what they got.
-const scratch = libc.pin(64 * 1024);
-const sockaddr = libc.pin(ADDRESS_SIZE);
-const sockaddrSize = libc.pin(4);
+// One of each a thread.
+const slabs = new Slabs();
+const scratch = new Scratch();
+const sockaddr = pin(ADDRESS_SIZE);
+const sockaddrSize = pin(4);
+
+/** Where to listen, or what to connect to: a host, by address or by name, and a port. */
+export type Endpoint = { host: string; port: number };
 
 /** A TCP socket: a connection, or a listener that connections arrive at. */
 export class Socket {
@@ -29,16 +48,21 @@ export class Socket {
   }
 
   /**
-   * A socket that accepts connections to `host` (an IPv4 address or a name) and `port` (0: any free one).
-   * The connections have no Nagle delay, and one whose peer has vanished fails after some 90 s of silence.
+   * A socket that accepts connections to `host` (an address or a name; a name's IPv4 address if it has one) and `port` (0:
+   * any free one). `::` accepts IPv4 clients, too. The connections have no Nagle delay, and one whose peer has vanished
+   * fails after some 90 s of silence.
    *
    * @throws SystemError `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `ENOTFOUND`
-   * @see listen(2), tcp(7)
+   * @see listen(2), tcp(7), ipv6(7)
    */
-  static listen({ host, port }: { host: string; port: number }): Socket {
-    return Socket.#open(`Cannot listen on ${host}:${port}`, host, port, (socket, address, action) => {
+  static listen({ host, port }: Endpoint): Socket {
+    const action = `Cannot listen on ${new Address(host, port)}`;
+    const addresses = resolveAddress(host, port, action);
+    const address = addresses.find((one) => !isIPv6(one)) ?? (addresses[0] as Buffer);
+    return Socket.#open(address, action, (socket) => {
       // Without it, the port of a server that has just ended stays taken for a minute: TIME_WAIT, tcp(7).
       socket.#set(c.SOL_SOCKET, c.SO_REUSEADDR, 1);
+      if (isIPv6(address)) socket.#set(c.IPPROTO_IPV6, c.IPV6_V6ONLY, 0);
       // A connection inherits the rest from its listener, which saves five calls for each.
       socket.#set(c.IPPROTO_TCP, c.TCP_NODELAY, 1);
       socket.#set(c.SOL_SOCKET, c.SO_KEEPALIVE, 1);
@@ -51,43 +75,60 @@ export class Socket {
   }
 
   /**
-   * A connection to `host` (an IPv4 address or a name) and `port`. Waits until it is made.
+   * A connection to `host` (an address or a name: then to the first of its addresses that answers) and `port`. Waits until
+   * it is made.
    *
    * @throws SystemError `ECONNREFUSED`, `ETIMEDOUT`, `ENETUNREACH`, `ENOTFOUND`
    * @see connect(2)
    */
-  static connect({ host, port }: { host: string; port: number }): Socket {
-    return Socket.#open(`Cannot connect to ${host}:${port}`, host, port, (socket, address, action) => {
-      check('connect', libc.connect(socket.#fd, address, address.length), action);
-    });
+  static connect({ host, port }: Endpoint): Socket {
+    const action = `Cannot connect to ${new Address(host, port)}`;
+    let failed: unknown;
+    for (const address of resolveAddress(host, port, action)) {
+      try {
+        return Socket.#open(address, action, (socket) => {
+          check('connect', libc.connect(socket.#fd, address, address.length), action);
+        });
+      } catch (error) {
+        failed = error;
+      }
+    }
+    throw failed;
   }
 
   /**
-   * Begins to connect, and does not wait: the socket is non-blocking. When it is ready for writing, the connection is
-   * made, or has failed: {@link connectError} tells.
+   * All addresses of a host, in the order in which to try them, each with the port.
    *
-   * @throws SystemError `ENOTFOUND`, or what is known to be impossible at once
+   * @throws SystemError `ENOTFOUND`, `EAI_AGAIN`
+   * @see getaddrinfo(3)
+   */
+  static resolve({ host, port }: Endpoint): Address[] {
+    return resolveAddress(host, port, `Cannot find ${host}`).map(decodeAddress);
+  }
+
+  /**
+   * Begins to connect to an address (of a name: the first), and does not wait: the socket is non-blocking. When it is ready
+   * for writing, the connection is made, or has failed: {@link connectError} tells.
+   *
+   * @throws SystemError `ENOTFOUND`, or what the kernel knows to be impossible at once
    * @see connect(2), EINPROGRESS
    */
-  static startConnect({ host, port }: { host: string; port: number }): Socket {
-    return Socket.#open(`Cannot connect to ${host}:${port}`, host, port, (socket, address, action) => {
+  static startConnect({ host, port }: Endpoint): Socket {
+    const action = `Cannot connect to ${new Address(host, port)}`;
+    const address = resolveAddress(host, port, action)[0] as Buffer;
+    return Socket.#open(address, action, (socket) => {
       socket.setBlocking(false);
       const result = libc.connect(socket.#fd, address, address.length);
       if (result < 0 && errno() !== c.EINPROGRESS) throw systemError('connect', errno(), action);
     });
   }
 
-  /** A new socket, set up for an address; closed again if that fails. `action` begins the messages of its errors. */
-  static #open(
-    action: string,
-    host: string,
-    port: number,
-    setUp: (socket: Socket, address: Buffer, action: string) => void,
-  ): Socket {
-    const address = resolveAddress(host, port, action);
-    const socket = new Socket(check('socket', libc.socket(c.AF_INET, c.SOCK_STREAM, 0), action));
+  /** A new socket for this kind of address, set up; closed again if that fails. `action` begins the messages of its errors. */
+  static #open(address: Buffer, action: string, setUp: (socket: Socket) => void): Socket {
+    const family = isIPv6(address) ? c.AF_INET6 : c.AF_INET;
+    const socket = new Socket(check('socket', libc.socket(family, c.SOCK_STREAM, 0), action));
     try {
-      setUp(socket, address, action);
+      setUp(socket);
     } catch (error) {
       socket.close();
       throw error;
@@ -145,10 +186,11 @@ export class Socket {
   }
 
   /**
-   * The next bytes of the stream, at most `size` (and at most 64 KiB): as many as are there, so what was sent
-   * at once may arrive in pieces, and what was sent in pieces at once. Waits while there are none. An empty
-   * buffer is the end of the stream: the peer has said all it will say.
+   * The next bytes of the stream, at most `size` (and at most 16 KiB): as many as are there, so what was sent at once may
+   * arrive in pieces, and what was sent in pieces at once. Waits while there are none. An empty buffer is the end of the
+   * stream: the peer will send nothing more.
    *
+   * @returns a view into a slab, as the head of this file explains
    * @throws SystemError `ECONNRESET`, `ETIMEDOUT`; `EAGAIN` in place of waiting: see {@link tryRecv}
    * @see recv(2)
    */
@@ -158,11 +200,12 @@ export class Socket {
 
   /** Like {@link recv}, but a non-blocking socket with nothing to read answers `'would-block'`. */
   tryRecv(size: number): Buffer | WouldBlock {
-    const count = this.#recv(scratch.address, Math.min(size, scratch.bytes.length));
-    if (count === 'would-block') return count;
-    const bytes = Buffer.allocUnsafe(count);
-    scratch.bytes.copy(bytes, 0, 0, count);
-    return bytes;
+    const room = slabs.room(size);
+    while (true) {
+      const count = libc.recv(this.#fd, slabs.address, room, 0);
+      if (count >= 0) return slabs.take(count);
+      if (failure('recv') === 'would-block') return 'would-block';
+    }
   }
 
   /**
@@ -177,44 +220,22 @@ export class Socket {
 
   /** Like {@link send}, but a non-blocking socket without room answers `'would-block'`. */
   trySend(bytes: Uint8Array): number | WouldBlock {
-    while (true) {
-      // On a connection that is gone this fails with EPIPE. The signal of that name is ignored by Node.
-      const count = libc.send(this.#fd, bytes, bytes.length, 0);
-      if (count >= 0) return count;
-      if (failure('send') === 'would-block') return 'would-block';
-    }
+    const address = slabs.addressOf(bytes);
+    if (address !== undefined) return this.#send(address, bytes.length);
+    const length = scratch.gather([bytes]);
+    return this.#send(scratch.address, length);
   }
 
   /**
-   * Like {@link tryRecv}, but into memory of your own, and returns how many bytes there are now, 0 at the end of the
-   * stream. Nothing is allocated: for loops that serve thousands.
-   *
-   * @param memory what `pin()` returned; the bytes are written to its beginning
+   * Like {@link trySend}, for a queue: sends pieces from its front, as one, up to 64 KiB of them, and removes from the array
+   * what the kernel took. An empty queue costs no call.
    */
-  tryRecvInto(memory: Pinned): number | WouldBlock {
-    return this.#recv(memory.address, memory.bytes.length);
-  }
-
-  /** Like {@link trySend}, but from pinned memory: the bytes from `start` to `end`. */
-  trySendFrom(memory: Pinned, start: number, end: number): number | WouldBlock {
-    while (true) {
-      const count = libc.sendPinned(this.#fd, memory.address + start, end - start, 0);
-      if (count >= 0) return count;
-      if (failure('send') === 'would-block') return 'would-block';
-    }
-  }
-
-  /**
-   * Like {@link trySend}, for pieces that are to go out as one, without their being joined first: they are gathered in the
-   * memory that all sockets of the thread share, as far as they fit in there, and nothing is allocated.
-   */
-  trySendPieces(pieces: readonly Buffer[]): number | WouldBlock {
-    let end = 0;
-    for (const piece of pieces) {
-      end += piece.copy(scratch.bytes, end);
-      if (end === scratch.bytes.length) break;
-    }
-    return this.trySendFrom(scratch, 0, end);
+  trySendPieces(pieces: Uint8Array[]): number | WouldBlock {
+    if (pieces.length === 0) return 0;
+    const length = scratch.gather(pieces);
+    const count = this.#send(scratch.address, length);
+    if (count !== 'would-block') removeBytes(pieces, count);
+    return count;
   }
 
   /** Sends all of these bytes, and waits until the kernel has taken the last one. For blocking sockets. */
@@ -250,11 +271,12 @@ export class Socket {
     if (libc.close(fd) < 0 && errno() === c.EBADF) throw systemError('close', c.EBADF);
   }
 
-  #recv(address: number, size: number): number | WouldBlock {
+  #send(address: number, length: number): number | WouldBlock {
     while (true) {
-      const count = libc.recv(this.#fd, address, size, 0);
+      // On a connection that is gone this fails with EPIPE. The signal of that name is ignored by Node.
+      const count = libc.send(this.#fd, address, length, 0);
       if (count >= 0) return count;
-      if (failure('recv') === 'would-block') return 'would-block';
+      if (failure('send') === 'would-block') return 'would-block';
     }
   }
 
@@ -282,4 +304,13 @@ function failure(syscall: string): WouldBlock | 'again' {
 function orThrow<Outcome>(syscall: string, outcome: Outcome | WouldBlock): Outcome {
   if (outcome === 'would-block') throw systemError(syscall, c.EAGAIN);
   return outcome as Outcome;
+}
+
+/** Removes so many bytes from the front of an array of pieces. */
+function removeBytes(pieces: Uint8Array[], count: number): void {
+  let left = count;
+  let whole = 0;
+  for (let piece = pieces[0]; piece && piece.length <= left; piece = pieces[++whole]) left -= piece.length;
+  pieces.splice(0, whole);
+  if (left > 0) pieces[0] = (pieces[0] as Uint8Array).subarray(left);
 }

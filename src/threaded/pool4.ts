@@ -14,8 +14,8 @@ import { Address, Socket } from '../sockets/socket.ts';
 import { BlockingQueue } from './queue.ts';
 import { isMainThread, startThread } from './thread.ts';
 
-/** A client in the queue is three numbers: its descriptor, and its address. */
-const WIDTH = 3;
+/** A client in the queue is some numbers: its descriptor, and its address. */
+const WIDTH = 1 + Address.NUMBERS;
 /** More clients than these wait in the listener's queue, where they cost no descriptor. */
 const CAPACITY = 64;
 
@@ -23,8 +23,8 @@ const CAPACITY = 64;
 export function work(memory: SharedArrayBuffer): void {
   const queue = new BlockingQueue(memory, WIDTH);
   while (true) {
-    const [fd, ...address] = queue.pop() as [number, number, number]; // sleeps while there is nothing to do
-    serve(new Socket(fd), Address.fromNumbers(...address));
+    const [fd = -1, ...address] = queue.pop(); // sleeps while there is nothing to do
+    serve(new Socket(fd), Address.fromNumbers(address));
   }
 }
 
