@@ -1,8 +1,11 @@
 // What the coroutine steps show, beyond the behaviours that all steps are held to.
 
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { AsyncLoop } from '../src/coroutine/async-loop.ts';
 import { type Coroutine, GeneratorLoop } from '../src/coroutine/generator-loop.ts';
+import { GeneratorSocket } from '../src/coroutine/generator-socket.ts';
 import { mechanisms } from '../src/sockets/selector.ts';
 import { Socket } from '../src/sockets/socket.ts';
 import { Client, runScript, serving } from './harness.ts';
@@ -18,6 +21,35 @@ function pair(): [Socket, Socket] {
 }
 
 const hello = Buffer.from('hello');
+
+describe('a suspended coroutine', () => {
+  test('keeps the bytes that it received last, and one slab with them, which is small', () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage: () => void = runInNewContext('gc');
+    const idle = 200;
+    const loop = new GeneratorLoop();
+    function* serve(socket: Socket): Coroutine {
+      const client = new GeneratorSocket(loop, socket);
+      while (true) {
+        const bytes = yield* client.recv();
+        if (bytes.length === 0) return;
+      }
+    }
+    const clients = Array.from({ length: idle }, pair);
+    const [sender, receiver] = pair();
+    for (const [, server] of [...clients, [sender, receiver] as const]) loop.spawn(serve(server));
+    for (const [client] of clients) {
+      client.trySend(hello);
+      loop.tick();
+      for (let sent = 0; sent < 300_000; loop.tick()) sent += Number(sender.trySend(Buffer.alloc(30_000)));
+    }
+    collectGarbage();
+    expect(process.memoryUsage().arrayBuffers / idle).toBeLessThan(32 * 1024);
+    for (const socket of [sender, ...clients.map(([client]) => client)]) socket.close();
+    loop.run(); // until each has seen the end of its stream
+    for (const socket of [receiver, ...clients.map(([, server]) => server)]) loop.close(socket);
+  });
+});
 
 describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
   test('lets each go on when what it waits for has come, and ends when all have ended', () => {

@@ -50,6 +50,43 @@ describe('Socket', () => {
     open.push(Socket.connect({ host: 'localhost', port: listener.localAddress().port }));
   });
 
+  test('speaks IPv6, and writes its addresses in brackets', () => {
+    const listener = Socket.listen({ host: '::1', port: 0 });
+    const { host, port } = listener.localAddress();
+    expect(host).toBe('::1');
+    expect(`${listener.localAddress()}`).toBe(`[::1]:${port}`);
+    const client = Socket.connect({ host: '::1', port });
+    const [server, address] = listener.accept();
+    open.push(listener, client, server);
+    expect(address).toEqual(client.localAddress());
+    server.sendAll(hello);
+    expect(client.recv(100).toString()).toBe('hello');
+    expect(() => Socket.listen({ host: '::1', port })).toThrow(`Cannot listen on [::1]:${port}: EADDRINUSE`);
+  });
+
+  test('accepts both kinds of clients on ::', () => {
+    const listener = Socket.listen({ host: '::', port: 0 });
+    open.push(listener);
+    for (const [host, seen] of [
+      ['::1', '::1'],
+      ['127.0.0.1', '::ffff:127.0.0.1'],
+    ] as const) {
+      open.push(Socket.connect({ host, port: listener.localAddress().port }));
+      const [server, address] = listener.accept();
+      open.push(server);
+      expect(address.host).toBe(seen);
+    }
+  });
+
+  test('finds all addresses of a host, and addresses go through shared memory as numbers', () => {
+    expect(Socket.resolve({ host: '::1', port: 80 })).toEqual([new Address('::1', 80)]);
+    for (const address of ['127.0.0.1', '::1', '2001:db8::2:1', '::ffff:192.0.2.1']) {
+      const numbers = new Address(address, 65_535).toNumbers();
+      expect(numbers.length).toBe(Address.NUMBERS);
+      expect(Address.fromNumbers([...Int32Array.from(numbers)])).toEqual(new Address(address, 65_535));
+    }
+  });
+
   test('can listen again on a port that was in use a moment ago', () => {
     const listener = listen();
     const { port } = listener.localAddress();
@@ -75,6 +112,50 @@ describe('Socket', () => {
     client.sendAll(Buffer.from('HELLO'));
     const second = server.recv(100);
     expect([first.toString(), second.toString()]).toEqual(['hello', 'HELLO']);
+  });
+
+  test('receives into slabs: small pieces lie side by side, and none changes when its slab is full', () => {
+    const { client, server } = connection();
+    const pieces = Array.from({ length: 100 }, (_, i) => {
+      client.sendAll(Buffer.alloc(1000, i));
+      return server.recv(16 * 1024);
+    });
+    for (const [i, piece] of pieces.entries()) expect(piece.equals(Buffer.alloc(1000, i))).toBe(true);
+    expect(new Set(pieces.map(({ buffer }) => buffer)).size).toBeLessThan(15);
+  });
+
+  test('sends bytes that it has just received, bytes of another slab, and bytes that lie anywhere', () => {
+    const { client, server } = connection();
+    const received = Array.from({ length: 40 }, (_, i) => {
+      client.sendAll(Buffer.alloc(1000, i));
+      return server.recv(4096);
+    });
+    for (const piece of [...received, Buffer.from('anywhere'), new Uint8Array([1, 2, 3])]) {
+      server.sendAll(piece.subarray(1));
+      expect(client.recv(4096).equals(piece.subarray(1))).toBe(true);
+    }
+  });
+
+  test('sends a queue as one, and leaves in it what the kernel did not take', () => {
+    const { client, server } = connection();
+    const queue = ['one, ', '', 'two, ', 'three'].map((text) => Buffer.from(text));
+    expect(client.trySendPieces(queue)).toBe(15);
+    expect(queue).toEqual([]);
+    expect(server.recv(100).toString()).toBe('one, two, three');
+    expect(client.trySendPieces(queue)).toBe(0);
+    client.setBlocking(false);
+    const all = Buffer.from(Array.from({ length: 12_000_000 }, (_, i) => i % 251));
+    const long = [all.subarray(0, 5), all.subarray(5, 100_005), all.subarray(100_005)];
+    let sent = 0;
+    for (let count = client.trySendPieces(long); count !== 'would-block'; ) {
+      sent += count;
+      count = client.trySendPieces(long);
+    }
+    expect(Buffer.concat(long).equals(all.subarray(sent))).toBe(true);
+    client.shutdown('write');
+    const pieces: Buffer[] = [];
+    for (let bytes = server.recv(16_384); bytes.length > 0; bytes = server.recv(16_384)) pieces.push(bytes);
+    expect(Buffer.concat(pieces).equals(all.subarray(0, sent))).toBe(true);
   });
 
   test('receives an empty buffer at the end of the stream, again and again', () => {
@@ -206,7 +287,7 @@ describe('a failed call', () => {
 });
 
 describe('system calls', () => {
-  test('are published, with how long they took, while somebody listens', () => {
+  test('are published, with how long they took, to a subscriber', () => {
     const { client, server } = connection();
     const seen: SystemCall[] = [];
     const listener = (call: unknown) => seen.push(call as SystemCall);

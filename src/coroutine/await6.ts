@@ -1,12 +1,13 @@
 // await6: many clients, one thread, an async function for each, and the same loop.
 //
-// New since generator6: `await` for `yield*`, and `async` for the star. Each await is for a promise of the loop, which resolves
-//   it when there is something to read, or room to write. After each tick the loop lets Node's own loop run once: so the
-//   statistics come from Node's setInterval(), and setTimeout(), fetch() and process.on('SIGTERM') would work as well.
+// New since generator6: `await` for `yield*`, and `async` for the star. Each await is for a promise of the loop,
+//   which resolves it when there is something to read, or room to write. After each tick the loop lets Node's own
+//   loop run once: so the statistics come from Node's setInterval(), and setTimeout(), fetch() and
+//   process.on('SIGTERM') would work as well.
 // Try: what you tried with generator6. Then read the two side by side: npm run step await6.
-// Still wrong: there are two loops now, and only one of them can sleep in the kernel. This one does, for 10 ms at a time: so
-//   it wakes up a hundred times a second for nothing, and Node's timers may be 10 ms late. callback6 has one loop, Node's.
-//   And a line that never ends grows the buffer for ever, as in single6.
+// Still wrong: there are two loops now, and only one of them can sleep in the kernel. This one does, for 10 ms at a
+//   time: so it wakes up a hundred times a second for nothing, and Node's timers may be 10 ms late. callback6 has one
+//   loop, Node's. And a line that never ends grows the buffer for ever, as in single6.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

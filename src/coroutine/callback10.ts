@@ -1,9 +1,9 @@
 // callback10: any protocol, many clients, and Node's own loop, which calls back.
 //
-// New since callback6: what arrives goes into a chain of protocols, the same as in single10. A chain and a socket of Node's fit
-//   each other well: both are handed something, and neither waits.
+// New since callback6: the bytes that arrive go into a chain of protocols, the same as in single10. A chain and a
+//   socket of Node's fit each other well: both are called with bytes, and neither waits.
 // Try: what you tried with generator10.
-// Still wrong: each of the users talks to the server, and none to another. callback11 is a chat.
+// Still wrong: each user talks to the server, and none to another. callback11 is a chat.
 
 import { createServer, type Socket } from 'node:net';
 import { listen } from '../cli/listen.ts';
@@ -12,11 +12,12 @@ import { readOptions } from '../cli/options.ts';
 import { protocolOptions } from '../cli/protocol-options.ts';
 import { buildChain } from '../protocol/protocols.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { remoteAddress } from './remote-address.ts';
 
 const options = readOptions(protocolOptions);
 
 function serve(client: Socket): void {
-  const address = client.remoteAddress ? `${client.remoteAddress}:${client.remotePort}` : 'somebody';
+  const address = remoteAddress(client);
   let why: unknown = 'end of stream';
   log(`${address} connected`);
 
@@ -31,7 +32,7 @@ function serve(client: Socket): void {
 
   client.on('data', (bytes) => {
     log(() => `${address} sent ${quote(bytes)}`);
-    client.cork(); // What is answered to one packet is sent as one.
+    client.cork(); // Node sends the answers to one packet together.
     protocol.received(bytes);
     client.uncork();
     if (client.writableNeedDrain) client.pause();

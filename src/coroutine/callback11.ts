@@ -1,10 +1,10 @@
 // callback11: users who talk to each other, and Node's own loop, which calls back.
 //
-// New since callback10: a room, and a chat on top of the chain. What is said to somebody is written at once, but corked: Node
-//   keeps it, until the loop comes to setImmediate(), at the end of the turn, and then sends all of it together.
+// New since callback10: a room, and a chat on top of the chain. Each line is written at once, but the socket is
+//   corked: Node keeps its lines until setImmediate(), at the end of the tick, and then sends all of them together.
 // Try: what you tried with generator11.
-// Still wrong: what a user does not read grows without a limit, because write() always takes it, and nothing here
-//   bounds it yet.
+// Still wrong: the buffer of a user who does not read grows without a limit, because write() always takes the line:
+//   nothing here bounds it yet.
 
 import { createServer, type Socket } from 'node:net';
 import { listen } from '../cli/listen.ts';
@@ -14,17 +14,18 @@ import { ChatProtocol, LocalRoom } from '../protocol/chat.ts';
 import { LineProtocol } from '../protocol/lines.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { remoteAddress } from './remote-address.ts';
 
 const room = new LocalRoom();
 
 function serve(client: Socket): void {
-  const address = client.remoteAddress ? `${client.remoteAddress}:${client.remotePort}` : 'somebody';
+  const address = remoteAddress(client);
   let why: unknown = 'end of stream';
   log(`${address} connected`);
 
   const send = (bytes: Buffer) => {
     if (client.writableCorked === 0) {
-      client.cork(); // What is said to somebody in one turn of the loop is sent as one.
+      client.cork(); // Node sends the lines of one tick together.
       setImmediate(() => client.uncork());
     }
     client.write(bytes);
@@ -44,7 +45,7 @@ function serve(client: Socket): void {
   client.on('data', (bytes) => {
     log(() => `${address} sent ${quote(bytes)}`);
     protocol.received(bytes);
-    if (client.writableNeedDrain) client.pause(); // Who does not listen is not heard either.
+    if (client.writableNeedDrain) client.pause(); // A user who does not read is not heard either.
   });
   client.on('drain', () => client.resume());
   client.on('end', () => {

@@ -1,24 +1,26 @@
 // callback6: many clients, and Node's own loop, which calls back.
 //
-// New since await6: no loop. libuv, inside Node, has one that is always there: it waits in epoll_wait(), calls accept() and
-//   recv() for everybody, and then calls your functions. What is left is to say what to do when something happens to a socket,
-//   as in reactor6. Its write() takes whatever you give it, as select6 does, but says when that is more than is good.
-// Try: nc localhost 12345 in three terminals. Then strace -p "$(pgrep -nf callback6)": epoll_pwait(), accept4(), read()
-//   and write(), much the same calls as before.
-// Still wrong: what belongs together is in five places again, and if you forget one of them ('error', say) the first
-//   client that resets ends the program. stream6 gets one function back. And a line that never ends grows the buffer for
-//   ever, as in single6.
+// New since await6: no loop of ours. libuv, the library inside Node, always runs one: it waits in epoll_wait(),
+//   accepts each client, receives what it sends, and then calls your functions. So the server says what to do at each
+//   event, as in reactor6. write() takes whatever you give it, like the queue of select6, but returns false when that
+//   is more than is good.
+// Try: nc localhost 12345 in three terminals. Then strace -p "$(pgrep -nf callback6)": epoll_pwait(), accept4(),
+//   read() and write(), much the same calls as before.
+// Still wrong: one conversation is in five places again, and if you forget one of them ('error', say), the first
+//   client that resets ends the program. stream6 gets the one function back. And a line that never ends grows the
+//   buffer for ever, as in single6.
 
 import { createServer, type Socket } from 'node:net';
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { Splitter } from '../protocol/splitter.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { remoteAddress } from './remote-address.ts';
 
 const NEWLINE = Buffer.from('\n');
 
 function serve(client: Socket): void {
-  const address = client.remoteAddress ? `${client.remoteAddress}:${client.remotePort}` : 'somebody';
+  const address = remoteAddress(client);
   const splitter = new Splitter();
   let why: unknown = 'end of stream';
   log(`${address} connected`);
@@ -26,7 +28,7 @@ function serve(client: Socket): void {
   client.on('data', (bytes) => {
     for (const line of splitter.push(bytes)) {
       log(() => `${address} sent ${quote(line.toString())}`);
-      // It takes every line, but when false comes back, enough of them are waiting to be sent: read no more for now.
+      // write() takes every line. False says that enough of them wait to be sent: read no more for now.
       if (!client.write(Buffer.concat([line, NEWLINE]))) client.pause();
     }
   });

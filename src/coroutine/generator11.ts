@@ -1,11 +1,11 @@
 // generator11: users who talk to each other, a generator for each.
 //
-// New since generator10: a room, and a chat on top of the chain. A user may be sent a line at any time, while their own
-//   coroutine waits in recv(). So there is a second coroutine, flush(), as long as there is something to send. It first waits
-//   for the end of the tick: what other users say until then goes out in the same send().
-// Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT. Then stop
-//   one of them with Ctrl-Z, and let another talk without end: yes SAY hello | nc localhost 12345. The third hears it all.
-//   Not for long: top shows how the memory grows.
+// New since generator10: a room, and a chat on top of the chain. A user may be sent a line at any time, while their
+//   own coroutine waits in recv(). So there is a second coroutine, flush(), as long as there is something to send. It
+//   first waits for the end of the tick: what other users say until then goes out in the same send().
+// Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT.
+//   Then stop one of them with Ctrl-Z, and let another talk without end: yes SAY hello | nc localhost 12345. The
+//   third hears it all. Not for long: top shows how the memory grows.
 // Still wrong: the queue of a user who does not read grows without a limit: nothing here bounds it yet.
 
 import { listen } from '../cli/listen.ts';

@@ -1,12 +1,12 @@
 // generator4: a generator for each client, and a queue in which they take turns.
 //
-// New since single4: serve(), echo() and the loop around accept() are generators. Before each call that may block stands a
-//   `yield`, which suspends the function where it is. The loop at the end takes the first generator out of the queue, runs it
-//   to its next yield, and puts it at the end again.
-// Try: nc localhost 12345 in a terminal, and type hello. There is no answer. Connect from a second terminal: now the log
-//   shows the hello, and still there is no answer. Connect from a third: there it is.
-// Still wrong: the generator whose turn it is makes a call that waits, in accept() for a new client, in recv() for this one,
-//   and all the others wait with it. The queue knows whose turn it is, but not who could go on: loop4 asks.
+// New since single4: serve(), echo() and the loop around accept() are generators. Before each call that may block
+//   stands a `yield`, which suspends the function where it is. The loop at the end takes the first generator out of
+//   the queue, runs it to its next yield, and puts it at the end again.
+// Try: nc localhost 12345 in a terminal, and type hello. There is no answer. Connect from a second terminal: now the
+//   log shows the hello, and still there is no answer. Connect from a third: there it is.
+// Still wrong: the generator whose turn it is makes a call that waits, in accept() for a new client, in recv() for
+//   this one, and all the others wait with it. The queue knows whose turn it is, but not who could go on: loop4 asks.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -30,7 +30,7 @@ function* echo(client: Socket, address: Address): Coroutine {
     yield;
     const bytes = client.recv(4096); // Wrong on purpose: waits, if this client has sent nothing. See loop4.
     if (bytes.length === 0) break;
-    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: these bytes may end within a character. See single6.
+    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: may end within a character. See single6.
     yield;
     client.sendAll(bytes);
   }

@@ -1,12 +1,12 @@
 // loop4: a generator for each client, and a loop that asks what each of them waits for.
 //
-// New since generator4: a coroutine yields what it waits for: ['read', client] or ['write', client]. The loop at the end waits
-//   in select() for all of that at once, and resumes the coroutines whose sockets are ready. So no coroutine makes a call
-//   that would wait. This is the whole idea of the chapter, in one file.
-// Try: nc localhost 12345 in three terminals: each gets its echo at once. Then strace -p "$(pgrep -nf loop4)": while all
-//   clients are silent, the thread sits in epoll_wait(), and only there.
-// Still wrong: each wait is three system calls: one registers the socket, one waits, one unregisters it. And a coroutine can
-//   wait for a socket, but not for a time. loop.ts does better; generator6 imports it, and adds lines.
+// New since generator4: a coroutine yields what it waits for: ['read', client] or ['write', client]. The loop at the
+//   end waits in select() for all of that at once, and resumes the coroutines whose sockets are ready. So no
+//   coroutine makes a call that would wait. This is the whole idea of the chapter, in one file.
+// Try: nc localhost 12345 in three terminals: each gets its echo at once. Then strace -p "$(pgrep -nf loop4)": while
+//   all clients are silent, the thread sits in epoll_wait(), and only there.
+// Still wrong: each wait is three system calls: one registers the socket, one waits, one unregisters it. And a
+//   coroutine can wait for a socket, but not for a time. loop.ts does better; generator6 imports it, and adds lines.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -34,7 +34,7 @@ function* echo(client: Socket, address: Address): Coroutine {
     yield ['read', client];
     const bytes = client.recv(4096);
     if (bytes.length === 0) break;
-    log(() => `${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: these bytes may end within a character. See single6.
+    log(() => `${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: may end within a character. See single6.
     for (let sent = 0; sent < bytes.length; ) {
       yield ['write', client];
       sent += client.send(bytes.subarray(sent));

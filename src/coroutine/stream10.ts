@@ -1,9 +1,9 @@
 // stream10: any protocol, many clients, an async function for each, on Node's own loop.
 //
-// New since stream6: what arrives goes into a chain of protocols, the same as in single10. The chain writes whenever it has
-//   something to say; whether that is too much is looked at when it has returned.
+// New since stream6: the bytes that arrive go into a chain of protocols, the same as in single10. The chain writes
+//   its answers at once; serve() looks whether that was too much when the chain has returned.
 // Try: what you tried with generator10.
-// Still wrong: each of the users talks to the server, and none to another. stream11 is a chat.
+// Still wrong: each user talks to the server, and none to another. stream11 is a chat.
 
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
@@ -13,14 +13,15 @@ import { readOptions } from '../cli/options.ts';
 import { protocolOptions } from '../cli/protocol-options.ts';
 import { buildChain } from '../protocol/protocols.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { remoteAddress } from './remote-address.ts';
 
 const options = readOptions(protocolOptions);
 
 async function serve(client: Socket): Promise<void> {
-  const address = client.remoteAddress ? `${client.remoteAddress}:${client.remotePort}` : 'somebody';
+  const address = remoteAddress(client);
   let closing = false;
   log(`${address} connected`);
-  client.on('error', () => {}); // Whatever is awaited below throws it. But if nobody listened, it would end the program.
+  client.on('error', () => {}); // The awaits below throw it. But an 'error' event without a listener ends the program.
 
   const protocol = buildChain(options, {
     send: (bytes) => client.write(bytes),
@@ -32,7 +33,7 @@ async function serve(client: Socket): Promise<void> {
   try {
     for await (const bytes of client.iterator({ destroyOnReturn: false })) {
       log(() => `${address} sent ${quote(bytes)}`);
-      client.cork(); // What is answered to one packet is sent as one.
+      client.cork(); // Node sends the answers to one packet together.
       protocol.received(bytes);
       client.uncork();
       if (closing) break;

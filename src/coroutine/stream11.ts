@@ -2,8 +2,8 @@
 //
 // New since stream10: a room, and a chat on top of the chain, and corked writes, as in callback11.
 // Try: what you tried with generator11.
-// Still wrong: what a user does not read grows without a limit, because write() always takes it, and nothing here
-//   bounds it yet.
+// Still wrong: the buffer of a user who does not read grows without a limit, because write() always takes the line:
+//   nothing here bounds it yet.
 
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
@@ -14,18 +14,19 @@ import { ChatProtocol, LocalRoom } from '../protocol/chat.ts';
 import { LineProtocol } from '../protocol/lines.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { remoteAddress } from './remote-address.ts';
 
 const room = new LocalRoom();
 
 async function serve(client: Socket): Promise<void> {
-  const address = client.remoteAddress ? `${client.remoteAddress}:${client.remotePort}` : 'somebody';
+  const address = remoteAddress(client);
   let closing = false;
   log(`${address} connected`);
-  client.on('error', () => {}); // Whatever is awaited below throws it. But if nobody listened, it would end the program.
+  client.on('error', () => {}); // The awaits below throw it. But an 'error' event without a listener ends the program.
 
   const send = (bytes: Buffer) => {
     if (client.writableCorked === 0) {
-      client.cork(); // What is said to somebody in one turn of the loop is sent as one.
+      client.cork(); // Node sends the lines of one tick together.
       setImmediate(() => client.uncork());
     }
     client.write(bytes);

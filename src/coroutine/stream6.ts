@@ -1,12 +1,12 @@
 // stream6: many clients, an async function for each, on Node's own loop.
 //
-// New since callback6: `for await` takes the bytes out of the socket, as they come, and `once` waits for an event. So
-//   there is one function again, from top to bottom, with try and catch; and while it does not ask for more, the
+// New since callback6: `for await` takes the bytes out of the socket as they arrive, and `once` waits for an event.
+//   So there is one function again, from top to bottom, with try and catch; and while it does not ask for more, the
 //   socket does not read.
 // Try: what you tried with callback6; and compare this serve() to that of await6, or of single6.
-// Still wrong: nothing that this chapter could mend: it is how one would write it in Node. It costs more than the loops
-//   before (see the README), and it hides what you have seen here. A line that never ends grows the buffer for ever, as in
-//   single6.
+// Still wrong: nothing that this chapter could mend: it is how you would write it in Node. It costs more than the
+//   loops before (see the README), and it hides what you have seen here. A line that never ends grows the buffer for
+//   ever, as in single6.
 
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
@@ -14,14 +14,15 @@ import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { Splitter } from '../protocol/splitter.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { remoteAddress } from './remote-address.ts';
 
 const NEWLINE = Buffer.from('\n');
 
 async function serve(client: Socket): Promise<void> {
-  const address = client.remoteAddress ? `${client.remoteAddress}:${client.remotePort}` : 'somebody';
+  const address = remoteAddress(client);
   const splitter = new Splitter();
   log(`${address} connected`);
-  client.on('error', () => {}); // Whatever is awaited below throws it. But if nobody listened, it would end the program.
+  client.on('error', () => {}); // The awaits below throw it. But an 'error' event without a listener ends the program.
   try {
     // A plain `of client` would destroy the socket after the last byte, along with the answers that are not sent yet.
     for await (const bytes of client.iterator({ destroyOnReturn: false })) {

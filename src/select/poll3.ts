@@ -1,11 +1,12 @@
 // poll3: many clients, one thread, and poll(2) as C programs show it.
 //
-// New since single3: the server waits for all its descriptors at once. An array says which, and for what; poll() sleeps until
-//   one of them is ready, and marks it. There is one loop now, for the listener and the clients alike.
-// Try: nc localhost 12345 in three terminals. All three get their echo, from one thread. Then, with --quiet, a client that
-//   talks and never reads: bash -c 'yes > /dev/tcp/localhost/12345'. Soon no client gets an answer.
-// Still wrong: each call hands the whole array to the kernel, and both look through all of it; and the array is bookkeeping.
-//   A Selector takes that over in select3. And sendAll() may wait for one client, and all others with it: see select6.
+// New since single3: the server waits for all its descriptors at once. An array says which, and for what; poll()
+//   sleeps until one of them is ready, and marks it. There is one loop now, for the listener and the clients alike.
+// Try: nc localhost 12345 in three terminals. All three get their echo, from one thread. Then, with --quiet, a client
+//   that talks and never reads: bash -c 'yes > /dev/tcp/localhost/12345'. Soon no client gets an answer.
+// Still wrong: each call hands the whole array to the kernel, and both look through all of it; and the array is
+//   bookkeeping. A Selector takes that over in select3. And sendAll() may wait for one client, and all others with
+//   it: see select6.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -59,7 +60,7 @@ function serve(i: number): void {
   try {
     const bytes = client.recv(4096); // Does not wait: poll() has said that bytes are there.
     if (bytes.length > 0) {
-      log(`${addresses[i]} sent ${quote(bytes.toString())}`); // Wrong on purpose: these bytes may end within a character. See single6.
+      log(`${addresses[i]} sent ${quote(bytes.toString())}`); // Wrong on purpose: may end within a character. See single6.
       client.sendAll(bytes); // Wrong on purpose: this may wait, and all other clients with it. See select6.
       return;
     }

@@ -1,7 +1,8 @@
 // select10: any protocol, many clients, one thread.
 //
-// New since select9: no terminator. Connection passes the bytes that arrive to a chain of protocols, and sends the bytes that
-//   the chain passes down. It is the chain of single10 and thread10: a protocol does not depend on how the server waits.
+// New since select9: no terminator. Connection passes the bytes that arrive to a chain of protocols, and sends the
+//   bytes that the chain passes down. It is the chain of single10 and thread10: a protocol does not depend on how the
+//   server waits.
 // Try: --protocol zen, and npx tsx src/clients/ask.ts localhost 12345
 //   Then --protocol http, and curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345
 //   The others are oracle (ask.ts with --protocol oracle), json-rpc, finger and echo.

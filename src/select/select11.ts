@@ -1,11 +1,12 @@
 // select11: users who talk to each other, one thread.
 //
-// New since select10: a room, and a chat on top of the chain. The room keeps its users in a plain variable: there is one
-//   thread, and it never waits for one user, so nothing comes between two lines of this file. When a user says something,
-//   the room pushes it to all the others, and at the end of the tick each of them gets all that was pushed, in one send().
-// Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT. Then stop
-//   one of them with Ctrl-Z, and let another talk without end: yes SAY hello | nc localhost 12345. The third hears it all.
-//   Not for long: top shows how the memory grows.
+// New since select10: a room, and a chat on top of the chain. The room keeps its users in a plain variable: there is
+//   one thread, and it never waits for one user, so nothing comes between two lines of this file. When a user says
+//   something, the room pushes it to all the others, and at the end of the tick each of them gets all that was
+//   pushed, in one send().
+// Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT.
+//   Then stop one of them with Ctrl-Z, and let another talk without end: yes SAY hello | nc localhost 12345. The
+//   third hears it all. Not for long: top shows how the memory grows.
 // Still wrong: the queue of a user who does not read grows without a limit: nothing here bounds it yet.
 
 import { listen } from '../cli/listen.ts';

@@ -1,12 +1,13 @@
 // select6: many clients, one thread, one message per line.
 //
-// New since select3: two buffers for each client. The splitter keeps the beginning of a line until its end arrives. The queue
-//   keeps replies until the kernel takes them. While the queue is not empty, the selector also watches for room to write.
-//   So a client that does not read costs memory, but no other client waits.
-// Try: nc localhost 12345 in three terminals. Then with --quiet, for a few seconds only, a client that talks and never
-//   reads: bash -c 'yes the quick brown fox > /dev/tcp/localhost/12345'. The others go on; top shows the memory grow.
-// Still wrong: the queue of a client that does not read grows without a limit, and so does a line that never ends: to bound
-//   both is an exercise in README.md. And one file does everything; reactor6 and select9 take it apart.
+// New since select3: two buffers for each client. The splitter keeps the beginning of a line until its end arrives.
+//   The queue keeps replies until the kernel takes them. While the queue is not empty, the selector also watches for
+//   room to write. So a client that does not read costs memory, but no other client waits.
+// Try: nc localhost 12345 in three terminals. Then with --quiet, for a few seconds only, a client that talks and
+//   never reads: bash -c 'yes the quick brown fox > /dev/tcp/localhost/12345'. The others go on; top shows the memory
+//   grow.
+// Still wrong: the queue of a client that does not read grows without a limit, and so does a line that never ends: to
+//   bound both is an exercise in README.md. And one file does everything; reactor6 and select9 take it apart.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

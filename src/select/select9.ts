@@ -1,13 +1,13 @@
 // select9: commands, on classes that call you when something happens.
 //
-// New since reactor6: the loop, the queue and the interest have moved to event-handler.ts and async-chat.ts. Here stay a class
-//   for the listener and one for a connection, with a method for each event. It is single9, turned inside out: there,
-//   serve() calls recv() and waits; here, AsyncChat calls foundTerminator() for each line. The answers of a tick go out
-//   together, at its end.
+// New since reactor6: the loop, the queue and the interest have moved to event-handler.ts and async-chat.ts. Here
+//   stay a class for the listener and one for a connection, with a method for each event. It is single9, turned
+//   inside out: there, serve() calls recv() and waits; here, AsyncChat calls foundTerminator() for each line. The
+//   answers of a tick go out together, at its end.
 // Try: nc localhost 12345 with HELP, TIME, QUIT. Then a hundred commands at once, with a hundred answers:
 //   yes TIME | head -100 | nc -N localhost 12345 | wc -l
-// Still wrong: a conversation of several messages has to be cut into methods, and each local variable of single9 becomes a
-//   field, because no method may wait. generator6 gets the one function back that reads from top to bottom.
+// Still wrong: a conversation of several messages has to be cut into methods, and each local variable of single9
+//   becomes a field, because no method may wait. generator6 gets the one function back that reads from top to bottom.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
