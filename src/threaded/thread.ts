@@ -16,7 +16,7 @@ type Task = {
   name: string;
   args: unknown[];
   client?: { fd: number; host: string; port: number };
-  /** What has become of it: see below. */
+  /** STARTING, RUNNING or GIVEN_UP. */
   state: Int32Array<SharedArrayBuffer>;
 };
 
@@ -100,7 +100,7 @@ if (!isMainThread) setImmediate(perform, workerData as Task);
 
 async function perform({ program, name, args, client, state }: Task): Promise<void> {
   const step = await import(program);
-  if (Atomics.compareExchange(state, 0, STARTING, RUNNING) !== STARTING) return; // Too late: nobody waits for it.
+  if (Atomics.compareExchange(state, 0, STARTING, RUNNING) !== STARTING) return; // Too late: start() has given up.
   Atomics.notify(state, 0);
   const socket = client && new Socket(client.fd);
   const all = client ? [socket, new Address(client.host, client.port), ...args] : args;
@@ -108,7 +108,7 @@ async function perform({ program, name, args, client, state }: Task): Promise<vo
     if (step[name].prototype?.serve) new step[name](...all).serve();
     else step[name](...all);
   } catch (error) {
-    // Here it ends: a mistake in serving one client is no concern of the others.
+    // The error ends this thread and its client. The others go on.
     log(`thread ${threadId} failed: ${error}`);
     socket?.close();
   }
