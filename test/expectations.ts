@@ -21,6 +21,7 @@ const table = `
   single10    – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✔ – ✔
   thread4     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
   accept4     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
+  drain4      ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
   pool4       ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
   prefork4    ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
   thread9     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
@@ -79,6 +80,7 @@ const menders: Record<string, Partial<Record<BehaviourName, string>>> = {
   },
   thread: { [CUT]: 'thread9', [NEVER_READS]: 'select11' },
   accept: { [CUT]: 'thread9' },
+  drain: { [CUT]: 'thread9' },
   pool: { [CUT]: 'thread9' },
   prefork: { [CUT]: 'thread9' },
   poll: { [CUT]: 'select6', [NEVER_READS]: 'select6' },

@@ -91,7 +91,7 @@ class Person {
   async see(expected: string, skip: boolean): Promise<void> {
     const pattern = this.#pattern(expected);
     while (true) {
-      const line = (await this.#terminal.stdout.line()).replace(COLOURS, '').replace(/\r/g, '');
+      const line = (await this.#terminal.stdout.line()).replace(COLOURS, '').replace(/\r|^\^C/g, '');
       if (line.startsWith('npm warn')) continue; // about how npm is set up on this machine
       if (skip && !pattern.test(line)) continue;
       expect(line).toMatch(pattern);
@@ -136,7 +136,8 @@ async function follow({ server, clients }: Session): Promise<void> {
   const port = await freePort();
   // To install everything anew is the affair of the one who runs the tests.
   const command = (server.command ?? '').replace('npm ci && ', '');
-  const option = command.includes('npm') ? `-- --port ${port}` : `--port ${port}`;
+  const option =
+    command.includes('npm') && !command.includes(' -- ') ? `-- --port ${port}` : `--port ${port}`;
   const people: Person[] = [];
   const start = (command: string) => {
     const person = new Person(command, port);
@@ -162,7 +163,7 @@ async function follow({ server, clients }: Session): Promise<void> {
       if (terminal === undefined) await person.exited();
     }
     await host.follow(server.lines.slice(listening + 1));
-    expect(host.unexpected).toBe('');
+    expect(host.unexpected.trim()).toBe(''); // npm ends with an empty line.
   } finally {
     await Promise.all(people.map((person) => person.leave()));
   }

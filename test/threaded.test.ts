@@ -196,7 +196,7 @@ describe.runIf(onLinux).concurrent('nothing is left behind', () => {
 });
 
 describe.concurrent('no room for one more', () => {
-  test.runIf(onLinux)('thread4 refuses a newcomer when descriptors run out, and serves on', async () => {
+  test.runIf(onLinux)('thread4 rejects a newcomer when descriptors run out, and serves on', async () => {
     const node = [process.execPath, ...nodeOptions, 'src/threaded/thread4.ts', '--port', '0'].join(' ');
     const program = new Program('bash', ['-c', `ulimit -n 200; exec ${node}`]);
     const inbox = program.stdout;
@@ -224,24 +224,32 @@ describe.concurrent('no room for one more', () => {
     }
   });
 
-  test.runIf(onLinux)(
-    'accept4 says in one line that it can not start its threads, be it the first or the third',
-    async () => {
-      for (const ENOUGH_FOR of ['0', '2']) {
-        const args = ['--import', './test/fixtures/no-memory.ts', 'src/threaded/accept4.ts', '--port', '0'];
-        const { exit, stderr } = await run(process.execPath, [...nodeOptions, ...args], {
-          env: { ENOUGH_FOR },
-        });
-        expect({ exit, stderr }).toEqual({
-          exit: 1,
-          stderr: 'Cannot start 4 threads: no memory for one more thread\n',
-        });
-      }
-    },
-  );
+  for (const [step, enough, threads] of [
+    ['accept4', 0, 1], // the main thread
+    ['accept4', 2, 3],
+    ['drain4', 2, 2],
+  ] as const) {
+    test.runIf(onLinux)(`${step} serves with ${threads} of its 4 threads when memory runs out`, () =>
+      serving(
+        step,
+        async (server) => {
+          expect(await server.log()).toBe('Cannot start 4 threads: no memory for one more thread');
+          const clients = [];
+          for (let i = 0; i < threads; i++) clients.push(await meet(server));
+          const next = await Client.connect(server.port);
+          await next.send('and me?\n');
+          for (const client of clients) await ask(client, 'still here');
+          expect(next.waiting).toBe('');
+          clients[0]?.close();
+          expect(await next.line()).toBe('and me?');
+        },
+        { env: { ENOUGH_FOR: `${enough}` }, nodeArgs: ['--import', './test/fixtures/no-memory.ts'] },
+      ),
+    );
+  }
 
   for (const step of ['thread4', 'pool4']) {
-    test.runIf(onLinux)(`${step} refuses a newcomer when memory runs out, and does not end`, async () => {
+    test.runIf(onLinux)(`${step} rejects a newcomer when memory runs out, and does not end`, async () => {
       const args = ['--import', './test/fixtures/no-memory.ts', `src/threaded/${step}.ts`, '--port', '0'];
       const program = new Program(process.execPath, [...nodeOptions, ...args]);
       try {
@@ -349,16 +357,46 @@ describe.concurrent('accept4', () => {
       expect(await fifth.line()).toBe('and me?');
     }));
 
-  test('accept4 --on-stop kill throws everybody out', () =>
-    serving('accept4', async (server) => {
-      const client = await meet(server);
-      expect(await server.stop('SIGINT')).toBe('SIGINT');
-      expect(await client.rest()).toBe('');
-    }));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    test(`accept4 is ended by ${signal}, with every thread serving a client`, () =>
+      serving('accept4', async (server) => {
+        const clients = [await meet(server), await meet(server), await meet(server), await meet(server)];
+        expect(await server.stop(signal)).toBe(signal);
+        for (const client of clients) expect(await client.rest()).toBe('');
+      }));
+  }
+});
 
-  test('accept4 is killed even if somebody else listens, and would wait for the threads to end, as tsx does', () =>
+describe.concurrent('drain4', () => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    test(`drain4 --on-stop kill cuts all users off on ${signal}`, () =>
+      serving('drain4', async (server) => {
+        const client = await meet(server);
+        expect(await server.stop(signal)).toBe(signal);
+        expect(await client.rest()).toBe('');
+      }));
+
+    test(`drain4 --on-stop join accepts nobody after ${signal}, and ends when the last user has left`, () =>
+      serving(
+        'drain4',
+        async (server) => {
+          const clients = [await meet(server), await meet(server)];
+          server.kill(signal);
+          expect(await server.logged(/stopping/)).toBe('stopping: join');
+          await expect(Client.connect(server.port)).rejects.toThrow('ECONNREFUSED');
+          for (const client of clients) {
+            await ask(client, 'no hurry');
+            client.close();
+          }
+          expect(await server.exited()).toBe(0);
+        },
+        { args: ['--on-stop', 'join'] },
+      ));
+  }
+
+  test('drain4 is killed even if there is another handler, which would wait for the threads to end, as that of tsx does', () =>
     serving(
-      'accept4',
+      'drain4',
       async (server) => {
         await meet(server);
         expect(await server.stop('SIGINT')).toBe('SIGINT');
@@ -366,26 +404,9 @@ describe.concurrent('accept4', () => {
       { nodeArgs: ['--import', './test/fixtures/exits.mjs'] },
     ));
 
-  test('accept4 --on-stop join lets in nobody, and ends when the last user has left', () =>
+  test('drain4 --on-stop join is killed by a second Ctrl-C', () =>
     serving(
-      'accept4',
-      async (server) => {
-        const clients = [await meet(server), await meet(server)];
-        server.kill('SIGINT');
-        expect(await server.logged(/stopping/)).toBe('stopping: join');
-        await expect(Client.connect(server.port)).rejects.toThrow('ECONNREFUSED');
-        for (const client of clients) {
-          await ask(client, 'no hurry');
-          client.close();
-        }
-        expect(await server.exited()).toBe(0);
-      },
-      { args: ['--on-stop', 'join'] },
-    ));
-
-  test('accept4 --on-stop join is ended by a second Ctrl-C', () =>
-    serving(
-      'accept4',
+      'drain4',
       async (server) => {
         await meet(server);
         server.kill('SIGINT');
@@ -395,23 +416,25 @@ describe.concurrent('accept4', () => {
       { args: ['--on-stop', 'join'] },
     ));
 
-  test.runIf(onLinux)('accept4 --on-stop drain says goodbye to all, and cuts off who does not read', () =>
-    serving(
-      'accept4',
-      async (server) => {
-        const polite = await meet(server);
-        const greedy = await Client.connect(server.port);
-        await flood(greedy, `${'x'.repeat(1000)}\n`);
-        await sitsInSend(server);
-        const begin = performance.now();
-        server.kill('SIGINT');
-        expect(await polite.rest()).toBe('');
-        expect(performance.now() - begin).toBeLessThan(2500); // before anybody is cut off
-        expect(await server.exited()).toBe(0);
-        expect(performance.now() - begin).toBeGreaterThan(2500); // who sits in send() has these seconds
-      },
-      { args: ['--on-stop', 'drain'] },
-    ),
+  test.runIf(onLinux)(
+    'drain4 --on-stop drain ends every stream, and after three seconds cuts off a client that does not read',
+    () =>
+      serving(
+        'drain4',
+        async (server) => {
+          const polite = await meet(server);
+          const greedy = await Client.connect(server.port);
+          await flood(greedy, `${'x'.repeat(1000)}\n`);
+          await sitsInSend(server);
+          const begin = performance.now();
+          server.kill('SIGINT');
+          expect(await polite.rest()).toBe('');
+          expect(performance.now() - begin).toBeLessThan(2500); // before anybody is cut off
+          expect(await server.exited()).toBe(0);
+          expect(performance.now() - begin).toBeGreaterThan(2500); // who sits in send() has these seconds
+        },
+        { args: ['--on-stop', 'drain'] },
+      ),
   );
 });
 

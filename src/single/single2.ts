@@ -1,11 +1,11 @@
 // single2: echoes one user, writes a log, and survives what goes wrong on the connection.
 //
-// New since single1: a log line for all that happens. For that, bytes become text; and an error has to be
-//   caught, for its reason belongs in the log, too.
+// New since single1: a log line for each thing that happens. For that, the server makes text of the bytes, and catches
+//   errors, so that the log says why a connection ended.
 // Try: nc localhost 12345, and type. Then, to leave with an answer unread, which resets the connection:
 //   bash -c 'exec 3<>/dev/tcp/localhost/12345; echo hi >&3; sleep 1'. The log ends with ECONNRESET.
-// Still wrong: a character that arrives in two pieces is logged as two strange ones: single6 mends it. When
-//   the first user leaves, there is still no second: single3.
+// Still wrong: the log shows a character that arrives in two pieces as two strange ones: single6 mends it. When the
+//   first user leaves, the server ends: single3.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

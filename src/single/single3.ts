@@ -1,9 +1,9 @@
 // single3: echoes one user after the other.
 //
-// New since single2: a loop around it all. Whoever connects while another is served waits in the listener's
-//   queue: connected, for the kernel sees to that, but without an answer.
+// New since single2: a loop around it all. A client that connects while another is served waits in the listener's
+//   queue: the kernel completes its connection, but the server has not accepted it yet, and sends no answer.
 // Try: nc localhost 12345 in two terminals. The second gets its echo as soon as the first leaves.
-// Still wrong: everybody waits for the user who is being served, even if that one has gone for lunch. That
+// Still wrong: every other user waits for the one who is being served, even if that one has gone for lunch. That
 //   stays so in all of single4 to single10; thread4 and select3 are two ways out.
 
 import { listen } from '../cli/listen.ts';

@@ -1,11 +1,11 @@
 // single6: one client at a time, one message per line.
 //
 // New since single5: a buffer for each client, because what one recv() returns is not what one send() sent.
-//   A message is what stands before a \n, and only a whole one is passed to received().
+//   A message ends with \n, and received() gets whole messages only.
 // Try: (printf 'one\ntwo\nthr'; sleep 1; printf 'ee\n') | nc -N localhost 12345: three messages in the log,
-//   where single5 shows two pieces. With telnet each message ends in \r: it is sent back as it came.
-// Still wrong: a line that never ends grows the buffer for ever (to bound it is an exercise in README.md), and it is
-//   searched from its beginning with each piece; the splitter that single7 uses looks at each byte once.
+//   where single5 shows two pieces. With telnet each message ends in \r: the server sends it back as it came.
+// Still wrong: a line that never ends grows the buffer for ever (to bound it is an exercise in README.md), and the loop
+//   searches the buffer from its beginning with each piece; the splitter that single7 uses looks at each byte once.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -2,7 +2,7 @@
 //
 // New since single7: a list of bad words, which are deleted from a command before it is looked up.
 // Try: nc localhost 12345, then RUN, SERVE root, CONSTRUCTOR: all unknown commands now. But SERSERVEVE root is
-//   cleaned until it reads SERVE, and DISPATCH, which nobody thought of, is not on the list.
+//   cleaned until it reads SERVE, and DISPATCH echo inside runs, because DISPATCH is not on the list.
 // Still wrong: a list of what is bad is never complete, and to mend bad input is to make new input. Little
 //   Bobby Tables (https://xkcd.com/327/) says the same of SQL. single9 lists what is good.
 
@@ -55,7 +55,7 @@ class Server {
   dispatch(client: Socket, line: string): void {
     const [, word = '', text = ''] = /^\s*(\S+) ?(.*)/s.exec(line) ?? [];
     if (word === '') return; // an empty line
-    const clean = word.toLowerCase().replace(BAD_WORDS, ''); // Wrong on purpose: what is left may be bad, too.
+    const clean = word.toLowerCase().replace(BAD_WORDS, ''); // Wrong on purpose: what is left may be bad, too. See single9.
     const method = this[clean as 'echo']; // Wrong on purpose: any method will do. See single9.
     if (typeof method === 'function') method.call(this, client, text);
     else this.reply(client, `ERROR unknown command: ${word}`);

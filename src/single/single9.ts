@@ -1,21 +1,20 @@
 // single9: a server that accepts, connections that talk, and a table of commands.
 //
-// New since single8: Connection, which keeps what belongs to one client, so that the methods of Server need
-//   not be handed it each time; and an explicit table of commands in place of whatever methods there are.
+// New since single8: a table of commands, in place of all the methods that the object happens to have; and a class
+//   Connection, which holds what belongs to one client, so that no method has to be told which client it is for.
 // Try: nc localhost 12345, then HELP, RUN, CONSTRUCTOR, SERSERVEVE: a word that is not in the table is unknown.
-// Still wrong: Connection knows everything: bytes, lines, text and commands. To change one of them is to write
-//   it again. single10 takes it apart.
+// Still wrong: Connection does everything itself: bytes, lines, text and commands. single10 takes it apart.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
-import { Dispatcher } from '../protocol/dispatcher.ts';
 import { Splitter } from '../protocol/splitter.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 
-const commands = new Dispatcher<Connection>([
+// A Map holds what was put into it. An object would inherit a dozen names as well: `constructor` is one of them.
+const commands = new Map<string, (connection: Connection, text: string) => void>([
   ['ECHO', (connection, text) => connection.send(text)],
   ['TIME', (connection) => connection.send(new Date().toISOString())],
-  ['HELP', (connection) => connection.send(commands.names.join(' '))],
+  ['HELP', (connection) => connection.send([...commands.keys()].join(' '))],
   ['QUIT', (connection) => connection.quit()],
 ]);
 
@@ -65,7 +64,15 @@ class Connection {
 
   received(line: Buffer): void {
     log(`${this.address} sent ${quote(line.toString())}`);
-    commands.dispatch(this, line.toString());
+    this.dispatch(line.toString().replace(/\r$/, ''));
+  }
+
+  dispatch(line: string): void {
+    const [, word = '', text = ''] = /^\s*(\S+) ?(.*)/s.exec(line) ?? [];
+    if (word === '') return; // an empty line
+    const command = commands.get(word.toUpperCase());
+    if (command) command(this, text);
+    else this.send(`ERROR unknown command: ${word}`);
   }
 
   send(text: string): void {

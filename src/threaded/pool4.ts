@@ -1,11 +1,11 @@
 // pool4: at most 20 threads, and a queue of clients for them.
 //
-// New since thread4: a thread that has served its client does not end, but takes the next one from the queue. A new
-//   one is started when a client comes and no thread is free, until there are as many as --workers says.
-// Try: --workers 2, and nc localhost 12345 in three terminals. The third is connected, but gets no echo until one of
-//   the first two leaves.
-// Still wrong: 20 users who say nothing keep everybody else waiting, and cost 20 threads that do nothing. A thread is
-//   a high price for waiting: select3 waits for all of them in one.
+// New since thread4: a thread that has served its client does not end, but takes the next one from the queue. The main
+//   thread starts a new one when a client comes and no thread is free, until there are as many as --workers says.
+// Try: npm start pool4 -- --workers 2, and nc localhost 12345 in three terminals. The third is connected, but gets no
+//   echo until one of the first two leaves.
+// Still wrong: 20 users who say nothing keep all others waiting, and cost 20 threads that do nothing. A thread is a
+//   high price for waiting: select3 waits for all clients in one.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -2,10 +2,10 @@
 //
 // New since accept4: the workers are processes of their own, which inherit the listener. Each runs the loop of single4;
 //   the first process only looks after them, and starts a new one when one dies.
-// Try: nc localhost 12345 in a few terminals. lsof -nPi :12345 (or ss -tnp) names the process of each connection: kill -9
-//   one of these. Its user is gone, the others notice nothing, and there are as many processes as before.
-// Still wrong: what they know, they know alone. Four processes share no memory, so users of one can't hear those of
-//   another, and each takes some 80 MB.
+// Try: nc localhost 12345 in a few terminals. lsof -nPi :12345 (or ss -tnp) names the process of each connection: kill
+//   -9 one of these. Its user is cut off, the others notice nothing, and there are as many processes as before.
+// Still wrong: processes share no memory, so users of one can't talk to those of another; thread11 does that, with
+//   threads. And each process takes some 80 MB.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

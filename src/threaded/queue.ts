@@ -10,8 +10,8 @@ const BALANCE = 5;
 const FIRST = 6;
 
 /**
- * A queue between threads: first in, first out. Whoever takes from it waits while it is empty, and whoever adds to it
- * waits while it is full. The bounded buffer of Dijkstra: one semaphore counts items, one spaces, a third is the mutex.
+ * A queue between threads: first in, first out. pop() waits while it is empty, and push() waits while it is
+ * full. The bounded buffer of Dijkstra: one semaphore counts items, one spaces, a third is the mutex.
  *
  * @see https://en.wikipedia.org/wiki/Producer–consumer_problem
  */
@@ -45,7 +45,7 @@ export class BlockingQueue {
     return new BlockingQueue(memory, width);
   }
 
-  /** How many items nobody has asked for yet; below zero, how many threads wait for one. */
+  /** How many more items were pushed than asked for; below zero, how many threads wait for one. */
   get balance(): number {
     return Atomics.load(this.#numbers, BALANCE);
   }

@@ -2,16 +2,16 @@ import { waitOn } from './wait-on.ts';
 
 /**
  * A number that threads share: `release()` adds one, `acquire()` takes one, and waits while there is none. With 1 to
- * begin with it is a mutex, with 0 a way to wait for somebody else.
+ * begin with it is a mutex, with 0 a way to wait for another thread.
  *
- * It is one Int32 of shared memory. Who finds 0 there sleeps, unless the number has changed since it was looked at: so no
- * `release()` in between is ever missed.
+ * It is one Int32 of shared memory. A thread that finds 0 there sleeps, unless the number has changed since: so it never
+ * misses a `release()` in between.
  */
 export class Semaphore {
   readonly #memory: Int32Array<SharedArrayBuffer>;
   readonly #at: number;
 
-  /** The semaphore that is element `at` of this memory. Whoever makes the memory writes the first number there. */
+  /** The semaphore that is element `at` of this memory. The first number is already there. */
   constructor(memory: Int32Array<SharedArrayBuffer>, at: number) {
     this.#memory = memory;
     this.#at = at;
@@ -21,7 +21,7 @@ export class Semaphore {
     while (true) {
       const count = Atomics.load(this.#memory, this.#at);
       if (count === 0) waitOn(this.#memory, this.#at, 0);
-      // Whoever is woken may find that another was quicker, and goes to sleep again.
+      // A thread that is woken may find 0 again, because another was quicker: then it sleeps again.
       else if (Atomics.compareExchange(this.#memory, this.#at, count, count - 1) === count) return;
     }
   }

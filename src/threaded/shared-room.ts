@@ -14,8 +14,8 @@ const NAME = 2;
 const WIDTH = NAME + 4;
 
 /**
- * A room for users who are served by a thread each. Who is there is in shared memory, as numbers, because that is all that
- * threads can share; and nobody touches it, or sends anything to anyone, without the mutex.
+ * A room for users who are served by a thread each. Its table of users is in shared memory, as numbers, because that is all
+ * that threads can share. A thread holds the mutex while it reads the table, changes it, or sends to a user in it.
  */
 export class SharedRoom extends Room {
   readonly #numbers: Int32Array<SharedArrayBuffer>;

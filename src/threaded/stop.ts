@@ -4,10 +4,10 @@ import { log } from '../cli/log.ts';
 import { type Address, Socket } from '../sockets/socket.ts';
 
 /**
- * - `kill`: the kernel ends the process with all its threads, at once. That is what happens if nobody listens.
- * - `join`: nobody new is let in, and the server ends when the last of its users has left. That may take for ever.
- * - `drain`: nobody new is let in, and the users see that the server has said its last word. What they have sent is
- *   still answered. Who has not let go after a few seconds is cut off.
+ * - `kill`: the kernel ends the process with all its threads, and with them all connections, at once.
+ * - `join`: the server accepts no more clients, and ends when the last of its users leaves. One who stays keeps it running.
+ * - `drain`: the server accepts no more clients, and ends the streams of those it has. What they have sent is still
+ *   answered. A client that has not taken its answers after a few seconds is cut off.
  */
 export const waysToStop = ['kill', 'join', 'drain'];
 
@@ -15,38 +15,38 @@ export const waysToStop = ['kill', 'join', 'drain'];
 const GRACE = 3000;
 
 /**
- * Stops the server in one of {@link waysToStop} on Ctrl-C, which only a main thread hears that does not sit in a system
- * call itself. A second Ctrl-C always kills.
+ * Stops the server in one of {@link waysToStop} on Ctrl-C (SIGINT) or SIGTERM. Node runs the handler only while the main
+ * thread sits in no system call of its own. A second signal always kills.
  *
  * @param clients the descriptors of the clients that are being served, 0 for none, in memory shared by all threads
  */
 export function onStop(way: string, listener: Socket, clients: Int32Array): void {
-  process.once('SIGINT', () => {
-    if (way === 'kill') return kill();
-    process.once('SIGINT', kill);
-    stopAccepting(listener);
-    log(`stopping: ${way}`);
-    if (way === 'join') return;
-    // Their recv() returns what has arrived, and then the end of the stream, as if the users had left.
-    shutdownAll(clients, 'read');
-    // That does not end a send() which waits for a user who does not read.
-    setTimeout(() => shutdownAll(clients, 'both'), GRACE).unref();
-  });
+  let stopping = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (way === 'kill' || stopping) return kill(signal);
+      stopping = true;
+      stopAccepting(listener);
+      log(`stopping: ${way}`);
+      if (way === 'join') return;
+      // Each recv() returns what has arrived, and then the end of the stream, as if the user had left.
+      shutdownAll(clients, 'read');
+      // A send() to a client that does not read goes on waiting: this ends it.
+      setTimeout(() => shutdownAll(clients, 'both'), GRACE).unref();
+    });
+  }
 }
 
-/**
- * Wakes all who sit in accept(): they fail. On Linux it takes shutdown(), since close() would leave them asleep; on macOS,
- * which shuts down no listener, close() does it.
- */
-export function stopAccepting(listener: Socket): void {
+/** accept() fails in all threads. On Linux, shutdown() does that, and close() would not; on macOS it is close(). */
+function stopAccepting(listener: Socket): void {
   if (process.platform === 'darwin') listener.close();
   else listener.shutdown('both');
 }
 
-/** What Ctrl-C does if nobody listens. But tsx does, and then calls process.exit(), which waits for all threads. */
-function kill(): void {
-  process.removeAllListeners('SIGINT');
-  process.kill(process.pid, 'SIGINT');
+/** What the kernel does when there is no handler. tsx has one: it calls process.exit(), which waits for all threads. */
+function kill(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 }
 
 /** The next client, as by `listener.accept()`, or undefined when the server has been stopped. */
@@ -65,7 +65,7 @@ function shutdownAll(clients: Int32Array, how: 'read' | 'both'): void {
     try {
       if (fd > 0) new Socket(fd).shutdown(how);
     } catch {
-      // It has left just now: so much the better.
+      // The client has left since: there is no stream to end.
     }
   }
 }

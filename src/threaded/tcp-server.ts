@@ -4,8 +4,8 @@
 import type { Address, Socket } from '../sockets/socket.ts';
 import { serveInThread } from './thread.ts';
 
-/** A class whose objects serve one client each: run() returns when the client has left. */
-export type HandlerClass = new (client: Socket, address: Address) => { run(): void };
+/** A class whose objects serve one client each: serve() returns when the client has left. */
+export type HandlerClass = new (client: Socket, address: Address) => { serve(): void };
 
 /** Accepts clients, and has each handled before it accepts the next. */
 export class TcpServer {
@@ -25,7 +25,7 @@ export class TcpServer {
   }
 
   handle(client: Socket, address: Address): void {
-    new this.Handler(client, address).run();
+    new this.Handler(client, address).serve();
   }
 }
 

@@ -16,7 +16,7 @@ type Task = {
   name: string;
   args: unknown[];
   client?: { fd: number; host: string; port: number };
-  /** What has become of it: see below. */
+  /** STARTING, RUNNING or GIVEN_UP. */
   state: Int32Array<SharedArrayBuffer>;
 };
 
@@ -35,8 +35,10 @@ const onLinux = process.platform === 'linux';
 
 const program = isMainThread ? prepareProgram() : undefined;
 
-/** A function that a step exports, or a class with a method run(). */
-type Runnable<Args extends unknown[]> = ((...args: Args) => void) | (new (...args: Args) => { run(): void });
+type Handler<Args extends unknown[]> = new (...args: Args) => { serve(): void };
+
+/** A function that a step exports, or a class with a method serve(). */
+type Runnable<Args extends unknown[]> = ((...args: Args) => void) | Handler<Args>;
 
 /**
  * Runs a function in a thread of its own. The thread ends with the function. It has to be exported by the step,
@@ -52,7 +54,7 @@ export function startThread<Args extends unknown[]>(run: Runnable<Args>, ...args
 
 /**
  * Runs `serve(client, address, ...args)` in a thread of its own, to which the client belongs from now on. If there is no room
- * for one more thread, the client is refused: that is logged, and the connection closed.
+ * for one more thread, the client is rejected: that is logged, and the connection closed.
  */
 export function serveInThread<Args extends unknown[]>(
   serve: Runnable<[Socket, Address, ...Args]>,
@@ -98,15 +100,15 @@ if (!isMainThread) setImmediate(perform, workerData as Task);
 
 async function perform({ program, name, args, client, state }: Task): Promise<void> {
   const step = await import(program);
-  if (Atomics.compareExchange(state, 0, STARTING, RUNNING) !== STARTING) return; // Too late: nobody waits for it.
+  if (Atomics.compareExchange(state, 0, STARTING, RUNNING) !== STARTING) return; // Too late: start() has given up.
   Atomics.notify(state, 0);
   const socket = client && new Socket(client.fd);
   const all = client ? [socket, new Address(client.host, client.port), ...args] : args;
   try {
-    if (step[name].prototype?.run) new step[name](...all).run();
+    if (step[name].prototype?.serve) new step[name](...all).serve();
     else step[name](...all);
   } catch (error) {
-    // Here it ends: a mistake in serving one client is no concern of the others.
+    // The error ends this thread and its client. The others go on.
     log(`thread ${threadId} failed: ${error}`);
     socket?.close();
   }

@@ -1,9 +1,10 @@
 // thread10: any protocol, a thread for each client.
 //
-// New since single10: threaded(TcpServer) in place of Server, as thread9 has it in place of that of single9. What is said
-//   is the chain's affair, as it was, so any protocol can be spoken. (--crlf has stayed behind.)
-// Try: --protocol zen, oracle, json-rpc, http, finger or echo; npx tsx src/clients/ask.ts localhost 12345 asks the zen,
-//   and with --protocol oracle the oracle. And with http: curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345.
+// New since single10: threaded(TcpServer) in place of Server, as in thread9. Connection is what it was: a chain decides
+//   what is said, so the server speaks any protocol. (--crlf has stayed behind; --help lists the protocols.)
+// Try: npm start thread10 -- --protocol zen, and in a second terminal: npx tsx src/clients/ask.ts localhost 12345
+//   With --protocol oracle: npx tsx src/clients/ask.ts --protocol oracle localhost 12345
+//   With --protocol http: curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345
 // Still wrong: each of the users talks to the server, and none to another. thread11 is a chat.
 
 import { listen } from '../cli/listen.ts';
@@ -29,7 +30,7 @@ export class Connection implements Transport<Buffer> {
     this.address = address;
   }
 
-  run(): void {
+  serve(): void {
     log(`${this.address} connected`);
     const protocol = buildChain(options, this);
     try {

@@ -1,12 +1,13 @@
 // thread11: users who talk to each other, a thread for each.
 //
-// New since thread10: a room, and a chat on top of the chain. Who is in the room stands in memory that all threads share,
-//   with a mutex; whoever speaks sends to the descriptors of all the others, and holds the mutex meanwhile. So lines of
-//   two speakers never mix, and nobody is sent anything on a descriptor that is closed, and somebody else's by now.
-// Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT.
-// Still wrong: stop one of the three with Ctrl-Z, and let another say a lot: yes SAY hello | nc localhost 12345. When the
-//   kernel's buffer for the one is full, send() waits for it, with the mutex, and nobody gets a word in any more.
-//   select11 never waits for one.
+// New since thread10: a room, and a chat on top of the chain. The table of users is in memory that all threads share,
+//   with a mutex. The thread of the user who speaks sends to the descriptors of all the others, and holds the mutex
+//   meanwhile: so lines of two speakers never mix, and no thread sends to a descriptor that was closed and used anew.
+// Try: npm start thread11 -- --quiet, and nc localhost 12345 in three terminals, with NICK alice, SAY hello,
+//   MSG alice psst, WHO, QUIT.
+// Still wrong: stop one of the three with Ctrl-Z, and let another say a lot: yes SAY hello | nc localhost 12345. When
+//   the kernel's buffer for the stopped one is full, send() waits for it, with the mutex, and all other threads wait
+//   for the mutex. select11 never waits for one client.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

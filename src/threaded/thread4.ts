@@ -2,9 +2,9 @@
 //
 // New since single4: serveInThread(serve, ...) in place of serve(...). The main thread goes on to accept() at once,
 //   and each client has a thread that sits in recv() for it. (A thread loads this file anew, and finds serve() by its
-//   name: so serve() is exported, and what only the main thread is to do says so.)
-// Try: nc localhost 12345 in three terminals. All get their echo, and none knows of the others.
-// Still wrong: a thread takes 40 ms to start, and about 10 MB, and whoever connects gets one; pool4 has a limit. When a
+//   name: so serve() is exported, and isMainThread guards what only the main thread does.)
+// Try: nc localhost 12345 in three terminals. Each gets its echo at once.
+// Still wrong: a thread takes 40 ms to start, and about 10 MB, and each client gets one; pool4 has a limit. When a
 //   thread ends, Node keeps some 80 KB for it until the main thread turns its event loop, which it never does.
 
 import { listen } from '../cli/listen.ts';

@@ -1,11 +1,11 @@
 // thread9: the server of single9, threaded in one line.
 //
-// New since single9: Server has moved to tcp-server.ts, where it is told which class is to handle a client, and where
-//   there is a mixin that handles each in a thread of its own: class ThreadedServer is the one line. The handler,
-//   Connection, is what it was.
+// New since single9: Server has moved to tcp-server.ts. There it is told which class handles a client, and a mixin,
+//   threaded(), has each handled in a thread of its own: class ThreadedServer is the one line. The handler, Connection,
+//   is what it was, except that its table of commands is a Dispatcher now: single9's Map and dispatch(), for all steps.
 // Try: nc localhost 12345 in two terminals, with HELP, TIME, QUIT. Then take threaded(...) away: single9 again.
 // Still wrong: it works because a thread may wait wherever it likes. None of the mechanisms to come can be mixed in
-//   like this: they all want a handler of another kind. See select9.
+//   like this: each needs a handler of another kind. See select9.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -34,7 +34,7 @@ export class Connection {
     this.address = address;
   }
 
-  run(): void {
+  serve(): void {
     log(`${this.address} connected`);
     try {
       while (!this.client.closed) {

@@ -1,9 +1,9 @@
 import { trace } from '../sockets/system-call.ts';
 
 /**
- * Sleeps while a number in shared memory is what it is: until somebody has changed it and calls `Atomics.notify`, or so many
- * milliseconds have passed. It is `Atomics.wait`, which waits in the kernel, with futex(2) on Linux; so a trace shows it, as
- * it shows whatever waits there.
+ * Sleeps while a number in shared memory is what it is: until another thread has changed it and calls `Atomics.notify`, or so
+ * many milliseconds have passed. It is `Atomics.wait`, which waits in the kernel, with futex(2) on Linux; so a trace shows it,
+ * as it shows every call that waits there.
  */
 export function waitOn(
   memory: Int32Array<SharedArrayBuffer>,
