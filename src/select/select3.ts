@@ -5,10 +5,9 @@
 //   the loop serves others. And no client blocks: a call that would have to wait returns 'would-block' in place of
 //   waiting.
 // Try: nc localhost 12345 in three terminals. Then strace -p "$(pgrep -nf select3)": while all clients are silent,
-//   the thread sits in epoll_wait(). And with --quiet, send 20 MB, read after four seconds, and count what comes
-//   back:
-//   bash -c 'exec 3<>/dev/tcp/localhost/12345; yes "the quick brown fox" | head -n 1000000 >&3; timeout 4 cat <&3 |
-//   wc -l'
+//   the thread sits in epoll_wait(). And with --quiet, send 20 MB, read after four seconds, and count the
+//   lines that come back:
+//   bash -c 'exec 3<>/dev/tcp/localhost/12345; yes "the quick brown fox" | head -n 1000000 >&3; timeout 4 cat <&3 | wc -l'
 //   It is not a million lines.
 // Still wrong: send(). When a client does not read, the kernel takes a part of the bytes, or none. poll3 waits then,
 //   and all clients with it. select3 does not wait, and the rest is lost. select6 keeps the rest.

@@ -18,7 +18,7 @@ try {
   while (true) {
     const bytes = client.recv(4096);
     if (bytes.length === 0) break;
-    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: these bytes may end within a character. See single6.
+    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: may end within a character. See single6.
     client.sendAll(bytes);
   }
   log(`${address} disconnected: end of stream`);

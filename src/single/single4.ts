@@ -25,7 +25,7 @@ function echo(client: Socket, address: Address): void {
   while (true) {
     const bytes = client.recv(4096);
     if (bytes.length === 0) break;
-    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: these bytes may end within a character. See single6.
+    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: may end within a character. See single6.
     client.sendAll(bytes);
   }
 }

@@ -40,7 +40,7 @@ class Server {
   }
 
   received(client: Socket, address: Address, bytes: Buffer): void {
-    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: these bytes may end within a character. See single6.
+    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: may end within a character. See single6.
     client.sendAll(bytes);
   }
 }

@@ -8,11 +8,12 @@
 // Still wrong: join waits for ever for one user who stays, and drain ends a conversation without a word. To say why,
 //   the main thread would have to send to clients that other threads serve: in thread11, threads do that.
 
+import { fail } from '../cli/fail.ts';
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { type Address, Socket } from '../sockets/socket.ts';
-import { acceptUntilStopped, onStop, waysToStop } from './stop.ts';
+import { acceptUntilStopped, onStop, stopAccepting, waysToStop } from './stop.ts';
 import { isMainThread, startThread } from './thread.ts';
 
 export function acceptAndServe(fd: number, clients: Int32Array, me: number): void {
@@ -42,7 +43,7 @@ function echo(client: Socket, address: Address): void {
   while (true) {
     const bytes = client.recv(4096);
     if (bytes.length === 0) break;
-    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: these bytes may end within a character. See single6.
+    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: may end within a character. See single6.
     client.sendAll(bytes);
   }
 }
@@ -58,6 +59,7 @@ if (isMainThread) {
   try {
     for (let i = 0; i < workers; i++) startThread(acceptAndServe, listener.fd, clients, i);
   } catch (error) {
-    log(`Cannot start ${workers} threads: ${(error as Error).message}`);
+    stopAccepting(listener); // A process cannot exit while a thread sits in accept().
+    fail(`Cannot start ${workers} threads: ${(error as Error).message}`);
   }
 }

@@ -37,8 +37,8 @@ export function onStop(way: string, listener: Socket, clients: Int32Array): void
   }
 }
 
-/** accept() fails in all threads. On Linux, shutdown() does that, and close() would not; on macOS it is close(). */
-function stopAccepting(listener: Socket): void {
+/** Has accept() fail in all threads. On Linux, shutdown() does that, and close() would not; on macOS it is close(). */
+export function stopAccepting(listener: Socket): void {
   if (process.platform === 'darwin') listener.close();
   else listener.shutdown('both');
 }
