@@ -4,22 +4,23 @@
 //
 // With -l it asks for the long answer, with no user for all who are there.
 
-import { parseArgs } from 'node:util';
 import { fail, orFail } from '../cli/fail.ts';
 import { print } from '../cli/log.ts';
+import { parseOrHelp } from '../cli/parse.ts';
 import { AsyncChat } from '../select/async-chat.ts';
 import { type Loop, runLoop } from '../select/event-handler.ts';
 import { Selector } from '../sockets/selector.ts';
 import { Socket } from '../sockets/socket.ts';
+import { splitUserAtHost, Target } from './target.ts';
 
 class Finger extends AsyncChat {
   readonly query: string;
   readonly host: string;
 
-  constructor(loop: Loop, query: string, { host, port }: { host: string; port: number }) {
-    super(loop, Socket.startConnect({ host, port }), 'connecting');
+  constructor(loop: Loop, query: string, target: Target) {
+    super(loop, Socket.startConnect(target), 'connecting');
     this.query = query;
-    this.host = host;
+    this.host = target.host;
     this.terminator = undefined; // All that comes, until the end of the stream, is the answer.
   }
 
@@ -42,23 +43,17 @@ function forTerminal(text: string): string {
   return text.replace(/\r\n/g, '\n').replace(/(?![\n\t])\p{Cc}/gu, '?');
 }
 
-function readTarget(): { query: string; host: string; port: number } {
+function readCommandLine(): { query: string; target: Target } {
   const usage = 'Usage: npx tsx src/clients/finger.ts [-l] [user]@host[:port]';
-  try {
-    const { values, positionals } = parseArgs({
-      options: { l: { type: 'boolean', short: 'l' } },
-      allowPositionals: true,
-    });
-    const [, user = '', host, port = '79'] =
-      /^(.*)@([^@:]+)(?::(\d{1,5}))?$/.exec(positionals[0] ?? '') ?? [];
-    if (host === undefined || positionals.length !== 1) return fail(usage);
-    return { query: values.l ? `/W ${user}`.trim() : user, host, port: Number(port) };
-  } catch {
-    return fail(usage);
-  }
+  const options = { l: { type: 'boolean', short: 'l' } } as const;
+  const { values, positionals } = parseOrHelp({ options, allowPositionals: true }, usage);
+  const parts = splitUserAtHost(positionals[0] ?? '');
+  if (!parts || positionals.length > 1) return fail(usage);
+  const { user, host, port = '79' } = parts;
+  return { query: values.l ? `/W ${user}`.trim() : user, target: new Target(host, port) };
 }
 
-const { query, ...target } = readTarget();
+const { query, target } = readCommandLine();
 const loop: Loop = new Selector();
 orFail(() => new Finger(loop, query, target));
 runLoop(loop);
