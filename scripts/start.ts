@@ -1,24 +1,68 @@
 // npm start [STEP] [-- OPTIONS]: runs a step, and says how to talk to it.
 
 import { join } from 'node:path';
-import { fail } from '../src/cli/fail.ts';
-import { findSteps, root } from './steps.ts';
+import { onListening } from '../src/cli/listen.ts';
+import { announce, print } from '../src/cli/log.ts';
+import { Address } from '../src/sockets/socket.ts';
+import { failIfTaken } from './npm.ts';
+import { findStep, listSteps, root, type Step } from './steps.ts';
 
-const args = process.argv.slice(2);
-const name = args[0] && !args[0].startsWith('-') ? args[0] : 'single1';
-const options = args[0] === name ? args.slice(1) : args;
-const steps = findSteps();
-const step = steps.get(name);
-if (!step) fail(`Unknown step ${JSON.stringify(name)}: the steps are ${[...steps.keys()].join(' ')}`);
+const usage = `Usage: npm start [STEP] [-- OPTIONS]
 
-const port = /--port[ =](\d+)/.exec(options.join(' '))?.[1] ?? 12345;
-console.log(`This is ${step.path}. Talk to it from a second terminal:
+  STEP     the step to run, single1 unless you name another
+  OPTIONS  options of the step; npm start STEP -- --help lists them
 
-  nc localhost ${port}
+npm start -- --list lists the steps.`;
 
-or, without netcat, npx tsx src/clients/nc.ts localhost ${port}. Ctrl-C here ends it.
-`);
+/** The options of all steps, and of this script. */
+const options = {
+  host: 'HOST',
+  port: 'PORT',
+  quiet: '',
+  protocol: 'PROTOCOL',
+  'max-questions': 'MAX-QUESTIONS',
+  crlf: '',
+  workers: 'WORKERS',
+  'on-stop': 'ON-STOP',
+  selector: 'SELECTOR',
+  stats: 'STATS',
+  list: '',
+};
+
+/** What the header of a step proposes to try, on one line or more. */
+function proposal({ header }: Step): string {
+  return /^Try: .*(\n .*)*/m.exec(header)?.[0] ?? '';
+}
+
+/** How to talk to a step that listens on this address. */
+function invitation(step: Step, { host, port }: { host: string; port: number }): string {
+  // A listener on a wildcard address accepts connections to localhost, too.
+  const name = ['127.0.0.1', '0.0.0.0', '::'].includes(host) ? 'localhost' : host;
+  const proposed = proposal(step)
+    .replaceAll('localhost:12345', `${new Address(name, port)}`)
+    .replaceAll('localhost', name)
+    .replaceAll('12345', `${port}`);
+  return `
+This is ${step.path}. Talk to it from a second terminal:
+
+  nc ${name} ${port}
+
+or, without netcat, npx tsx src/clients/nc.ts ${name} ${port}. Ctrl-C here ends it.
+
+${proposed}
+`;
+}
+
+const words = process.argv.slice(2);
+failIfTaken('npm start', options, words);
+const name = words[0]?.startsWith('-') ? undefined : words.shift();
+if (name === undefined && (words.includes('--list') || words.includes('--help'))) {
+  print(words.includes('--list') ? listSteps() : usage);
+  process.exit(0);
+}
+const step = findStep(name ?? 'single1');
+onListening((address) => announce(invitation(step, address)));
 
 // From here on this process is the step, just as if it had been started by its name.
-process.argv.splice(1, Infinity, join(root, step.path), ...options);
+process.argv.splice(1, Infinity, join(root, step.path), ...words);
 await import(`../${step.path}`);

@@ -1,22 +1,72 @@
-// npm run step STEP: what a step adds, how it differs from the one before it, and what to type.
+// npm run step NAME [-- --files]: what a step adds, how it differs from the one before it, and what to type.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fail } from '../src/cli/fail.ts';
-import { findSteps, type Step } from './steps.ts';
+import { print } from '../src/cli/log.ts';
+import { parseOrHelp } from '../src/cli/parse.ts';
+import { failIfTaken } from './npm.ts';
+import { findStep, findSteps, importsOf, root, type Step } from './steps.ts';
 
-const steps = findSteps();
-const [name = ''] = process.argv.slice(2);
-const step = steps.get(name);
-if (!step) fail(`Unknown step ${JSON.stringify(name)}: the steps are ${[...steps.keys()].join(' ')}`);
+const usage = `Usage: npm run step NAME [-- --files]
 
-console.log(step.header);
-const before = step.predecessor === undefined ? undefined : steps.get(step.predecessor);
-if (before) console.log(difference(before, step));
-else console.log(step.code.trimStart());
-console.log(`Start it with\n\n  npx tsx ${step.path}\n`);
+  NAME     the step; npm start -- --list lists the steps
+  --files  prints the files that are new beside it, too`;
+
+failIfTaken('npm run step', { files: '' }, process.argv.slice(2));
+const { values, positionals } = parseOrHelp(
+  { allowPositionals: true, options: { files: { type: 'boolean' } } },
+  usage,
+);
+const [name, ...more] = positionals;
+if (name === undefined) fail('Cannot show a step without its name: type npm run step single6');
+if (more.length > 0)
+  fail(`Cannot show ${positionals.join(' and ')}: type npm run step ${name}, one at a time`);
+
+const step = findStep(name);
+const before = step.predecessor === undefined ? undefined : findSteps().get(step.predecessor);
+print(step.header);
+if (before) print(difference(before, step));
+else print(step.code.trimStart());
+showFiles(newFiles(step, before));
+print(`Start it with\n\n  npx tsx ${step.path}\n`);
+
+/** Names the files, with their lines, and shows them if that was asked for. */
+function showFiles(paths: readonly string[]): void {
+  if (paths.length === 0) return;
+  const files = paths.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+  const here = dirname(step.path);
+  for (const { path, text } of files) {
+    print(`+ ${dirname(path) === here ? basename(path) : path}, ${text.split('\n').length - 1} lines`);
+  }
+  print('');
+  if (!values.files) print(`npm run step ${name} -- --files shows ${files.length > 1 ? 'them' : 'it'}.\n`);
+  else for (const { path, text } of files) print(`--- ${path}\n\n${text}`);
+}
+
+/** The files that a step needs and its predecessor does not, those of its own chapter first. */
+function newFiles(step: Step, before: Step | undefined): string[] {
+  const old = before ? filesOf(before) : new Set();
+  const added = [...filesOf(step)].filter((path) => !old.has(path));
+  const isBeside = (path: string) => dirname(path) === dirname(step.path);
+  return [...added.filter(isBeside), ...added.filter((path) => !isBeside(path))];
+}
+
+/** The files that a step imports: itself, or by way of files of its own chapter. */
+function filesOf({ path: step }: Step): Set<string> {
+  const files = new Set<string>();
+  const visit = (path: string) => {
+    for (const file of importsOf(path)) {
+      if (files.has(file)) continue;
+      files.add(file);
+      if (dirname(file) === dirname(step)) visit(file);
+    }
+  };
+  visit(step);
+  return files;
+}
 
 /** The changed lines between the code of two steps, headers and indentation aside, and a count of them. */
 function difference(from: Step, to: Step): string {

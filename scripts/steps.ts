@@ -1,7 +1,9 @@
 // Which steps there are: asked of the files, because a step is a file whose first line begins with its name.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
+import { fail } from '../src/cli/fail.ts';
+import { nearest } from './nearest.ts';
 
 /** A step of the tutorial, as its file describes it. */
 export type Step = {
@@ -39,6 +41,33 @@ export function findSteps(): Map<string, Step> {
     }
   }
   return steps;
+}
+
+/** The step of this name. If there is none, the program ends with a list of the steps, and the nearest one in its last line. */
+export function findStep(name: string): Step {
+  const steps = findSteps();
+  const step = steps.get(name);
+  if (step) return step;
+  const near = nearest(name, steps.keys());
+  const hint = near === undefined ? 'the steps are those above' : `did you mean ${near}?`;
+  return fail(`${listSteps()}\n\nUnknown step ${JSON.stringify(name)}: ${hint}`);
+}
+
+/** A line for each step, with what the first line of its header says. */
+export function listSteps(): string {
+  const steps = [...findSteps().values()];
+  const width = Math.max(...steps.map(({ name }) => name.length));
+  return steps
+    .map(({ name, header }) => `  ${name.padEnd(width)}  ${header.split('\n', 1)[0]?.slice(name.length + 2)}`)
+    .join('\n');
+}
+
+/** The files that a file imports. Like the file's own, their paths begin at the folder of the project. */
+export function importsOf(path: string): string[] {
+  const source = readFileSync(join(root, path), 'utf8');
+  return [...source.matchAll(/ from '(\.[^']+)'/g)].map(([, file = '']) =>
+    normalize(join(dirname(path), file)),
+  );
 }
 
 /** Behind the step of the same level that it follows on, if it does. */

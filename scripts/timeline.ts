@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fail } from '../src/cli/fail.ts';
 import { parseOrFail } from '../src/cli/parse.ts';
-import { findSteps, type Step } from './steps.ts';
+import { findStep, type Step } from './steps.ts';
 import { describe } from './timeline/describe.ts';
 import { draw } from './timeline/draw.ts';
 import { toTraceEvents } from './timeline/perfetto.ts';
@@ -47,8 +47,7 @@ function readCommandLine(): { to: string; perfetto: boolean; steps: Step[] } {
 }
 
 function find(name: string): Step {
-  const step = findSteps().get(name);
-  if (!step) fail(`Unknown step ${JSON.stringify(name)}: the steps are ${[...findSteps().keys()].join(' ')}`);
+  const step = findStep(name);
   if (/^single[12]$/.test(name)) fail(`Cannot draw ${name}: when its first user leaves, it ends`);
   return step;
 }

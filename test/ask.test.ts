@@ -173,9 +173,10 @@ describe.concurrent('ask.ts', () => {
     const free = `${await serving('select3', async ({ port }) => port)}`;
     for (const [args, message] of [
       [['localhost'], /^Usage: .+\n$/],
-      [['localhost', free, '-x'], /^Usage: .+\n$/],
-      [['localhost', free, '--protocol', 'gopher'], /^Usage: .+\n$/],
-      [['localhost', free, '--pause', '3600.5'], /^Usage: .+\n$/],
+      [['localhost', free, '-x'], /^Unknown option '-x': .+\n$/],
+      [['localhost', free, '--protocol', 'gopher'], /^Cannot use --protocol "gopher": .+ zen, oracle\n$/],
+      [['localhost', free, '--pause', '3600.5'], /^Cannot use --pause "3600\.5": .+ from 0 to 3600\n$/],
+      [['localhost', free, '--pause', '-1'], /^Cannot use --pause "-1": .+ from 0 to 3600\n$/],
       [['localhost', '65536'], /^Cannot connect to port "65536": .+\n$/],
       [['localhost', free], new RegExp(`^Cannot connect to localhost:${free}: ECONNREFUSED, .+\n$`)],
     ] as [string[], RegExp][]) {

@@ -1,8 +1,14 @@
 // What people type: options, and the commands of package.json and README.
 
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findSteps } from '../scripts/steps.ts';
+import { nearest } from '../scripts/nearest.ts';
+import { findSteps, root } from '../scripts/steps.ts';
 import { quote } from '../src/cli/log.ts';
+import { splitUserAtHost } from '../src/clients/target.ts';
 import { Client, nodeOptions, Program, run, runScript, serving } from './harness.ts';
 
 const steps = [...findSteps().values()];
@@ -16,9 +22,9 @@ describe.concurrent('a step', () => {
   };
 
   for (const { name, path } of steps) {
-    test(`${name} says in one line that its port is in use`, () =>
+    test(`${name} says in one line that its port is in use, and what to do`, () =>
       serving(name, async ({ port }) => {
-        const cause = 'EADDRINUSE, address already in use';
+        const cause = 'EADDRINUSE, address already in use: end that server, or take another port with --port';
         expect(await failure(path, '--port', `${port}`)).toBe(`Cannot listen on 127.0.0.1:${port}: ${cause}`);
       }));
   }
@@ -40,17 +46,48 @@ describe.concurrent('a step', () => {
     [['--port', '65536'], /^Cannot use --port "65536": /],
     [['--port=-1'], /^Cannot use --port "-1": /],
     [['--port', ''], /^Cannot use --port "": /],
-    [['--port', '1e3x'], /^Cannot use --port "1e3x": /],
+    ...['1e3', '0x50', '+80', ' 80', '80.0', '-1'].map((port): [string[], RegExp] => [
+      ['--port', port],
+      /^Cannot use --port "[^"]+": it is a whole number from 0 to 65535$/,
+    ]),
+    [['--port', '--quiet'], /^Option '--port' argument is ambiguous: --help lists the options$/],
     [['--port'], /^Option '--port <value>' argument missing: --help lists the options$/],
     [['12345'], /^Unexpected argument '12345': --help lists the options$/],
     [['--host', 'no such host'], /^Cannot listen on no such host:12345: ENOTFOUND, ./],
-    [['--host', '::1'], /^Cannot listen on ::1:12345: ENOTFOUND, ./],
+    [['--host', '2001:db8::1'], /^Cannot listen on \[2001:db8::1\]:12345: EADDRNOTAVAIL, ./],
     [['--host', '192.0.2.1'], /^Cannot listen on 192\.0\.2\.1:12345: EADDRNOTAVAIL, ./],
   ];
   for (const [args, message] of mistakes) {
     test(`says in one line what is wrong with ${args.join(' ')}`, async () => {
       expect(await failure('src/single/single3.ts', ...args)).toMatch(message);
     });
+  }
+
+  test('says in one line that an option of its own is no such number', async () => {
+    for (const [path, option, value, range] of [
+      ['src/single/single10.ts', '--max-questions', '-1', ', 0 or more'],
+      ['src/threaded/pool4.ts', '--workers', '-1', ' from 1 to 100'],
+      ['src/coroutine/generator6.ts', '--stats', '1e3', ', 0 or more'],
+    ] as const) {
+      const message = `Cannot use ${option} "${value}": it is a whole number${range}`;
+      expect(await failure(path, option, value)).toBe(message);
+    }
+  });
+
+  // The main thread logs in single3, a thread in thread4, a process in prefork4, and Node's loop calls back in the last two.
+  for (const step of ['single3', 'thread4', 'prefork4', 'select6', 'callback6', 'stream6']) {
+    test(`${step} serves on when the reader of its log has gone`, () =>
+      serving(step, async (server) => {
+        server.child.stdout?.destroy();
+        for (const text of ['one', 'two', 'three']) {
+          const client = await Client.connect(server.port);
+          await client.send(`${text}\n`);
+          expect(await client.line()).toBe(text);
+          client.end();
+          await client.rest();
+        }
+        expect(server.stderr.waiting).toBe('');
+      }));
   }
 
   test('listens where --host says', async () => {
@@ -85,14 +122,24 @@ describe.concurrent('a step', () => {
 });
 
 describe.concurrent('npm start', () => {
-  test('runs single1, and says what to type in a second terminal', async () => {
+  const start = (...args: string[]) => runScript('scripts/start.ts', ...args);
+
+  test('runs single1, and says what to type in a second terminal when it listens', async () => {
     const program = new Program('npm', ['start', '--', 'single1', '--port', '0'], { group: true });
     try {
-      expect(await program.stdout.lineLike(/^This is /)).toBe(
-        'This is src/single/single1.ts. Talk to it from a second terminal:',
-      );
-      expect(await program.stdout.lineLike(/nc localhost/)).toBe('  nc localhost 0');
       const port = Number((await program.stdout.lineLike(/^listening on /)).split(':')[1]);
+      for (const line of [
+        '',
+        'This is src/single/single1.ts. Talk to it from a second terminal:',
+        '',
+        `  nc localhost ${port}`,
+        '',
+        `or, without netcat, npx tsx src/clients/nc.ts localhost ${port}. Ctrl-C here ends it.`,
+        '',
+      ]) {
+        expect(await program.stdout.line()).toBe(line);
+      }
+      expect(await program.stdout.line()).toMatch(new RegExp(`^Try: nc localhost ${port}\\b`));
       const client = await Client.connect(port);
       await client.send('hello\n');
       expect(await client.line()).toBe('hello');
@@ -103,22 +150,214 @@ describe.concurrent('npm start', () => {
     }
   });
 
-  test('runs single1 unless another is named', async () => {
+  for (const [host, shown] of [
+    ['0.0.0.0', 'localhost'],
+    ['127.0.0.2', '127.0.0.2'],
+  ] as const) {
+    test.runIf(process.platform === 'linux' || host === '0.0.0.0')(
+      `names ${shown} when it listens on ${host}`,
+      async () => {
+        const args = ['scripts/start.ts', 'single3', '--host', host, '--port', '0'];
+        const program = new Program(process.execPath, [...nodeOptions, ...args]);
+        try {
+          const port = (await program.stdout.lineLike(/^listening on /)).split(':')[1];
+          await program.stdout.has(`\n  nc ${shown} ${port}\n`);
+          await program.stdout.has(`npx tsx src/clients/nc.ts ${shown} ${port}. `);
+          await program.stdout.has(`\nTry: nc ${shown} ${port} in two terminals.`);
+        } finally {
+          await program.stop();
+        }
+      },
+    );
+  }
+
+  for (const step of ['thread4', 'prefork4']) {
+    test(`says it once for ${step}, whose threads or processes run the step, too`, async () => {
+      const args = ['scripts/start.ts', step, '--port', '0'];
+      const program = new Program(process.execPath, [...nodeOptions, ...args]);
+      try {
+        const port = Number((await program.stdout.lineLike(/^listening on /)).split(':')[1]);
+        await program.stdout.lineLike(/^Try: /);
+        for (let i = 0; i < 2; i++) {
+          const client = await Client.connect(port);
+          await client.send('hello\n');
+          expect(await client.line()).toBe('hello');
+          await program.stdout.lineLike(/ sent "hello/);
+          client.close();
+        }
+        await program.stdout.has(' disconnected: ');
+        expect(program.stdout.waiting).not.toContain('Talk to it');
+      } finally {
+        await program.stop();
+      }
+    });
+  }
+
+  test('runs single1 unless another is named, and says nothing of a server that does not listen', async () => {
     for (const [args, path] of [
       [[], 'src/single/single1.ts'],
       [['single6'], 'src/single/single6.ts'],
     ] as const) {
-      const { exit, stdout, stderr } = await runScript('scripts/start.ts', ...args, '--port', 'x');
-      expect({ exit, stderr }).toMatchObject({ exit: 1, stderr: expect.stringMatching('--port "x"') });
-      expect(stdout).toContain(`This is ${path}.`);
+      const failed = await start(...args, '--port', 'x');
+      expect(failed).toEqual({ exit: 1, stdout: '', stderr: expect.stringMatching(/^.*--port "x".*\n$/) });
+      if (args.length === 0) continue;
+      const { exit, stdout } = await start(...args, '--help');
+      expect(exit).toBe(0);
+      expect(stdout).toContain(`Usage: npx tsx ${path} [options]\n  --host`);
+      expect(stdout).not.toContain('Talk to it');
     }
   });
 
-  test('knows which steps there are', async () => {
-    const { exit, stdout, stderr } = await runScript('scripts/start.ts', 'single11');
-    expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
-    expect(stderr).toMatch(/^Unknown step "single11": the steps are single1 single2 .*single10.*\n$/);
+  test('says nothing but the reason when its port is in use', () =>
+    serving('single3', async ({ port }) => {
+      const { exit, stdout, stderr } = await start('single3', '--port', `${port}`);
+      expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
+      expect(stderr).toMatch(/^Cannot listen on .+\n$/);
+    }));
+
+  test('says how it is used', async () => {
+    const { exit, stdout } = await start('--help');
+    expect(exit).toBe(0);
+    expect(stdout).toMatch(/^Usage: npm start \[STEP\] \[-- OPTIONS\]\n/);
   });
+
+  const list = steps.map(({ name, header }) => `  ${name} ${header.slice(name.length + 2).split('\n')[0]}`);
+  const squeezed = (text: string) =>
+    text
+      .replace(/(?<=\S) +/g, ' ')
+      .trimEnd()
+      .split('\n');
+
+  test('lists all steps with what they are', async () => {
+    const { exit, stdout } = await start('--list');
+    expect(exit).toBe(0);
+    expect(squeezed(stdout)).toEqual(list);
+  });
+
+  test('knows which steps there are, and which is meant', async () => {
+    for (const [name, message] of [
+      ['singel6', 'Unknown step "singel6": did you mean single6?'],
+      ['Select11', 'Unknown step "Select11": did you mean select11?'],
+      ['what', 'Unknown step "what": the steps are those above'],
+    ] as const) {
+      const { exit, stdout, stderr } = await start(name);
+      expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
+      expect(squeezed(stderr)).toEqual([...list, '', message]);
+    }
+  });
+
+  test('finds the nearest name', () => {
+    const names = ['single1', 'single10', 'select3', 'poll3', 'pool4'];
+    for (const [typed, name] of [
+      ['single', 'single1'],
+      ['sinlge10', 'single10'],
+      ['pol3', 'poll3'],
+      ['slct3', 'select3'],
+      ['', undefined],
+      ['foo', undefined],
+      ['8000', undefined],
+    ] as const) {
+      expect(nearest(typed, names), typed).toBe(name);
+    }
+  });
+});
+
+describe.concurrent('npm without --', () => {
+  const commands: [args: string, taken: string, instead: string][] = [
+    ['start single6 --port=8000', '--port', 'npm start single6 -- --port 8000'],
+    ['start single6 --port 8000', '--port', 'npm start single6 -- --port 8000'],
+    ['start --port 8000', '--port', 'npm start -- --port 8000'],
+    ['start single6 --quiet', '--quiet', 'npm start single6 -- --quiet'],
+    ['start --crlf single10', '--crlf', 'npm start single10 -- --crlf'],
+    ['start --list', '--list', 'npm start -- --list'],
+    [
+      'start single6 --port 80 --host ::1',
+      '--host and --port',
+      'npm start single6 -- --host HOST --port PORT',
+    ],
+    ['run step single6 --files', '--files', 'npm run step single6 -- --files'],
+  ];
+  for (const [args, taken, instead] of commands) {
+    test(`npm ${args} says what to type`, async () => {
+      const { exit, stdout, stderr } = await run('npm', args.split(' '), { group: true });
+      expect(exit).toBe(1);
+      expect(stdout).not.toContain('listening');
+      expect(stderr).toContain(`npm has taken ${taken} for its own: type ${instead}\n`);
+    });
+  }
+
+  test('every option of every step is noticed', async () => {
+    const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
+    const source = files.filter((file) => file.endsWith('.ts')).map((file) => join(root, 'src', file));
+    const names = source.flatMap((file) =>
+      Array.from(
+        readFileSync(file, 'utf8').matchAll(/^ +'?([\w-]+)'?: (?:\{\s*default: |selectorOption\b)/gm),
+        ([, name = '']) => name,
+      ),
+    );
+    expect(names).toEqual(expect.arrayContaining(['port', 'selector', 'on-stop', 'crlf', 'max-questions']));
+    const env: NodeJS.ProcessEnv = { npm_lifecycle_event: 'start' };
+    for (const name of names) {
+      env[`npm_config_${name === 'quiet' ? 'loglevel' : name.replaceAll('-', '_')}`] = 'warn';
+    }
+    const { exit, stderr } = await run(process.execPath, [...nodeOptions, 'scripts/start.ts'], { env });
+    expect(exit).toBe(1);
+    for (const name of names) expect(stderr).toMatch(new RegExp(` -- .*--${name}\\b`));
+  });
+
+  test('what npm has from elsewhere does not count: npm --silent, and a file of settings', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'npmrc-'));
+    try {
+      const npm_config_userconfig = join(folder, 'npmrc');
+      writeFileSync(npm_config_userconfig, 'loglevel = warn\nport = 80\n');
+      for (const [args, env] of [
+        [['--silent', 'start', 'single6'], {}],
+        [['start', '-s', 'single6'], {}],
+        [['start', 'single6'], { npm_config_userconfig, npm_config_loglevel: undefined }],
+      ] as const) {
+        const program = new Program('npm', [...args, '--', '--port', '0'], { group: true, env });
+        try {
+          await program.stdout.lineLike(/^listening on /);
+        } finally {
+          await program.stop();
+        }
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+test('npm scripts say that npm ci comes first where nothing is installed', async () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  for (const name of ['start', 'step', 'bench', 'matrix', 'timeline']) {
+    expect(scripts[name]).toBe(`node --import ./scripts/tsx.mjs scripts/${name}.ts`);
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'uninstalled-'));
+  try {
+    copyFileSync(join(root, 'scripts/tsx.mjs'), join(folder, 'tsx.mjs'));
+    const result = await run(process.execPath, ['--import', join(folder, 'tsx.mjs'), 'scripts/start.ts']);
+    const stderr = 'Cannot find tsx in node_modules: npm ci comes first\n';
+    expect(result).toEqual({ exit: 1, stdout: '', stderr });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+describe.concurrent('a tool', () => {
+  for (const args of [
+    ['scripts/start.ts', '--list'],
+    ['scripts/step.ts', 'single3'],
+    ['src/single/single3.ts', '--help'],
+    ['src/clients/nc.ts', '--help'],
+  ]) {
+    test(`${args.join(' ')} ends quietly when nothing reads its output`, async () => {
+      const program = new Program(process.execPath, [...nodeOptions, ...args]);
+      program.child.stdout?.destroy();
+      expect(await program.exited()).toBe(0);
+      expect(await program.stderr.rest()).toBe('');
+    });
+  }
 });
 
 describe('the log', () => {
@@ -159,11 +398,97 @@ describe.concurrent('npm run step', () => {
     });
   }
 
-  test('knows which steps there are', async () => {
-    for (const args of [['sinlge6'], []]) {
-      const { exit, stderr } = await runScript('scripts/step.ts', ...args);
-      expect(exit).toBe(1);
-      expect(stderr).toMatch(/^Unknown step "(sinlge6)?": the steps are single1 .*\n$/);
+  /** The lines that name files. */
+  const files = (stdout: string) => stdout.match(/^\+ \S+, \d+ lines$/gm);
+
+  test('names the files that are new beside a step, and no others', async () => {
+    const lines = (file: string) => readFileSync(join(root, file), 'utf8').split('\n').length - 1;
+    const { stdout } = await runScript('scripts/step.ts', 'generator6');
+    expect(files(stdout)).toEqual(
+      expect.arrayContaining([
+        `+ generator-loop.ts, ${lines('src/coroutine/generator-loop.ts')} lines`,
+        `+ loop.ts, ${lines('src/coroutine/loop.ts')} lines`, // by way of the other
+        `+ src/sockets/selector.ts, ${lines('src/sockets/selector.ts')} lines`,
+      ]),
+    );
+    expect(stdout).not.toMatch(/^\+ \S*(log|listen|socket)\.ts,/m); // generator4 has these.
+    expect(stdout).toContain('\nnpm run step generator6 -- --files shows them.\n');
+    expect(files((await runScript('scripts/step.ts', 'single6')).stdout)).toBe(null);
+  });
+
+  test('shows these files with --files', async () => {
+    const { stdout } = await runScript('scripts/step.ts', 'generator6', '--files');
+    for (const file of ['src/coroutine/loop.ts', 'src/sockets/selector.ts']) {
+      expect(stdout).toContain(`\n--- ${file}\n\n${readFileSync(join(root, file), 'utf8')}`);
+    }
+  });
+
+  test('says in one line what is wrong', async () => {
+    for (const [args, message] of [
+      [[], /^Cannot show a step without its name: .+\n$/],
+      [['single6', 'single7'], /^Cannot show single6 and single7: .+\n$/],
+      [['single6', '--file'], /^Unknown option '--file': --help lists the options\n$/],
+      [['sinlge6'], /\n\nUnknown step "sinlge6": did you mean single6\?\n$/],
+    ] as [string[], RegExp][]) {
+      const { exit, stdout, stderr } = await runScript('scripts/step.ts', ...args);
+      expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
+      expect(stderr).toMatch(message);
+    }
+  });
+
+  test('says how it is used', async () => {
+    const { exit, stdout } = await runScript('scripts/step.ts', '--help');
+    expect(exit).toBe(0);
+    expect(stdout).toMatch(/^Usage: npm run step NAME \[-- --files\]\n/);
+  });
+});
+
+describe.concurrent('a client', () => {
+  for (const [name, form] of [
+    ['nc', 'HOST PORT'],
+    ['ask', 'HOST PORT [--protocol zen|oracle]'],
+    ['finger', '[-l] [user]@host[:port]'],
+  ] as const) {
+    const path = `src/clients/${name}.ts`;
+
+    test(`${name} says how it is used`, async () => {
+      const { exit, stdout, stderr } = await runScript(path, '--help');
+      expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+      expect(stdout.startsWith(`Usage: npx tsx ${path} ${form}`)).toBe(true);
+    });
+
+    test(`${name} says in one line which ports there are, and which option is none`, async () => {
+      const target = (port: string) => (name === 'finger' ? [`@localhost:${port}`] : ['localhost', port]);
+      for (const port of ['0', '65536', '99999', '1e3', 'http', '']) {
+        const { exit, stderr } = await runScript(path, ...target(port));
+        const message = `Cannot connect to port "${port}": it is a whole number from 1 to 65535\n`;
+        expect({ exit, stderr }).toEqual({ exit: 1, stderr: message });
+      }
+      const { exit, stderr } = await runScript(path, ...target('80'), '--x');
+      expect({ exit, stderr }).toEqual({
+        exit: 1,
+        stderr: "Unknown option '--x': --help lists the options\n",
+      });
+    });
+  }
+
+  test('finger takes user@host:port apart, with IPv6 addresses in brackets before a port', () => {
+    for (const [text, parts] of [
+      ['ada@localhost', { user: 'ada', host: 'localhost' }],
+      ['@localhost:7979', { user: '', host: 'localhost', port: '7979' }],
+      ['ada@far@near:79', { user: 'ada@far', host: 'near', port: '79' }],
+      ['ada@::1', { user: 'ada', host: '::1' }],
+      ['ada@[::1]', { user: 'ada', host: '::1' }],
+      ['ada@[::1]:7979', { user: 'ada', host: '::1', port: '7979' }],
+      ['@[fe80::1%eth0]:79', { user: '', host: 'fe80::1%eth0', port: '79' }],
+      ['ada@localhost:', { user: 'ada', host: 'localhost', port: '' }],
+      ['ada', undefined],
+      ['ada@', undefined],
+      ['ada@:79', undefined],
+      ['ada@[localhost]:79', undefined],
+      ['ada@localhost:79:80', { user: 'ada', host: 'localhost', port: '79:80' }],
+    ] as const) {
+      expect(splitUserAtHost(text), text).toEqual(parts);
     }
   });
 });
@@ -179,6 +504,24 @@ describe.concurrent('nc.ts', () => {
       expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'one\ntwo\n' });
     }));
 
+  test('half-closes at the end of stdin, though localhost has an address before the one that is listened on', async () => {
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.write('hello\n');
+      socket.pipe(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as { port: number };
+      const options = [...nodeOptions, '--import', './test/fixtures/two-addresses.ts'];
+      const result = await run(process.execPath, [...options, 'src/clients/nc.ts', 'localhost', `${port}`], {
+        input: 'one\ntwo\n',
+      });
+      expect(result).toEqual({ exit: 0, stdout: 'hello\none\ntwo\n', stderr: '' });
+    } finally {
+      server.close();
+    }
+  });
+
   test('ends when the server does, though nothing more is typed', () =>
     serving('single9', async ({ port }) => {
       const client = new Program(process.execPath, nc('localhost', `${port}`));
@@ -193,6 +536,7 @@ describe.concurrent('nc.ts', () => {
       [['localhost', `${free}`], /^Cannot talk to localhost:\d+: ECONNREFUSED\n$/],
       [['localhost', 'http'], /^Cannot connect to port "http": .+\n$/],
       [['localhost', '65536'], /^Cannot connect to port "65536": .+\n$/],
+      [['::1', `${free}`], /^Cannot talk to \[::1\]:\d+: E[A-Z]+\n$/],
       [['localhost'], /^Usage: npx tsx src\/clients\/nc\.ts HOST PORT\n$/],
     ];
     for (const [args, message] of messages) {

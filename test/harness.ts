@@ -148,7 +148,9 @@ export class Program {
     const { env = {}, patience = PATIENCE, group = false } = options;
     this.#group = group;
     this.#patience = patience;
-    this.child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, detached: group });
+    // npm passes on its own options, and with npm --quiet test each npm start would find a --quiet.
+    const inherited = { ...process.env, npm_config_loglevel: 'notice' };
+    this.child = spawn(command, args, { cwd: root, env: { ...inherited, ...env }, detached: group });
     running.add(this);
     this.stdout = new Inbox(`stdout of ${args.join(' ')}`, patience);
     this.stderr = new Inbox(`stderr of ${args.join(' ')}`, patience);

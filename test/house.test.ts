@@ -1,17 +1,9 @@
 // The arrows of the house run one way: who may import what.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findSteps, root } from '../scripts/steps.ts';
-
-/** The files that a file imports, as paths from the folder of the project. */
-function imports(path: string): string[] {
-  const source = readFileSync(join(root, path), 'utf8');
-  return [...source.matchAll(/ from '(\.[^']+)'/g)].map(([, file = '']) =>
-    normalize(join(dirname(path), file)),
-  );
-}
+import { findSteps, importsOf, root } from '../scripts/steps.ts';
 
 const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts'))
@@ -22,7 +14,7 @@ describe('the house', () => {
     for (const folder of ['src/sockets/', 'src/protocol/']) {
       for (const file of files.filter((file) => file.startsWith(folder))) {
         expect(
-          imports(file).filter((other) => !other.startsWith(folder)),
+          importsOf(file).filter((other) => !other.startsWith(folder)),
           file,
         ).toEqual([]);
       }
@@ -48,7 +40,7 @@ describe('the house', () => {
   test('has steps that import no step, and nothing of another chapter', () => {
     const steps = [...findSteps().values()].map(({ path }) => path);
     for (const step of steps) {
-      const others = imports(step);
+      const others = importsOf(step);
       expect(
         others.filter((other) => steps.includes(other)),
         step,

@@ -378,7 +378,7 @@ describe.concurrent('finger.ts', () => {
       [[`alice@localhost:${free}`], /^Cannot finger localhost: ECONNREFUSED\n$/],
       [['alice@no-such-host.invalid'], /^Cannot connect to no-such-host\.invalid:79: \w+, .+\n$/],
       [['alice'], /^Usage: .+\n$/],
-      [['-x', 'alice@localhost'], /^Usage: .+\n$/],
+      [['-x', 'alice@localhost'], /^Unknown option '-x': .+\n$/],
       [[], /^Usage: .+\n$/],
     ] as [string[], RegExp][]) {
       const { exit, stderr } = await finger(...args);

@@ -289,10 +289,15 @@ describe.concurrent('npm run timeline', () => {
   });
 
   test('says in one line what it can not draw', async () => {
-    for (const args of [['single99'], ['single1'], ['--fast'], ['single3', '--to', '/no such folder']]) {
+    for (const [args, message] of [
+      [['single99'], /\n\nUnknown step "single99": .+\n$/], // below the list of steps
+      [['single1'], /^Cannot draw single1: .+\n$/],
+      [['--fast'], /^Unknown option '--fast': .+\n$/],
+      [['single3', '--to', '/no such folder'], /^Cannot write .+\n$/],
+    ] as [string[], RegExp][]) {
       const { exit, stderr } = await runScript('scripts/timeline.ts', ...args);
       expect(exit).toBe(1);
-      expect(stderr).toMatch(/^[^\n]+\n$/);
+      expect(stderr).toMatch(message);
     }
   });
 });

@@ -1,7 +1,7 @@
 // What the command line asks for.
 
 import { fail } from '../../src/cli/fail.ts';
-import { parseOrFail } from '../../src/cli/parse.ts';
+import { parseOrFail, wholeNumberOrFail } from '../../src/cli/parse.ts';
 import { type TableName, tableNames } from './results.ts';
 
 export type Options = {
@@ -42,11 +42,11 @@ export function readOptions(): Options {
     json,
     ...typed
   } = parseOrFail({ options: known }, usage).values;
-  const rounds = Number(typed.rounds ?? (quick ? 1 : 5));
+  const rounds = wholeNumberOrFail(typed.rounds ?? (quick ? '1' : '5'), 'Cannot use --rounds', {
+    min: 1,
+    max: 1000,
+  });
   const seconds = Number(typed.seconds ?? (quick ? 0.1 : 0.4));
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) {
-    fail(`Cannot use --rounds ${JSON.stringify(typed.rounds)}: it is a whole number from 1 to 1000`);
-  }
   if (!(seconds >= 0.1 && seconds <= 600)) {
     fail(`Cannot use --seconds ${JSON.stringify(typed.seconds)}: it is a number from 0.1 to 600`);
   }

@@ -1,14 +1,33 @@
-import { Socket } from '../sockets/socket.ts';
-import { orFail } from './fail.ts';
-import { print } from './log.ts';
+import { type Address, Socket } from '../sockets/socket.ts';
+import { fail } from './fail.ts';
+import { announce } from './log.ts';
 import { readOptions, type ServerOptions } from './options.ts';
+
+let whenListening = (_address: Address): void => {};
+
+/** Sets a function for {@link listen} to call after the first line of output: `npm start` says there how to talk to the step. */
+export function onListening(callback: (address: Address) => void): void {
+  whenListening = callback;
+}
 
 /**
  * The listener of a step: `Socket.listen()` where the command line says, and the first line of output,
  * `listening on 127.0.0.1:12345`. If that is not possible, the program ends with one line that says why.
  */
 export function listen(options: ServerOptions = readOptions()): Socket {
-  const listener = orFail(() => Socket.listen(options));
-  print(`listening on ${listener.localAddress()}`);
+  const listener = open(options);
+  const address = listener.localAddress();
+  announce(`listening on ${address}`);
+  whenListening(address);
   return listener;
+}
+
+function open(options: ServerOptions): Socket {
+  try {
+    return Socket.listen(options);
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException;
+    const remedy = code === 'EADDRINUSE' ? ': end that server, or take another port with --port' : '';
+    return fail(`${message}${remedy}`);
+  }
 }

@@ -11,11 +11,21 @@ export function beQuiet(): void {
 }
 
 /**
- * Writes a line to the log, that is {@link print}s it, unless the log is off (`--quiet`). Where every microsecond
- * counts, pass a function that makes the line: it is not called then.
+ * Writes a line to the log of a server, unless the log is off (`--quiet`). Where every microsecond counts, pass a function
+ * that makes the line: it is not called then. When the reader of the log has gone, the log is off, and the server goes on.
  */
 export function log(line: string | (() => string)): void {
-  if (!quiet) print(typeof line === 'string' ? line : line());
+  if (!quiet) announce(typeof line === 'string' ? line : line());
+}
+
+/** Writes a line that a server says even with `--quiet`. Like {@link log}, it survives a reader that has gone. */
+export function announce(line: string): void {
+  if (!write(line)) beQuiet();
+}
+
+/** Writes a line of what a tool prints. When its reader has gone, as in `ask … | head -1`, the tool ends, with exit code 0. */
+export function print(line: string): void {
+  if (!write(line)) process.exit(0);
 }
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -24,18 +34,21 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
  * Writes a line to standard output. It is there when the call returns, whichever thread makes it, and however
  * long the main thread sleeps in the kernel: `console.log` of a worker would wait for the main thread. Lines of two
  * threads, or of two processes, do not mix as long as they are shorter than PIPE_BUF, 4096 bytes on Linux: pipe(7).
+ * Returns false if the other end of the pipe is closed.
  */
-export function print(line: string): void {
+function write(line: string): boolean {
   let rest = Buffer.from(`${line}\n`);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(1, rest));
     } catch (error) {
-      // A pipe that somebody made non-blocking, and that is full: give its reader a moment.
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-      Atomics.wait(pause, 0, 0, 1);
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPIPE') return false;
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(pause, 0, 0, 1); // A non-blocking pipe that is full: its reader needs a moment.
     }
   }
+  return true;
 }
 
 /** The most characters that {@link quote} returns, so that a line of the log stays below 4096 bytes. */

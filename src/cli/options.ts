@@ -3,7 +3,7 @@
 import { relative } from 'node:path';
 import { fail } from './fail.ts';
 import { beQuiet } from './log.ts';
-import { parseOrFail } from './parse.ts';
+import { parseOrHelp, wholeNumberOrFail } from './parse.ts';
 
 /** One option: its default says of which type it is. */
 export type Option = {
@@ -44,13 +44,11 @@ export function readOptions<Own extends Record<string, Option> = Record<never, O
 ): ServerOptions & Values<Own> {
   const options: Record<string, Option> = { ...serverOptions, ...own };
   const typed = parse(options);
-  if (typed.help) {
-    console.log(usage(options));
-    process.exit(0);
-  }
   const values = Object.entries(options).map(([name, option]) => {
     const value = typed[name] ?? option.default;
-    if (typeof option.default === 'number') return [name, toNumber(name, option, value)];
+    if (typeof option.default === 'number') {
+      return [name, wholeNumberOrFail(`${value}`, `Cannot use --${name}`, option)];
+    }
     if (option.choices && !option.choices.includes(`${value}`)) {
       fail(`Cannot use --${name} ${JSON.stringify(value)}: it is one of ${option.choices.join(', ')}`);
     }
@@ -61,21 +59,11 @@ export function readOptions<Own extends Record<string, Option> = Record<never, O
 }
 
 function parse(options: Record<string, Option>): Record<string, string | boolean | undefined> {
-  const config: Record<string, { type: 'string' | 'boolean' }> = { help: { type: 'boolean' } };
+  const config: Record<string, { type: 'string' | 'boolean' }> = {};
   for (const [name, option] of Object.entries(options)) {
     config[name] = { type: typeof option.default === 'boolean' ? 'boolean' : 'string' };
   }
-  const { values } = parseOrFail({ options: config }, '--help lists the options');
-  return values as Record<string, string | boolean | undefined>;
-}
-
-function toNumber(name: string, option: Option, value: string | number | boolean): number {
-  const { min = 0, max = Number.MAX_SAFE_INTEGER } = option;
-  const number = Number(value);
-  if (value === '' || !Number.isInteger(number) || number < min || number > max) {
-    fail(`Cannot use --${name} ${JSON.stringify(value)}: it is a whole number from ${min} to ${max}`);
-  }
-  return number;
+  return parseOrHelp({ options: config }, usage(options)).values as Record<string, string | boolean>;
 }
 
 function usage(options: Record<string, Option>): string {

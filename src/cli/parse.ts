@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { fail } from './fail.ts';
+import { print } from './log.ts';
 
 /**
  * What `parseArgs()` makes of the command line. A mistake ends the program, with what is wrong and this remedy in one line.
@@ -11,9 +12,50 @@ export function parseOrFail<Config extends ParseArgsConfig>(
   remedy: string,
 ): ReturnType<typeof parseArgs<Config>> {
   try {
-    return parseArgs(config);
+    return parseArgs({ ...config, args: withNegatives(config) } as Config);
   } catch (error) {
-    const [mistake] = (error as Error).message.split(/\.(?= |$)|\n/);
+    const [mistake] = (error as Error).message.split(/\.?\n|\.(?= |$)/);
     return fail(`${mistake}: ${remedy}`);
   }
 }
+
+/** Like {@link parseOrFail}, with `--help`, which prints the usage and ends the program with exit code 0. */
+export function parseOrHelp<Config extends ParseArgsConfig>(
+  config: Config,
+  usage: string,
+): ReturnType<typeof parseArgs<Config>> {
+  const options = { ...config.options, help: { type: 'boolean' } };
+  const parsed = parseOrFail({ ...config, options } as Config, '--help lists the options');
+  if ('help' in parsed.values) {
+    print(usage);
+    process.exit(0);
+  }
+  return parsed;
+}
+
+/** The arguments, with `--port -1` as `--port=-1`: to parseArgs(), what begins with a dash is an option. */
+function withNegatives({ options = {} }: ParseArgsConfig): string[] {
+  const args: string[] = [];
+  for (const arg of process.argv.slice(2)) {
+    const option = args.at(-1)?.replace(/^--/, '') ?? '';
+    if (/^-\d/.test(arg) && options[option]?.type === 'string') args.push(`${args.pop()}=${arg}`);
+    else args.push(arg);
+  }
+  return args;
+}
+
+/**
+ * The whole number that a text writes in digits. If there is none, or it is out of range, the program ends with one line:
+ * `Cannot use --port "1e3": it is a whole number from 0 to 65535`.
+ *
+ * @param action begins that line: `Cannot use --port`
+ */
+export function wholeNumberOrFail(text: string, action: string, { min = 0, max }: Range): number {
+  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= min && number <= (max ?? Number.MAX_SAFE_INTEGER)) return number;
+  const range = max === undefined ? `, ${min} or more` : ` from ${min} to ${max}`;
+  return fail(`${action} ${JSON.stringify(text)}: it is a whole number${range}`);
+}
+
+/** Of numbers: 0 unless there is another minimum, and any maximum. */
+type Range = { min?: number; max?: number };

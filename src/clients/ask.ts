@@ -5,12 +5,13 @@
 // The three come in random order; with --forever in the order below, again and again. --pause waits before each.
 // -e makes a mistake on purpose: it goes in the middle of a question. Ctrl-C ends it all.
 
-import { parseArgs } from 'node:util';
 import { fail, orFail } from '../cli/fail.ts';
 import { print } from '../cli/log.ts';
+import { parseOrHelp } from '../cli/parse.ts';
 import { Splitter } from '../protocol/splitter.ts';
 import { SystemError } from '../sockets/errors.ts';
 import { Socket } from '../sockets/socket.ts';
+import { readTarget } from './target.ts';
 
 const protocols = new Map([
   ['zen', ['Beautiful is better than?', 'Explicit is better than?', 'Simple is better than?']],
@@ -20,32 +21,32 @@ const protocols = new Map([
   ],
 ]);
 
+const usage =
+  'Usage: npx tsx src/clients/ask.ts HOST PORT [--protocol zen|oracle] [-e] [--forever] [--pause SECONDS]';
+
 function readCommandLine() {
-  const usage =
-    'Usage: npx tsx src/clients/ask.ts HOST PORT [--protocol zen|oracle] [-e] [--forever] [--pause SECONDS]';
   const options = {
     protocol: { type: 'string', default: 'zen' },
     error: { type: 'boolean', short: 'e' },
     forever: { type: 'boolean' },
     pause: { type: 'string', default: '0' },
   } as const;
-  try {
-    const { values, positionals } = parseArgs({ options, allowPositionals: true });
-    const [host, port, ...more] = positionals;
-    const questions = protocols.get(values.protocol);
-    const pause = /^\d*\.?\d+$/.test(values.pause) ? Number(values.pause) : Number.NaN;
-    if (!host || !port || more.length > 0 || !questions) return fail(usage);
-    if (!(pause <= 3600)) return fail(`${usage}, from 0 to 3600`);
-    if (!/^\d+$/.test(port) || Number(port) > 65535) {
-      fail(`Cannot connect to port ${JSON.stringify(port)}: it is a whole number from 0 to 65535`);
-    }
-    return { ...values, host, port: Number(port), questions, pause };
-  } catch {
-    return fail(usage);
+  const { values, positionals } = parseOrHelp({ options, allowPositionals: true }, usage);
+  const { protocol, error: mistake, forever } = values;
+  const questions = protocols.get(protocol);
+  if (!questions) {
+    fail(
+      `Cannot use --protocol ${JSON.stringify(protocol)}: it is one of ${[...protocols.keys()].join(', ')}`,
+    );
   }
+  const pause = /^\d*\.?\d+$/.test(values.pause) ? Number(values.pause) : Number.NaN;
+  if (!(pause <= 3600)) {
+    fail(`Cannot use --pause ${JSON.stringify(values.pause)}: it is a number of seconds from 0 to 3600`);
+  }
+  return { target: readTarget(positionals, usage), protocol, questions, mistake, forever, pause };
 }
 
-const { host, port, protocol, questions, error: mistake, forever, pause } = readCommandLine();
+const { target, protocol, questions, mistake, forever, pause } = readCommandLine();
 
 /** The questions, in the order in which they are to be asked: perhaps without end. */
 function* toAsk(): Generator<string, void> {
@@ -62,13 +63,13 @@ function* answersFrom(socket: Socket): Generator<string, void> {
   }
 }
 
-const nobody = new Int32Array(new SharedArrayBuffer(4));
+const clock = new Int32Array(new SharedArrayBuffer(4));
 
 /** Asks, and returns why it is over. */
 function ask(socket: Socket): 'done' | 'closed' {
   const answers = answersFrom(socket);
   for (const question of toAsk()) {
-    Atomics.wait(nobody, 0, 0, pause * 1000); // Nobody ends it early.
+    Atomics.wait(clock, 0, 0, pause * 1000); // Nothing changes the number, so this waits to the end.
     socket.sendAll(Buffer.from(mistake ? question.slice(0, -1) : question));
     if (mistake) break;
     const { value: answer, done } = answers.next();
@@ -79,16 +80,14 @@ function ask(socket: Socket): 'done' | 'closed' {
   return 'done';
 }
 
-const socket = orFail(() => Socket.connect({ host, port }));
+const socket = orFail(() => Socket.connect(target));
 try {
   if (ask(socket) === 'closed') {
     console.error('The server has closed the connection');
     process.exitCode = forever ? 0 : 1;
   }
 } catch (error) {
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  if (code === 'EPIPE' && syscall === 'write') process.exit(); // Whoever read along has heard enough: ask … | head -1
   if (!(error instanceof SystemError)) throw error;
-  fail(`Cannot talk to ${host}:${port}: ${code}`);
+  fail(`Cannot talk to ${target}: ${error.code}`);
 }
 socket.close();

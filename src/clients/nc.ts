@@ -6,19 +6,19 @@
 
 import { connect } from 'node:net';
 import { fail } from '../cli/fail.ts';
+import { parseOrHelp } from '../cli/parse.ts';
+import { readTarget } from './target.ts';
 
-const [host, port, ...more] = process.argv.slice(2);
-if (host === undefined || port === undefined || more.length > 0) {
-  fail('Usage: npx tsx src/clients/nc.ts HOST PORT');
-}
-if (!/^\d+$/.test(port) || Number(port) > 65535) {
-  fail(`Cannot connect to port ${JSON.stringify(port)}: it is a whole number from 0 to 65535`);
-}
+const usage = 'Usage: npx tsx src/clients/nc.ts HOST PORT';
+const target = readTarget(parseOrHelp({ allowPositionals: true }, usage).positionals, usage);
 
-const socket = connect({ host, port: Number(port), allowHalfOpen: true });
-socket.on('error', (error: NodeJS.ErrnoException) => fail(`Cannot talk to ${host}:${port}: ${error.code}`));
-socket.on('end', () => process.exit()); // The server has said its last word: no need to wait for the user's.
-process.stdout.on('error', () => process.exit()); // Whoever read along has heard enough: nc … | head -1
+const { host, port } = target;
+const socket = connect({ host, port, allowHalfOpen: true });
+socket.on('error', (error: NodeJS.ErrnoException) => fail(`Cannot talk to ${target}: ${error.code}`));
+socket.on('end', () => process.exit()); // The server has sent its last byte: stdin has nowhere to go.
+process.stdout.on('error', () => process.exit()); // The reader of stdout has gone: nc … | head -1
 
-process.stdin.pipe(socket); // and at the end of stdin, the end of this half of the connection
+// At the end of stdin, pipe() ends this half of the connection. It begins only when there is a connection: localhost may have
+// two addresses, and when Node goes on to the second one, an end() from before is lost.
+socket.on('connect', () => process.stdin.pipe(socket));
 socket.pipe(process.stdout);

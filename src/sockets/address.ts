@@ -1,7 +1,7 @@
 // Where a socket is: a host and a port, as people write them and as the kernel wants them.
 
-import koffi from 'koffi';
 import { SystemError } from './errors.ts';
+import koffi from './koffi.ts';
 import { c } from './libc.ts';
 import { libraryFunction } from './system-call.ts';
 

@@ -1,7 +1,7 @@
 // The floor: a line per system call. Whatever waits in this project, waits in one of these.
 
 import { constants } from 'node:os';
-import koffi from 'koffi';
+import koffi from './koffi.ts';
 import { linuxCall, systemCall } from './system-call.ts';
 import { startTrace } from './trace.ts';
 

@@ -1,6 +1,6 @@
 // Memory that the kernel reads and writes: it never moves, and it is passed by its address.
 
-import koffi from 'koffi';
+import koffi from './koffi.ts';
 
 /** Memory with its address. */
 export type Pinned = { readonly bytes: Buffer; readonly address: number };

@@ -3,7 +3,7 @@
 import { tracingChannel } from 'node:diagnostics_channel';
 import { getSystemErrorName } from 'node:util';
 import { threadId } from 'node:worker_threads';
-import koffi from 'koffi';
+import koffi from './koffi.ts';
 
 /** One call into the kernel. `result`, `took` and `error` are there once it has returned. */
 export type SystemCall = {

@@ -1,0 +1,10 @@
+// node --import ./scripts/tsx.mjs FILE.ts: the command of every npm script. It loads tsx, or says what is missing.
+// It is plain JavaScript, because it runs where nothing is installed yet.
+
+try {
+  await import('tsx');
+} catch (error) {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  process.stderr.write('Cannot find tsx in node_modules: npm ci comes first\n');
+  process.exit(1);
+}

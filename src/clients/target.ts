@@ -1,0 +1,33 @@
+// What a client connects to, as the command line names it.
+
+import { isIPv6 } from 'node:net';
+import { fail } from '../cli/fail.ts';
+import { wholeNumberOrFail } from '../cli/parse.ts';
+import { Address } from '../sockets/socket.ts';
+
+/** A port to connect to. Any other text ends the program with one line. */
+export function readPort(text: string): number {
+  return wholeNumberOrFail(text, 'Cannot connect to port', { min: 1, max: 65535 });
+}
+
+/** The target of `HOST PORT`. Fewer words or more end the program with the usage. */
+export function readTarget(words: readonly string[], usage: string): Address {
+  const [host, port, ...more] = words;
+  if (!host || port === undefined || more.length > 0) return fail(usage);
+  return new Address(host, readPort(port));
+}
+
+/**
+ * The parts of `[user]@host[:port]`, or undefined if it has another form. An IPv6 address may stand in brackets, and does
+ * before a port: `ada@[::1]:7979`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2
+ */
+export function splitUserAtHost(text: string): { user: string; host: string; port?: string } | undefined {
+  const [, user, place] = /^(.*)@(.+)$/.exec(text) ?? [];
+  if (user === undefined || place === undefined) return undefined;
+  if (isIPv6(place)) return { user, host: place };
+  const [, address, name, port] = /^(?:\[(.+)\]|([^:[\]]+))(?::(.*))?$/.exec(place) ?? [];
+  const host = name ?? (isIPv6(address ?? '') ? address : undefined);
+  return host === undefined ? undefined : { user, host, ...(port !== undefined && { port }) };
+}
