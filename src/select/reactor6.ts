@@ -52,7 +52,7 @@ class Client {
     if (bytes === 'would-block') return;
     for (const line of this.splitter.push(bytes)) {
       log(() => `${this.address} sent ${quote(line.toString())}`);
-      this.unsent.push(Buffer.concat([line, NEWLINE]));
+      this.unsent.push(line, NEWLINE);
     }
     if (bytes.length > 0) return;
     const { unfinished } = this.splitter;

@@ -59,7 +59,7 @@ function read(client: Client): void {
   if (bytes === 'would-block') return;
   for (const line of splitter.push(bytes)) {
     log(() => `${address} sent ${quote(line.toString())}`);
-    unsent.push(Buffer.concat([line, NEWLINE]));
+    unsent.push(line, NEWLINE);
   }
   if (bytes.length > 0) return;
   const { unfinished } = splitter;

@@ -27,6 +27,8 @@ const MIN_ROOM = 4 * 1024;
 export class Slabs {
   #slab: Pinned | undefined;
   #used = SLAB_SIZE;
+  #taken: Buffer | undefined;
+  #takenAt = 0;
 
   /** How many bytes may be written to {@link address}: as many as asked for, or fewer. */
   room(size: number): number {
@@ -44,16 +46,17 @@ export class Slabs {
 
   /** The bytes that have been written to {@link address}, as a view into the slab. */
   take(count: number): Buffer {
+    const { bytes, address } = this.#slab as Pinned;
     const start = this.#used;
     this.#used += count;
-    return (this.#slab as Pinned).bytes.subarray(start, this.#used);
+    this.#taken = bytes.subarray(start, this.#used);
+    this.#takenAt = address + start;
+    return this.#taken;
   }
 
-  /** The address of bytes that are a view into the current slab, undefined for any others. */
+  /** The address of the bytes that were taken last: an echo sends them back as they are. Undefined for any others. */
   addressOf(bytes: Uint8Array): number | undefined {
-    return this.#slab && bytes.buffer === this.#slab.bytes.buffer
-      ? this.#slab.address + bytes.byteOffset
-      : undefined;
+    return bytes === this.#taken ? this.#takenAt : undefined;
   }
 }
 

@@ -311,6 +311,7 @@ function removeBytes(pieces: Uint8Array[], count: number): void {
   let left = count;
   let whole = 0;
   for (let piece = pieces[0]; piece && piece.length <= left; piece = pieces[++whole]) left -= piece.length;
-  pieces.splice(0, whole);
+  if (whole === pieces.length) pieces.length = 0;
+  else pieces.splice(0, whole);
   if (left > 0) pieces[0] = (pieces[0] as Uint8Array).subarray(left);
 }
