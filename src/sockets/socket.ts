@@ -311,7 +311,8 @@ function removeBytes(pieces: Uint8Array[], count: number): void {
   let left = count;
   let whole = 0;
   for (let piece = pieces[0]; piece && piece.length <= left; piece = pieces[++whole]) left -= piece.length;
-  if (whole === pieces.length) pieces.length = 0;
+  if (whole === pieces.length)
+    while (pieces.length > 0) pieces.pop(); // Nearly always. splice() would take longer.
   else pieces.splice(0, whole);
   if (left > 0) pieces[0] = (pieces[0] as Uint8Array).subarray(left);
 }
