@@ -2,7 +2,7 @@
 
 import { createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { nodeOptions, Program, run, runScript, serving, until } from './harness.ts';
+import { Program, run, runnable, runScript, serving, until } from './harness.ts';
 
 const client = 'src/clients/ask.ts';
 const ask = (port: number, ...args: string[]) => runScript(client, 'localhost', `${port}`, ...args);
@@ -124,8 +124,8 @@ describe.concurrent('ask.ts', () => {
     answering(
       () => {},
       async (port, talks) => {
-        const args = [client, 'localhost', `${port}`, '--forever', '--pause', '3600'];
-        const program = new Program(process.execPath, [...nodeOptions, ...args]);
+        const args = ['localhost', `${port}`, '--forever', '--pause', '3600'];
+        const program = new Program(process.execPath, [...runnable(client), ...args]);
         await until(() => talks.length === 1);
         expect(await program.stop('SIGINT')).toBe('SIGINT');
         expect(talks[0]?.questions).toEqual([]);
@@ -163,7 +163,7 @@ describe.concurrent('ask.ts', () => {
     answering(
       (socket) => socket.write('Ugly.'),
       async (port) => {
-        const command = [process.execPath, ...nodeOptions, client, 'localhost', `${port}`, '--forever'];
+        const command = [process.execPath, ...runnable(client), 'localhost', `${port}`, '--forever'];
         const { stdout, stderr } = await run('sh', ['-c', '"$@" | head -1', 'sh', ...command]);
         expect({ stdout, stderr }).toEqual({ stdout: 'Beautiful is better than? Ugly.\n', stderr: '' });
       },

@@ -1,7 +1,9 @@
 // What a user may do to a server, and what should come of it. Each behaviour is one conversation, that ends well
 // or with an ExpectationError. Which step passes which is in expectations.ts.
 
-import { type Client, ExpectationError, type Server } from './harness.ts';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Client, ExpectationError, PATIENCE, type Server } from './harness.ts';
 
 /** A server as a behaviour sees it. */
 export type Subject = {
@@ -137,7 +139,7 @@ export const behaviours = {
   /** A client that sends and sends, and reads no answer: until it stalls, or all is sent. */
   'a client that never reads stops nobody else': async (subject) => {
     const greedy = await subject.connect();
-    await flood(greedy, request(subject, ['x'.repeat(1000)]));
+    await flood(greedy, subject.server, request(subject, ['x'.repeat(8000)])); // The log shows 900 of them.
     const other = await subject.connect();
     await echo(subject, other, 'and me?');
   },
@@ -185,17 +187,41 @@ export const behaviours = {
 
 export type BehaviourName = keyof typeof behaviours;
 
-/** Sends this line again and again, and reads no answer, until nothing more goes out, or so many bytes have. */
-export async function flood(client: Client, line: string, most = 32_000_000): Promise<void> {
+/** What a process may hold of what it was sent, with all buffers of the kernel: this is more, in bytes. */
+const MORE_THAN_BUFFERS = 32_000_000;
+
+/**
+ * Sends this line again and again, and reads no answer, until so many bytes have gone out, or the server is stuck: for half
+ * a second it takes no byte, logs nothing, and has no thread that runs or wants to run. A server that is merely slow, on a
+ * busy machine, has one. What is left goes out by itself, should the server go on.
+ */
+export async function flood(client: Client, server: Server, line: string): Promise<void> {
   client.socket.pause();
-  const lines = Buffer.from(line.repeat(16));
-  for (let sent = 0; sent < most; sent += lines.length) {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(resolve, 500, 'late');
-    });
-    const outcome = await Promise.race([client.send(lines), late]);
-    clearTimeout(timer);
-    if (outcome === 'late') return;
+  const lines = Buffer.from(line.repeat(Math.ceil(64_000 / line.length)));
+  let sent = 0;
+  const pour = async () => {
+    for (; sent < MORE_THAN_BUFFERS; sent += lines.length) await client.send(lines);
+  };
+  void pour();
+  const deadline = performance.now() + PATIENCE;
+  let seen = '';
+  for (let still = 0; still < 10 && sent < MORE_THAN_BUFFERS && performance.now() < deadline; ) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const now = `${sent} ${server.stdout.received}`;
+    still = now === seen && !isRunning(server.child.pid) ? still + 1 : 0;
+    seen = now;
   }
+}
+
+/** Whether a thread of this process runs, or waits for nothing but a CPU. Without /proc, nothing tells. */
+function isRunning(pid: number | undefined): boolean {
+  const threads = `/proc/${pid}/task`;
+  if (!existsSync(threads)) return false;
+  return readdirSync(threads).some((thread) => {
+    try {
+      return /\) R /.test(readFileSync(join(threads, thread, 'stat'), 'utf8'));
+    } catch {
+      return true; // It has ended just now.
+    }
+  });
 }

@@ -1,18 +1,36 @@
-// Before the tests: takes the types out of src, once, so that a server which a test starts does not load a compiler first.
-// That the .ts files run as they stand is for terminals.test.ts, readme.test.ts and cli.test.ts to show.
+// Before the tests: takes the types out of steps, scripts and fixtures, once, so that a process which a test starts does not
+// load a compiler first. That the .ts files run as they stand is for terminals.test.ts, readme.test.ts and cli.test.ts to show.
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { buildSync } from 'esbuild';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { build, type Plugin } from 'esbuild';
 import { root } from '../scripts/steps.ts';
 
-export default function setup(): () => void {
+/**
+ * A script finds the project from where its file stands, and a bundle stands elsewhere: so the old place is written into it.
+ * What a script imports by a name that it puts together (npm start, its step) stays an import.
+ */
+const inPlace: Plugin = {
+  name: 'in place',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.ts$/ }, ({ path }) => {
+      if (!path.startsWith(join(root, 'scripts/'))) return undefined;
+      const folder = dirname(path);
+      const contents = readFileSync(path, 'utf8')
+        .replaceAll('import.meta.dirname', JSON.stringify(folder))
+        .replaceAll('import(`..', `import(\`\${${JSON.stringify(folder)}}/..`);
+      return { contents, loader: 'ts' };
+    });
+  },
+};
+
+export default async function setup(): Promise<() => void> {
   const cache = join(root, 'node_modules/.cache');
   mkdirSync(cache, { recursive: true });
   const outdir = mkdtempSync(join(cache, 'tests-')); // Two may run at once.
-  buildSync({
+  await build({
     absWorkingDir: root,
-    entryPoints: ['src/**/*.ts'],
+    entryPoints: ['src/**/*.ts', 'scripts/*.ts', 'scripts/bench/clients/*.ts', 'test/fixtures/*.ts'],
     outbase: root,
     outdir,
     outExtension: { '.js': '.mjs' },
@@ -21,6 +39,7 @@ export default function setup(): () => void {
     format: 'esm',
     platform: 'node',
     target: 'node20',
+    plugins: [inPlace],
   });
   process.env.BUILT = outdir; // for harness.ts
   return () => rmSync(outdir, { recursive: true });

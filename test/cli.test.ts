@@ -9,7 +9,7 @@ import { nearest } from '../scripts/nearest.ts';
 import { findSteps, root } from '../scripts/steps.ts';
 import { quote } from '../src/cli/log.ts';
 import { splitUserAtHost } from '../src/clients/target.ts';
-import { Client, nodeOptions, Program, run, runScript, serving } from './harness.ts';
+import { Client, nodeOptions, Program, run, runnable, runScript, serving } from './harness.ts';
 
 const steps = [...findSteps().values()];
 
@@ -21,12 +21,26 @@ describe.concurrent('a step', () => {
     return stderr.trim();
   };
 
-  for (const { name, path } of steps) {
-    test(`${name} says in one line that its port is in use, and what to do`, () =>
-      serving(name, async ({ port }) => {
+  // The listener of every step is that of src/cli/listen.ts: see house.test.ts. So a step of each kind will do.
+  for (const path of [
+    'src/single/single1.ts',
+    'src/threaded/pool4.ts',
+    'src/threaded/prefork4.ts',
+    'src/select/select6.ts',
+    'src/coroutine/generator6.ts',
+    'src/coroutine/callback6.ts',
+  ]) {
+    test(`${path} says in one line that its port is in use, and what to do`, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      try {
+        const { port } = server.address() as { port: number };
         const cause = 'EADDRINUSE, address already in use: end that server, or take another port with --port';
         expect(await failure(path, '--port', `${port}`)).toBe(`Cannot listen on 127.0.0.1:${port}: ${cause}`);
-      }));
+      } finally {
+        server.close();
+      }
+    });
   }
 
   // It is the same code that reads them: a step of each kind will do.
@@ -91,11 +105,8 @@ describe.concurrent('a step', () => {
   }
 
   test('listens where --host says', async () => {
-    const program = new Program(process.execPath, [
-      ...nodeOptions,
-      'src/single/single3.ts',
-      ...['--host', '0.0.0.0', '--port', '0'],
-    ]);
+    const args = ['--host', '0.0.0.0', '--port', '0'];
+    const program = new Program(process.execPath, [...runnable('src/single/single3.ts'), ...args]);
     expect(await program.stdout.line()).toMatch(/^listening on 0\.0\.0\.0:\d+$/);
     await program.stop();
   });
@@ -122,7 +133,10 @@ describe.concurrent('a step', () => {
 });
 
 describe.concurrent('npm start', () => {
+  /** What runs no step, in which types are to be seen to. */
   const start = (...args: string[]) => runScript('scripts/start.ts', ...args);
+  const startStep = (...args: string[]) =>
+    run(process.execPath, [...nodeOptions, 'scripts/start.ts', ...args]);
 
   test('runs single1, and says what to type in a second terminal when it listens', async () => {
     const program = new Program('npm', ['start', '--', 'single1', '--port', '0'], { group: true });
@@ -198,10 +212,10 @@ describe.concurrent('npm start', () => {
       [[], 'src/single/single1.ts'],
       [['single6'], 'src/single/single6.ts'],
     ] as const) {
-      const failed = await start(...args, '--port', 'x');
+      const failed = await startStep(...args, '--port', 'x');
       expect(failed).toEqual({ exit: 1, stdout: '', stderr: expect.stringMatching(/^.*--port "x".*\n$/) });
       if (args.length === 0) continue;
-      const { exit, stdout } = await start(...args, '--help');
+      const { exit, stdout } = await startStep(...args, '--help');
       expect(exit).toBe(0);
       expect(stdout).toContain(`Usage: npx tsx ${path} [options]\n  --host`);
       expect(stdout).not.toContain('Talk to it');
@@ -210,7 +224,7 @@ describe.concurrent('npm start', () => {
 
   test('says nothing but the reason when its port is in use', () =>
     serving('single3', async ({ port }) => {
-      const { exit, stdout, stderr } = await start('single3', '--port', `${port}`);
+      const { exit, stdout, stderr } = await startStep('single3', '--port', `${port}`);
       expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
       expect(stderr).toMatch(/^Cannot listen on .+\n$/);
     }));
@@ -300,7 +314,7 @@ describe.concurrent('npm without --', () => {
     for (const name of names) {
       env[`npm_config_${name === 'quiet' ? 'loglevel' : name.replaceAll('-', '_')}`] = 'warn';
     }
-    const { exit, stderr } = await run(process.execPath, [...nodeOptions, 'scripts/start.ts'], { env });
+    const { exit, stderr } = await run(process.execPath, runnable('scripts/start.ts'), { env });
     expect(exit).toBe(1);
     for (const name of names) expect(stderr).toMatch(new RegExp(` -- .*--${name}\\b`));
   });
@@ -345,14 +359,14 @@ test('npm scripts say that npm ci comes first where nothing is installed', async
 });
 
 describe.concurrent('a tool', () => {
-  for (const args of [
+  for (const [path, ...args] of [
     ['scripts/start.ts', '--list'],
     ['scripts/step.ts', 'single3'],
     ['src/single/single3.ts', '--help'],
     ['src/clients/nc.ts', '--help'],
-  ]) {
-    test(`${args.join(' ')} ends quietly when nothing reads its output`, async () => {
-      const program = new Program(process.execPath, [...nodeOptions, ...args]);
+  ] as [string, ...string[]][]) {
+    test(`${[path, ...args].join(' ')} ends quietly when nothing reads its output`, async () => {
+      const program = new Program(process.execPath, [...runnable(path), ...args]);
       program.child.stdout?.destroy();
       expect(await program.exited()).toBe(0);
       expect(await program.stderr.rest()).toBe('');
@@ -494,7 +508,7 @@ describe.concurrent('a client', () => {
 });
 
 describe.concurrent('nc.ts', () => {
-  const nc = (...args: string[]) => [...nodeOptions, 'src/clients/nc.ts', ...args];
+  const nc = (...args: string[]) => [...runnable('src/clients/nc.ts'), ...args];
 
   test('sends what is typed, shows what comes, and still does after the end of stdin', () =>
     serving('single3', async ({ port }) => {
@@ -512,8 +526,8 @@ describe.concurrent('nc.ts', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     try {
       const { port } = server.address() as { port: number };
-      const options = [...nodeOptions, '--import', './test/fixtures/two-addresses.ts'];
-      const result = await run(process.execPath, [...options, 'src/clients/nc.ts', 'localhost', `${port}`], {
+      const client = runnable('src/clients/nc.ts', ['--import', './test/fixtures/two-addresses.ts']);
+      const result = await run(process.execPath, [...client, 'localhost', `${port}`], {
         input: 'one\ntwo\n',
       });
       expect(result).toEqual({ exit: 0, stdout: 'hello\none\ntwo\n', stderr: '' });

@@ -200,8 +200,8 @@ describe('a coroutine that throws', () => {
     test(`is logged, and takes only itself along: ${way}`, async () => {
       const { exit, stdout } = await runScript('test/fixtures/failing.ts', way);
       expect(exit).toBe(0);
-      expect(stdout).toMatch(/^a coroutine has failed: Error: at once\n {4}at .*failing\.ts/);
-      expect(stdout).toMatch(/\na coroutine has failed: Error: after a while\n {4}at .*failing\.ts/);
+      expect(stdout).toMatch(/^a coroutine has failed: Error: at once\n {4}at .*failing\.m?[tj]s/);
+      expect(stdout).toMatch(/\na coroutine has failed: Error: after a while\n {4}at .*failing\.m?[tj]s/);
       expect(stdout).toMatch(/\na coroutine has failed: no Error at all\n/);
       expect(stdout).toMatch(/\nthe other is done, 0 tasks left\n$/);
     });

@@ -2,6 +2,7 @@
 // has a deadline, and fails with what was seen until then.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +21,7 @@ export class Inbox {
   #arrived: Buffer[] = [];
   readonly #memory = new GrowingBuffer();
   #taken = 0;
+  #received = 0;
   #ended = false;
   #changed = () => {};
   readonly #name: string;
@@ -32,6 +34,7 @@ export class Inbox {
 
   push(bytes: Buffer): void {
     this.#arrived.push(bytes);
+    this.#received += bytes.length;
     this.#changed();
   }
 
@@ -50,6 +53,11 @@ export class Inbox {
   get #bytes(): Buffer {
     if (this.#arrived.length > 0) this.#memory.append(Buffer.concat(this.#arrived.splice(0)));
     return this.#memory.bytes.subarray(this.#taken);
+  }
+
+  /** How many bytes have ever arrived. */
+  get received(): number {
+    return this.#received;
   }
 
   /** What has arrived and was not taken. */
@@ -221,11 +229,17 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 const { typescript } = process.features as { typescript?: string | false };
 export const nodeOptions = typescript ? [] : ['--import', 'tsx'];
 
-/** How Node is to run a file: what build.ts has made of it before the tests, or the file as it stands. */
-export function runnable(path: string): string[] {
+/** The JavaScript that build.ts has made of a file before the tests. Outside of the tests there is none. */
+function built(path: string): string {
   const { BUILT } = process.env;
-  if (BUILT && path.startsWith('src/')) return [join(BUILT, path.replace(/\.ts$/, '.mjs'))];
-  return [...nodeOptions, path];
+  const file = join(BUILT ?? '', path.replace(/\.ts$/, '.mjs'));
+  return BUILT && existsSync(file) ? file : path;
+}
+
+/** How Node is to run a file, with these options: as the JavaScript that build.ts has made of it, or as it stands. */
+export function runnable(path: string, nodeArgs: string[] = []): string[] {
+  const files = [...nodeArgs, path].map(built);
+  return files.some((file) => file.endsWith('.ts')) ? [...nodeOptions, ...nodeArgs, path] : files;
 }
 
 /** A step that runs, on a port of its own, and is listening. */
@@ -250,9 +264,7 @@ export async function serving<Result>(
   { args = [], nodeArgs = [], ...options }: ProgramOptions & { args?: string[]; nodeArgs?: string[] } = {},
 ): Promise<Result> {
   const path = findSteps().get(step)?.path ?? step;
-  // What is loaded besides may be TypeScript, and may want to meet the step's own modules.
-  const file = nodeArgs.length > 0 ? [...nodeOptions, ...nodeArgs, path] : runnable(path);
-  const command = [...file, '--port', '0', ...args];
+  const command = [...runnable(path, nodeArgs), '--port', '0', ...args];
   // macOS has nothing that ends children with their parent.
   const server = new Server(process.execPath, command, { group: process.platform === 'darwin', ...options });
   try {

@@ -37,6 +37,14 @@ describe('the house', () => {
     }
   });
 
+  test('has steps that listen by way of src/cli/listen.ts, which says in one line why that is not possible', () => {
+    for (const { name, path, code } of findSteps().values()) {
+      expect(importsOf(path), name).toContain('src/cli/listen.ts');
+      expect(code, name).toMatch(/\blisten\((options)?\)/);
+      expect(code, name).not.toContain('Socket.listen(');
+    }
+  });
+
   test('has steps that import no step, and nothing of another chapter', () => {
     const steps = [...findSteps().values()].map(({ path }) => path);
     for (const step of steps) {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findSteps, root } from '../scripts/steps.ts';
 import { protocolNames } from '../src/protocol/protocols.ts';
-import { Client, nodeOptions, run, type Server, serving } from './harness.ts';
+import { Client, run, runScript, type Server, serving } from './harness.ts';
 
 const steps = [...findSteps().keys()].filter((step) => step.endsWith('10'));
 const installed = (program: string) => spawnSync('which', [program]).status === 0;
@@ -178,11 +178,7 @@ with socket.create_connection(('127.0.0.1', ${port})) as connection:
 
 describe.concurrent('--protocol', () => {
   test('that is not known names those that are', async () => {
-    const { exit, stdout, stderr } = await run(process.execPath, [
-      ...nodeOptions,
-      'src/coroutine/stream10.ts',
-      ...['--protocol', 'gopher'],
-    ]);
+    const { exit, stdout, stderr } = await runScript('src/coroutine/stream10.ts', '--protocol', 'gopher');
     expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
     expect(stderr).toBe(`Cannot use --protocol "gopher": it is one of ${protocolNames.join(', ')}\n`);
   });

@@ -13,7 +13,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findSteps, root } from '../scripts/steps.ts';
-import { Program } from './harness.ts';
+import { nodeOptions, Program } from './harness.ts';
 
 type Block = { terminal: string | undefined; command: string | undefined; lines: string[] };
 
@@ -135,7 +135,7 @@ async function follow({ server, clients }: Session): Promise<void> {
   if (listening === -1) return runs(server);
   const port = await freePort();
   // To install everything anew is the affair of the one who runs the tests.
-  const command = (server.command ?? '').replace('npm ci && ', '');
+  const command = quickly(server.command ?? '').replace('npm ci && ', '');
   const option =
     command.includes('npm') && !command.includes(' -- ') ? `-- --port ${port}` : `--port ${port}`;
   const people: Person[] = [];
@@ -149,7 +149,9 @@ async function follow({ server, clients }: Session): Promise<void> {
     await host.follow(server.lines.slice(0, listening + 1));
     const terminals = new Map<string | undefined, Person>();
     for (const { terminal, command, lines } of clients) {
-      const person = command ? start(command.replaceAll('12345', `${port}`)) : terminals.get(terminal);
+      const person = command
+        ? start(quickly(command).replaceAll('12345', `${port}`))
+        : terminals.get(terminal);
       if (!person) throw new Error(`There is no terminal ${terminal}`);
       terminals.set(terminal, person);
       // Who says nothing yet is there as soon as the server says so; and the first who comes is in before the next.
@@ -169,9 +171,14 @@ async function follow({ server, clients }: Session): Promise<void> {
   }
 }
 
+/** The same without npx, which takes longer to find tsx than the rest takes: terminals.test.ts starts a step of each kind by it. */
+function quickly(command: string): string {
+  return command.replace('npx tsx', [process.execPath, ...nodeOptions].join(' '));
+}
+
 /** A program that is no server. */
 async function runs({ command = '', lines }: Block): Promise<void> {
-  const person = new Person(command, 0);
+  const person = new Person(quickly(command), 0);
   try {
     await person.follow(lines);
     await person.exited();

@@ -6,7 +6,7 @@ import { createServer, type Socket as NetSocket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { mechanisms, READ, Selector, WRITE } from '../src/sockets/selector.ts';
 import { Socket } from '../src/sockets/socket.ts';
-import { Client, nodeOptions, Program, run, type Server, serving } from './harness.ts';
+import { Client, Program, run, runnable, runScript, type Server, serving } from './harness.ts';
 
 describe.each(mechanisms)('Selector, by %s', (mechanism) => {
   /** A selector, and both ends of three connections, the servers' non-blocking. */
@@ -48,7 +48,7 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
   });
 
   test('waits as long as it was told to, though a signal interrupts it', async () => {
-    const args = [...nodeOptions, './test/fixtures/timeout.ts', mechanism];
+    const args = [...runnable('test/fixtures/timeout.ts'), mechanism];
     const program = new Program(process.execPath, args);
     try {
       expect(await program.stdout.line()).toBe('waiting');
@@ -169,11 +169,7 @@ describe('Socket.startConnect', () => {
 
 describe.concurrent('--selector', () => {
   test('a mechanism that does not exist is one line, and exit code 1', async () => {
-    const { exit, stderr } = await run(process.execPath, [
-      ...nodeOptions,
-      'src/select/select6.ts',
-      ...['--selector', 'kqueue'],
-    ]);
+    const { exit, stderr } = await runScript('src/select/select6.ts', '--selector', 'kqueue');
     expect(exit).toBe(1);
     expect(stderr).toBe(`Cannot use --selector "kqueue": it is one of ${mechanisms.join(', ')}\n`);
   });
@@ -287,8 +283,7 @@ describe.concurrent('select9', () => {
 });
 
 describe.concurrent('finger.ts', () => {
-  const finger = (...args: string[]) =>
-    run(process.execPath, [...nodeOptions, 'src/clients/finger.ts', ...args]);
+  const finger = (...args: string[]) => runScript('src/clients/finger.ts', ...args);
 
   /** Serves one finger client at a time, on a free port, as this function does. */
   async function fingerServer(

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { SystemCall } from '../src/sockets/system-call.ts';
-import { Client, nodeOptions, Program, run, serving } from './harness.ts';
+import { Client, nodeOptions, Program, run, runnable, serving } from './harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'trace-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -141,7 +141,7 @@ describe.concurrent('TRACE', () => {
   });
 
   test('that can not be written is one line, and exit code 1', async () => {
-    const { exit, stderr } = await run(process.execPath, [...nodeOptions, 'src/single/single3.ts'], {
+    const { exit, stderr } = await run(process.execPath, runnable('src/single/single3.ts'), {
       env: { TRACE: '/no such folder/trace.jsonl' },
     });
     expect({ exit, stderr }).toEqual({
