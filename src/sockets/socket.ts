@@ -103,7 +103,7 @@ export class Socket {
    * @see getaddrinfo(3)
    */
   static resolve({ host, port }: Endpoint): Address[] {
-    return resolveAddress(host, port, `Cannot find ${host}`).map(decodeAddress);
+    return resolveAddress(host, port, `Cannot connect to ${new Address(host, port)}`).map(decodeAddress);
   }
 
   /**
