@@ -186,7 +186,7 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
     loop.spawn(waiter(one));
     loop.run();
     expect(failures).toEqual([
-      'Error: Cannot wait for a socket to read: somebody does already',
+      'Error: Cannot wait for a socket to read: a coroutine does already',
       'goes on',
       expect.stringContaining('EBADF'),
       'goes on',
@@ -253,7 +253,7 @@ describe('AsyncLoop', () => {
     const loop = new AsyncLoop();
     const [one, other] = pair();
     const first = loop.readable(one);
-    await expect(loop.readable(one)).rejects.toThrow('somebody does already');
+    await expect(loop.readable(one)).rejects.toThrow('a coroutine does already');
     loop.close(one);
     await first; // It is woken,
     await expect(loop.readable(one)).rejects.toThrow('EBADF'); // and finds it closed.

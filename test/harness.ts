@@ -271,7 +271,7 @@ export async function serving<Result>(
     const first = await server.log().catch(async (error) => {
       throw new Error(`${step} did not start: ${error.message} ${server.stderr.waiting}`);
     });
-    server.port = Number(/^listening on 127\.0\.0\.1:(\d+)$/.exec(first)?.[1]);
+    server.port = Number(/^listening on \S+:(\d+)$/.exec(first)?.[1]);
     return await use(server);
   } finally {
     await server.stop();

@@ -227,7 +227,6 @@ describe.concurrent('no room for one more', () => {
   for (const [step, enough, threads] of [
     ['accept4', 0, 1], // the main thread
     ['accept4', 2, 3],
-    ['drain4', 2, 2],
   ] as const) {
     test.runIf(onLinux)(`${step} serves with ${threads} of its 4 threads when memory runs out`, () =>
       serving(
@@ -247,6 +246,15 @@ describe.concurrent('no room for one more', () => {
       ),
     );
   }
+
+  test.runIf(onLinux)('drain4 ends with one line when it can not start all of its threads', async () => {
+    const args = ['--import', './test/fixtures/no-memory.ts', 'src/threaded/drain4.ts', '--port', '0'];
+    const { exit, stderr } = await run(process.execPath, [...nodeOptions, ...args], {
+      env: { ENOUGH_FOR: '2' },
+    });
+    expect(stderr).toBe('Cannot start 4 threads: no memory for one more thread\n');
+    expect(exit).toBe(1);
+  });
 
   for (const step of ['thread4', 'pool4']) {
     test.runIf(onLinux)(`${step} rejects a newcomer when memory runs out, and does not end`, async () => {

@@ -191,8 +191,8 @@ describe.runIf(canTrace).concurrent('strace', () => {
       idle.close();
       expect(await waiting.line()).toBe('hello');
       waiting.close();
-      await strace.stdout.lineLike(/left/);
-      await strace.stdout.lineLike(/left/);
+      await strace.stdout.lineLike(/disconnected/);
+      await strace.stdout.lineLike(/disconnected/);
       await blockedIn(/ accept\(\d+, $/);
       expect(calls('accept')).toBe(3);
     } finally {

@@ -55,8 +55,8 @@ function write(line: string): boolean {
 const MAX_LENGTH = 900;
 
 /**
- * What a user sent, in quotes and fit to be shown: a control character would be obeyed by the terminal of
- * whoever reads the log, and a line break would forge a line of it. Text shows them as `\n` or `\u{1b}`; bytes
+ * What a user sent, in quotes and fit to be shown: the terminal that shows the log would obey a control character, and a
+ * line break would forge a line of it. Text shows them as `\n` or `\u{1b}`; bytes
  * that are not UTF-8 show each byte that is not printable ASCII as `\xff`. What is long is cut, and says how long
  * it was.
  */

@@ -16,15 +16,15 @@ const loop = new Loop();
 
 class Finger extends AsyncChat {
   readonly query: string;
-  readonly address: Address;
+  readonly host: string;
   /** The other addresses of the host, for when this one does not answer. */
   readonly others: Address[];
   connected = false;
 
-  constructor(query: string, [address, ...others]: [Address, ...Address[]]) {
+  constructor(query: string, host: string, [address, ...others]: [Address, ...Address[]]) {
     super(loop, Socket.startConnect(address), 'connecting');
     this.query = query;
-    this.address = address;
+    this.host = host;
     this.others = others;
     this.terminator = undefined; // All bytes until the end of the stream are the answer.
   }
@@ -43,15 +43,14 @@ class Finger extends AsyncChat {
       return;
     }
     this.close();
-    new Finger(this.query, [next, ...rest]);
+    new Finger(this.query, this.host, [next, ...rest]);
   }
 
   override onEnd(why: 'end of stream' | 'closed' | Error, answer: Buffer): void {
     const text = forTerminal(answer.toString());
     if (text !== '') print(text.replace(/\n$/, ''));
-    if (why instanceof Error) {
-      fail(`Cannot finger ${this.address}: ${(why as NodeJS.ErrnoException).code ?? why}`);
-    }
+    if (why instanceof Error)
+      fail(`Cannot finger ${this.host}: ${(why as NodeJS.ErrnoException).code ?? why}`);
   }
 }
 
@@ -71,5 +70,5 @@ function readCommandLine(): { query: string; target: Address } {
 }
 
 const { query, target } = readCommandLine();
-orFail(() => new Finger(query, Socket.resolve(target) as [Address, ...Address[]]));
+orFail(() => new Finger(query, target.host, Socket.resolve(target) as [Address, ...Address[]]));
 loop.run();

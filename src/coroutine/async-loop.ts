@@ -1,12 +1,12 @@
-// Async functions on the loop: what they await is a promise of the loop, and to wake them is to resolve it.
+// Async functions on the loop: each await is for a promise of the loop, and to wake the function is to resolve it.
 
 import { log } from '../cli/log.ts';
 import type { Socket } from '../sockets/socket.ts';
 import { Loop } from './loop.ts';
 
 /**
- * How long this loop may sleep before Node's own gets a turn, in milliseconds. Only one of the two can wait in the kernel,
- * so this is how late a timer or a signal of Node's may be.
+ * How long this loop may sleep before Node's own loop runs, in milliseconds. Only one of the two can wait in the kernel, so
+ * this is how late a timer or a signal of Node's may be.
  */
 const NAP = 10;
 
@@ -29,7 +29,7 @@ export class AsyncLoop extends Loop {
     return new Promise((resolve) => this.wait(['sleep', milliseconds], resolve));
   }
 
-  /** Takes on an async function that has begun: when nobody awaits it, somebody must hear of it if it fails. */
+  /** Takes on an async function that has begun. No `await` waits for it, so the loop logs its error if it fails. */
   spawn(task: Promise<void>): void {
     this.tasks++;
     task
@@ -37,7 +37,7 @@ export class AsyncLoop extends Loop {
       .finally(() => this.tasks--);
   }
 
-  /** Until all have ended. Who was woken runs on as soon as this function suspends, and Node's own loop after that. */
+  /** Until all have ended. Functions that were woken run as soon as this one suspends, and Node's own loop after that. */
   async run(): Promise<void> {
     while (this.tasks > 0) {
       this.tick(NAP);

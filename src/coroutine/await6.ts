@@ -58,16 +58,6 @@ class Client {
   }
 }
 
-async function accept(listener: Socket): Promise<[Client, Address]> {
-  while (true) {
-    await loop.readable(listener);
-    const accepted = acceptOrReject(listener, (address, why) => log(`${address} rejected: ${why}`));
-    if (accepted === 'would-block') continue;
-    const [socket, address] = accepted;
-    return [new Client(socket), address];
-  }
-}
-
 async function serve(client: Client, address: Address): Promise<void> {
   log(`${address} connected`);
   try {
@@ -89,8 +79,11 @@ async function serve(client: Client, address: Address): Promise<void> {
 async function acceptAll(listener: Socket): Promise<void> {
   listener.setBlocking(false);
   while (true) {
-    const [client, address] = await accept(listener);
-    loop.spawn(serve(client, address));
+    await loop.readable(listener);
+    const accepted = acceptOrReject(listener, (address, why) => log(`${address} rejected: ${why}`));
+    if (accepted === 'would-block') continue;
+    const [socket, address] = accepted;
+    loop.spawn(serve(new Client(socket), address));
   }
 }
 

@@ -1,4 +1,4 @@
-// Generators on the loop: what a coroutine yields is what it waits for, and to wake it is to call next().
+// Generators on the loop: a coroutine yields what it waits for, and to wake it is to call next().
 
 import { log } from '../cli/log.ts';
 import { Loop, type Wait } from './loop.ts';
@@ -10,7 +10,7 @@ export class GeneratorLoop extends Loop {
   /** How many coroutines have begun, and not ended. */
   tasks = 0;
 
-  /** Runs a coroutine up to the first thing that it waits for, and on from there whenever that has come. */
+  /** Runs a coroutine to its first yield, and from one to the next whenever a wait is over. */
   spawn(coroutine: Coroutine): void {
     const run = (): void => {
       try {
@@ -20,7 +20,7 @@ export class GeneratorLoop extends Loop {
             this.wait(step.value, run);
             return;
           } catch (error) {
-            step = coroutine.throw(error); // It has asked for what cannot be waited for: that is where to say so.
+            step = coroutine.throw(error); // It asked for an impossible wait: it gets the error there.
           }
         }
       } catch (error) {

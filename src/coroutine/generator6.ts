@@ -60,16 +60,6 @@ class Client {
   }
 }
 
-function* accept(listener: Socket): Coroutine<[Client, Address]> {
-  while (true) {
-    yield ['read', listener];
-    const accepted = acceptOrReject(listener, (address, why) => log(`${address} rejected: ${why}`));
-    if (accepted === 'would-block') continue;
-    const [socket, address] = accepted;
-    return [new Client(socket), address];
-  }
-}
-
 function* serve(client: Client, address: Address): Coroutine {
   log(`${address} connected`);
   try {
@@ -91,8 +81,11 @@ function* serve(client: Client, address: Address): Coroutine {
 function* acceptAll(listener: Socket): Coroutine {
   listener.setBlocking(false);
   while (true) {
-    const [client, address] = yield* accept(listener);
-    loop.spawn(serve(client, address));
+    yield ['read', listener];
+    const accepted = acceptOrReject(listener, (address, why) => log(`${address} rejected: ${why}`));
+    if (accepted === 'would-block') continue;
+    const [socket, address] = accepted;
+    loop.spawn(serve(new Client(socket), address));
   }
 }
 

@@ -1,9 +1,9 @@
-// The loop under the coroutines: it waits for all that they wait for, and wakes those for whom it has come.
+// The loop under the coroutines: it waits in one place for all that they wait for, and wakes those that can go on.
 
 import { type Key, type Mechanism, READ, Selector, WRITE } from '../sockets/selector.ts';
 import type { Socket } from '../sockets/socket.ts';
 
-/** What can be waited for: that a socket may be read or written without blocking, or a number of milliseconds. */
+/** What a coroutine can wait for: a socket that can be read, or written, without blocking; or a number of milliseconds. */
 export type Wait = ['read' | 'write', Socket] | ['sleep', number];
 
 type Wake = () => void;
@@ -18,12 +18,12 @@ export class Loop {
     this.#selector = new Selector(mechanism);
   }
 
-  /** How many sockets are waited for, or were a moment ago. */
+  /** How many sockets are registered: coroutines wait for them, or did a moment ago. */
   get sockets(): number {
     return this.#keys.size;
   }
 
-  /** Calls `wake`, once, when this has come. @throws Error if somebody waits for the same, or the socket is closed */
+  /** Calls `wake` once, when the wait is over. @throws Error if a coroutine waits for the same, or the socket is closed */
   wait([what, subject]: Wait, wake: Wake): void {
     if (what === 'sleep') {
       const time = performance.now() + subject;
@@ -33,7 +33,7 @@ export class Loop {
     }
     const interest = what === 'read' ? READ : WRITE;
     const key = this.#keys.get(subject);
-    if (key?.data[what]) throw new Error(`Cannot wait for a socket to ${what}: somebody does already`);
+    if (key?.data[what]) throw new Error(`Cannot wait for a socket to ${what}: a coroutine does already`);
     if (!key) {
       this.#keys.set(subject, this.#selector.register(subject, interest, { [what]: wake }));
       return;
@@ -42,7 +42,7 @@ export class Loop {
     this.#selector.modify(key, key.interest | interest);
   }
 
-  /** Closes a socket. Whoever waits for it is woken, and finds it closed. */
+  /** Closes a socket. A coroutine that waits for it is woken, and finds it closed. */
   close(socket: Socket): void {
     const key = this.#keys.get(socket);
     if (key) this.#forget(key);
@@ -50,12 +50,12 @@ export class Loop {
     for (const wake of [key?.data.read, key?.data.write]) wake?.();
   }
 
-  /** Waits until something has come, at most so many milliseconds, and wakes those who have waited for it. */
+  /** Waits, at most so many milliseconds, until coroutines can go on, and wakes them. */
   tick(most = Number.POSITIVE_INFINITY): void {
     const first = this.#sleepers[0]?.time ?? Number.POSITIVE_INFINITY;
     for (const key of this.#selector.select(Math.min(most, Math.max(0, first - performance.now())))) {
       if (key.ready & READ) this.#wake(key, 'read', READ);
-      if (key.ready & WRITE) this.#wake(key, 'write', WRITE); // not if it was closed meanwhile
+      if (key.ready & WRITE) this.#wake(key, 'write', WRITE); // ready is 0 if the socket was closed meanwhile
     }
     if (performance.now() < first) return;
     const asleep = this.#sleepers.findIndex(({ time }) => time > performance.now());
@@ -66,7 +66,7 @@ export class Loop {
     const wake = key.data[what];
     key.data[what] = undefined;
     if (wake) wake();
-    // Interest stays on, since most are back for more at once. If nobody is, it is time to take it away.
+    // The interest stays, since most coroutines wait for the same again at once. If none does, it is taken back.
     else if (key.interest === event) this.#forget(key);
     else this.#selector.modify(key, key.interest & ~event);
   }

@@ -34,7 +34,7 @@ function* echo(client: Socket, address: Address): Coroutine {
     yield ['read', client];
     const bytes = client.recv(4096);
     if (bytes.length === 0) break;
-    log(() => `${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: may end within a character. See single6.
+    log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: may end within a character. See single6.
     for (let sent = 0; sent < bytes.length; ) {
       yield ['write', client];
       sent += client.send(bytes.subarray(sent));

@@ -1,46 +1,46 @@
 import { basicCommands, CommandProtocol } from './commands.ts';
 import { Dispatcher } from './dispatcher.ts';
 
-/** Somebody in a room. */
+/** A user in a room. */
 export type Guest = {
   name: string;
-  /** Hands over a line that somebody has said, with the `\n` at its end. All who hear it get the same bytes. */
+  /** Hands a line to this user, with the `\n` at its end. All users are handed the same bytes. */
   deliver(line: Buffer): void;
 };
 
-/** Who is there. */
+/** The users of a chat. */
 export abstract class Room {
-  /** Runs this, and nobody else says or changes anything meanwhile. Not to be nested. */
+  /** Runs this while no other user says or changes anything. Not to be nested. */
   abstract withLock(work: () => void): void;
-  /** Lets somebody in, under a name that nobody has: `guest1`. @throws Error if the room is full */
+  /** Lets a user in, under a name that is free: `guest1`. @throws Error if the room is full */
   abstract enter(guest: Guest): void;
   abstract leave(guest: Guest): void;
-  /** Gives somebody another name, which must not be somebody else's. */
+  /** Gives a user another name, which must be free. */
   abstract rename(guest: Guest, name: string): void;
-  /** All who are there, in the order they came. */
+  /** All users, in the order in which they came. */
   abstract guests(): Iterable<Guest>;
 
-  /** Whoever has this name. Names that differ only in capitals are too easily taken for each other to be two. */
+  /** The user of this name. Names that differ only in capitals are the same: readers would take one for the other. */
   find(name: string): Guest | undefined {
     const wanted = name.toLowerCase();
     for (const guest of this.guests()) if (guest.name.toLowerCase() === wanted) return guest;
     return undefined;
   }
 
-  /** Tells everybody, or everybody but one. */
+  /** Delivers a line to all users, or to all but one. */
   broadcast(line: string, except?: Guest): void {
     const bytes = Buffer.from(`${line}\n`);
     for (const guest of this.guests()) if (guest.name !== except?.name) guest.deliver(bytes);
   }
 }
 
-/** A room for those who are served by one and the same thread: who is there is in a plain variable. */
+/** A room for users that one thread serves: a plain variable holds them. */
 export class LocalRoom extends Room {
   readonly #guests = new Set<Guest>();
   #named = 0;
 
   withLock(work: () => void): void {
-    work(); // There is only one thread, and it does not wait: nobody can come between.
+    work(); // There is one thread, and it does not wait: nothing comes between.
   }
 
   enter(guest: Guest): void {
@@ -72,10 +72,10 @@ const commands = new Dispatcher<ChatProtocol>([
 
 /**
  * A chat: `NICK name`, `SAY text`, `MSG name text`, `WHO`, and the commands that there were before. Lines that begin with `*`
- * tell who came, left, and is called otherwise now.
+ * tell who came, left, and has another name now.
  *
- * It sits on top of a chain, for what its user says and is answered. Whoever drives it calls {@link enter} when that is
- * tied, and {@link leave} when the connection is gone.
+ * It is the top of a chain. The connection calls {@link enter} when the chain is built, and {@link leave} when it is
+ * closed.
  */
 export class ChatProtocol extends CommandProtocol implements Guest {
   name = '';
@@ -103,7 +103,7 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     });
   }
 
-  /** Whoever has left already is not missed again. */
+  /** A second time does nothing. */
   leave(): void {
     this.#room.withLock(() => this.#leave());
   }

@@ -1,4 +1,4 @@
-/** Whoever gives a command is somebody who can be answered, with a line. */
+/** A command comes from a caller, which can be sent a line. */
 export type Caller = { send(line: string): void };
 
 /** What a command does, with the text behind its name: answers, or acts on the one who gave it. */

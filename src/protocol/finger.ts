@@ -49,7 +49,7 @@ function describe(login: string, { name, office, plan }: Person, verbose: boolea
   return verbose ? [...lines, `Office: ${office}`, 'Plan:', ...plan] : lines;
 }
 
-/** What was asked for goes back to somebody's terminal: without what a terminal would obey. RFC 1288, section 3.3 */
+/** The name goes back to the caller's terminal, without characters that it would obey: RFC 1288, section 3.3. */
 function printable(text: string): string {
   return text.replace(/[^ -~]/g, '?');
 }

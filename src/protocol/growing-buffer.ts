@@ -1,6 +1,6 @@
 const NOTHING = Buffer.alloc(0);
 
-/** Bytes that arrive in pieces, put together in one place. */
+/** Bytes that arrive in pieces, copied together in one place. */
 export class GrowingBuffer {
   #memory = NOTHING;
   #length = 0;
@@ -9,7 +9,7 @@ export class GrowingBuffer {
     return this.#length;
   }
 
-  /** What has been put together until now. It is good until the next piece. */
+  /** All bytes so far. They are good until the next piece. */
   get bytes(): Buffer {
     return this.#memory.subarray(0, this.#length);
   }
@@ -18,7 +18,7 @@ export class GrowingBuffer {
   append(bytes: Buffer): void {
     const length = this.#length + bytes.length;
     if (length > this.#memory.length) {
-      // Twice the room each time: so what gets long is copied about once, and not again with each piece.
+      // Twice the room each time: so a long message is copied about once, and not again with each piece.
       const roomier = Buffer.allocUnsafe(Math.max(64, length, 2 * this.#memory.length));
       this.#memory.copy(roomier, 0, 0, this.#length);
       this.#memory = roomier;
@@ -27,7 +27,7 @@ export class GrowingBuffer {
     this.#length = length;
   }
 
-  /** Begins anew. What `bytes` was belongs to whoever has it. */
+  /** Begins anew, in new memory: what `bytes` returned stays what it is. */
   clear(): void {
     this.#memory = NOTHING;
     this.#length = 0;

@@ -136,7 +136,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
       if (line !== '') throw new BadRequest(400);
       this.#expect('chunk size');
     } else if (line === '') {
-      this.#complete(); // Behind the last chunk there may be fields, that nobody needs here: section 7.1.2.
+      this.#complete(); // Fields may follow the last chunk. They are not needed here: section 7.1.2.
     }
   }
 
@@ -161,7 +161,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
     if (coding !== undefined) {
       // With a length besides, two who read it may see two different requests: section 6.1.
       if (length !== undefined || minor === 0) throw new BadRequest(400);
-      // Unless chunked is the last, nobody knows where the body ends; with another before it, what it says.
+      // Unless chunked is the last coding, the end of the body is unknown; with another before it, so is its meaning.
       if (!/(^|[,\t ])chunked$/i.test(coding)) throw new BadRequest(400);
       if (!/^chunked$/i.test(coding)) throw new BadRequest(501);
       this.#expectBody('chunk size', 0);

@@ -64,7 +64,7 @@ function answerOne(request: unknown): string | undefined {
   const { id } = request;
   try {
     const result = perform(request.method, request.params);
-    // Section 4.1: a request without an id is a notification. Nobody wants to hear what became of it.
+    // Section 4.1: a request without an id is a notification, and gets no answer.
     return id === undefined ? undefined : JSON.stringify({ jsonrpc: '2.0', result, id });
   } catch (error) {
     // What is no RpcError comes of JSON.stringify(), which does not go as deep as JSON.parse().

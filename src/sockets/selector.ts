@@ -6,7 +6,7 @@ import { c, errno } from './libc.ts';
 import { pin } from './memory.ts';
 import type { Socket } from './socket.ts';
 
-/** Interest in reading: something has arrived, the stream has ended, or somebody wants to connect. */
+/** Interest in reading: bytes have arrived, the stream has ended, or a client wants to connect. */
 export const READ = 1;
 /** Interest in writing: the kernel has room again. */
 export const WRITE = 2;
@@ -14,11 +14,11 @@ export const WRITE = 2;
 /** What a selector knows of a socket. */
 export type Key<Data> = {
   readonly socket: Socket;
-  /** Whatever you have registered it with: its state, or a callback. */
+  /** The data that you registered it with: a state, or a callback. */
   readonly data: Data;
   /** What it is registered for: READ, WRITE, both (READ | WRITE), or 0, none. */
   readonly interest: number;
-  /** What it is ready for: of its interest, that is. 0 if it was not, or has been unregistered meanwhile. */
+  /** What it is ready for, out of its interest. 0 if for nothing, or if it has been unregistered since. */
   readonly ready: number;
 };
 
@@ -80,8 +80,8 @@ export class Selector<Data> {
   }
 
   /**
-   * Forgets a socket; a second time does nothing. To be called before the socket is closed, because afterwards its
-   * descriptor may be somebody else's.
+   * Forgets a socket; a second time does nothing. Call it before the socket is closed: after that, the kernel may give
+   * the descriptor to another connection.
    *
    * @throws Error if it is closed already
    */
@@ -117,7 +117,7 @@ export class Selector<Data> {
     const key = this.#keys[fd];
     if (key === undefined) return;
     key.ready = ready & key.interest;
-    // A hang-up or an error is ready for everything. On Linux, whoever has no interest now is told as well.
+    // A hang-up or an error is ready for everything. On Linux, epoll reports it even to a socket without interest.
     if (key.ready === 0) key.ready = ready;
     this.#ready.push(key);
   };

@@ -103,7 +103,7 @@ export class Socket {
    * @see getaddrinfo(3)
    */
   static resolve({ host, port }: Endpoint): Address[] {
-    return resolveAddress(host, port, `Cannot find ${host}`).map(decodeAddress);
+    return resolveAddress(host, port, `Cannot connect to ${new Address(host, port)}`).map(decodeAddress);
   }
 
   /**
@@ -172,7 +172,7 @@ export class Socket {
     return orThrow('accept', this.tryAccept());
   }
 
-  /** Like {@link accept}, but a non-blocking listener with nobody waiting answers `'would-block'`. */
+  /** Like {@link accept}, but a non-blocking listener with an empty queue answers `'would-block'`. */
   tryAccept(): [Socket, Address] | WouldBlock {
     while (true) {
       sockaddrSize.bytes.writeUInt32LE(ADDRESS_SIZE);
@@ -180,7 +180,7 @@ export class Socket {
       if (fd >= 0) return [new Socket(fd), decodeAddress(sockaddr.bytes)];
       const error = errno();
       if (error === c.EAGAIN) return 'would-block';
-      // A client that left again while it was waiting is no reason to fail: there may be a next one.
+      // ECONNABORTED: this client has left the queue again. There may be a next one.
       if (error !== c.EINTR && error !== c.ECONNABORTED) throw systemError('accept', error);
     }
   }

@@ -1,4 +1,4 @@
-// Makes a function of C callable from TypeScript, and publishes each call to whoever listens.
+// Makes a function of C callable from TypeScript, and publishes each call to subscribers.
 
 import { tracingChannel } from 'node:diagnostics_channel';
 import { getSystemErrorName } from 'node:util';
@@ -26,7 +26,7 @@ export type SystemCall = {
 
 /**
  * Every call publishes a {@link SystemCall} here: to `start` before it is made, and, the same object, to
- * `end` when it has returned. While nobody has subscribed, a call costs a look at two flags.
+ * `end` when it has returned. Without subscribers, a call costs a look at two flags.
  *
  * @see https://nodejs.org/api/diagnostics_channel.html
  */
@@ -64,7 +64,7 @@ export function systemCall<F extends (...args: never[]) => number>(prototype: st
   return call as unknown as F;
 }
 
-/** A {@link systemCall} that only Linux has. On other systems, where nobody should call it, it throws. */
+/** A {@link systemCall} that only Linux has. On other systems it throws when called. */
 export function linuxCall<F extends (...args: never[]) => number>(prototype: string): F {
   return process.platform === 'linux' ? systemCall<F>(prototype) : (refuse as unknown as F);
 }
@@ -75,7 +75,7 @@ export function now(): number {
 }
 
 /**
- * Makes a call, and publishes it. Whatever waits in the kernel without being a {@link systemCall} goes through here, too.
+ * Makes a call, and publishes it. A wait in the kernel that is no {@link systemCall} goes through here, too.
  *
  * @param call its name
  * @param make returns a negative number if it has failed
@@ -92,7 +92,7 @@ export function trace(call: string, make: () => number, fd?: number): number {
   event.took = Number((now() - event.begin).toFixed(3)); // The clock counts nanoseconds.
   if (event.result < 0 && errno > 0) event.error = getSystemErrorName(-errno);
   end.publish(event);
-  koffi.errno(errno); // Whoever made the call still has to read it: subscribers make calls of their own.
+  koffi.errno(errno); // The caller still has to read it, and subscribers make calls of their own.
   return event.result;
 }
 

@@ -11,7 +11,7 @@ import { type SystemCall, systemCalls } from './system-call.ts';
 export function startTrace(): void {
   const path = process.env.TRACE;
   if (!path) return;
-  // Whoever comes first starts the file anew. The workers and children it starts then find the mark.
+  // The first thread of the first process starts the file anew. The workers and children that it starts find the mark.
   const first = process.env.TRACE_BEGUN !== path;
   process.env.TRACE_BEGUN = path;
   const fd = open(path, first);

@@ -12,7 +12,7 @@ const USERS = 50;
 export function chat(plan: Plan): Promise<Entry[]> {
   const servers = [
     ...c('C, epoll, a send for each', 'chat'),
-    ...c('C, epoll, a send for each user and turn', 'chat_gathered'),
+    ...c('C, epoll, a send for each user and tick', 'chat_gathered'),
     ...steps('select', 'select11'),
     ...steps('coroutine', 'generator11', 'await11', 'callback11', 'stream11'),
     ...py('Python, asyncio', 'chat_asyncio.py'),

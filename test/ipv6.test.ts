@@ -1,0 +1,59 @@
+// IPv6: a server of each kind, and the clients.
+
+import { networkInterfaces } from 'node:os';
+import { describe, expect, test } from 'vitest';
+import { levelOf } from '../scripts/steps.ts';
+import { run, runnable, runScript, serving } from './harness.ts';
+
+const available = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === '::1'),
+);
+
+/** What nc.ts prints when it has sent this to a server. */
+async function nc(host: string, port: number, input: string): Promise<string> {
+  const { stdout } = await run(process.execPath, [...runnable('src/clients/nc.ts'), host, `${port}`], {
+    input,
+  });
+  return stdout;
+}
+
+describe.runIf(available).concurrent('IPv6', () => {
+  for (const step of [
+    'single9',
+    'thread9',
+    'pool4',
+    'prefork4',
+    'poll3',
+    'select10',
+    'await10',
+    'stream10',
+  ]) {
+    test(`${step} serves clients of both kinds on ::, and logs IPv6 addresses in brackets`, () =>
+      serving(
+        step,
+        async (server) => {
+          for (const [host, seen] of [
+            ['::1', /^\[::1\]:\d+ connected$/],
+            ['127.0.0.1', /^\[::ffff:127\.0\.0\.1\]:\d+ connected$/],
+          ] as const) {
+            const answer = levelOf(step) < 7 ? 'ECHO hello\n' : 'hello\n';
+            expect(await nc(host, server.port, 'ECHO hello\n')).toBe(answer);
+            expect(await server.logged(/ connected$/)).toMatch(seen);
+          }
+        },
+        { args: ['--host', '::'] },
+      ));
+  }
+
+  test('nc.ts, ask.ts and finger.ts talk to ::1', async () => {
+    const args = ['--host', '::1', '--protocol'];
+    const answer = (protocol: string, use: (port: number) => Promise<string>) =>
+      serving('select10', ({ port }) => use(port), { args: [...args, protocol] });
+    expect(await answer('echo', (port) => nc('::1', port, 'hello\n'))).toBe('hello\n');
+    const ask = async (port: number) => (await runScript('src/clients/ask.ts', '::1', `${port}`)).stdout;
+    expect((await answer('zen', ask)).match(/\? \w+\.$/gm)?.length).toBe(3);
+    const finger = async (port: number) =>
+      (await runScript('src/clients/finger.ts', `ada@[::1]:${port}`)).stdout;
+    expect(await answer('finger', finger)).toMatch(/Ada Lovelace/);
+  });
+});

@@ -1,0 +1,65 @@
+// How answers leave a server: those of one tick together, and a long queue without moving it each time.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { levelOf } from '../scripts/steps.ts';
+import type { SystemCall } from '../src/sockets/system-call.ts';
+import { Client, type Server, serving } from './harness.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sends-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const onLinux = process.platform === 'linux';
+
+/** The CPU time that a server has used outside of the kernel, in seconds. */
+function userTime({ child }: Server): number {
+  const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[11]) / 100; // utime, in USER_HZ: proc(5)
+}
+
+describe.concurrent('the answers to three lines in one packet', () => {
+  for (const step of ['select6', 'reactor6', 'select9', 'select10', 'select11', 'generator10', 'await10']) {
+    test(`are one send() at ${step}`, async () => {
+      const file = join(folder, `${step}.jsonl`);
+      await serving(
+        step,
+        async (server) => {
+          const client = await Client.connect(server.port);
+          await server.logged(/ connected$/);
+          if (step === 'select11') await client.has(' welcome, ');
+          const lines = ['one', 'two', 'three'];
+          await client.send(lines.map((line) => `${levelOf(step) < 7 ? '' : 'ECHO '}${line}\n`).join(''));
+          await client.has('one\ntwo\nthree\n');
+          client.end();
+          await server.logged(/ disconnected: /); // By now the trace shows what was before.
+        },
+        { env: { TRACE: file } },
+      );
+      const calls = readFileSync(file, 'utf8').trim().split('\n');
+      const sends = calls.map((line) => JSON.parse(line) as SystemCall).filter(({ call }) => call === 'send');
+      expect(sends.map(({ result }) => result).slice(step === 'select11' ? 1 : 0)).toEqual([14]);
+    });
+  }
+});
+
+describe.runIf(onLinux).concurrent('a long queue of answers', () => {
+  for (const step of ['select6', 'reactor6', 'select9', 'select11']) {
+    test(`costs ${step} no more for each answer than a short one`, () =>
+      serving(
+        step,
+        async (server) => {
+          const client = await Client.connect(server.port);
+          const line = Buffer.from(`${levelOf(step) < 7 ? '' : 'ECHO '}${'x'.repeat(59)}\n`);
+          client.socket.pause();
+          await client.send(Buffer.alloc(line.length * 400_000, line));
+          client.end();
+          client.socket.resume();
+          expect((await client.rest()).length).toBeGreaterThanOrEqual(60 * 400_000);
+          expect(userTime(server)).toBeLessThan(8); // To move the whole queue for each answer takes more than 20 s.
+        },
+        { args: ['--quiet'] },
+      ));
+  }
+});
