@@ -278,17 +278,9 @@ describe.concurrent('npm start', () => {
 
 describe.concurrent('npm without --', () => {
   const commands: [args: string, taken: string, instead: string][] = [
-    ['start single6 --port=8000', '--port', 'npm start single6 -- --port 8000'],
     ['start single6 --port 8000', '--port', 'npm start single6 -- --port 8000'],
-    ['start --port 8000', '--port', 'npm start -- --port 8000'],
     ['start single6 --quiet', '--quiet', 'npm start single6 -- --quiet'],
     ['start --crlf single10', '--crlf', 'npm start single10 -- --crlf'],
-    ['start --list', '--list', 'npm start -- --list'],
-    [
-      'start single6 --port 80 --host ::1',
-      '--host and --port',
-      'npm start single6 -- --host HOST --port PORT',
-    ],
     ['run step single6 --files', '--files', 'npm run step single6 -- --files'],
   ];
   for (const [args, taken, instead] of commands) {
@@ -297,6 +289,26 @@ describe.concurrent('npm without --', () => {
       expect(exit).toBe(1);
       expect(stdout).not.toContain('listening');
       expect(stderr).toContain(`npm has taken ${taken} for its own: type ${instead}\n`);
+    });
+  }
+
+  // What npm makes of these command lines is what it makes of those above.
+  for (const [words, env, instead] of [
+    [['single6'], { port: '8000' }, 'npm start single6 -- --port 8000'],
+    [['8000'], { port: 'true' }, 'npm start -- --port 8000'],
+    [
+      ['single6', '80', '::1'],
+      { port: 'true', host: 'true' },
+      'npm start single6 -- --host HOST --port PORT',
+    ],
+    [[], { list: 'true' }, 'npm start -- --list'],
+  ] as [string[], Record<string, string>, string][]) {
+    test(`npm start ${words.join(' ')} with ${Object.keys(env)} taken says what to type`, async () => {
+      const config = Object.entries(env).map(([name, value]) => [`npm_config_${name}`, value]);
+      const { exit, stderr } = await run(process.execPath, [...runnable('scripts/start.ts'), ...words], {
+        env: { npm_lifecycle_event: 'start', ...Object.fromEntries(config) },
+      });
+      expect({ exit, stderr }).toEqual({ exit: 1, stderr: expect.stringContaining(`: type ${instead}\n`) });
     });
   }
 
@@ -402,14 +414,39 @@ describe.concurrent('npm run step', () => {
     expect(stdout).not.toContain('lines added');
   });
 
+  for (const [name, before] of [
+    ['single9', 'single8'],
+    ['prefork4', 'accept4'],
+    ['loop4', 'generator4'],
+  ] as const) {
+    test(`compares ${name} to ${before}`, async () => {
+      const { stdout } = await runScript('scripts/step.ts', name);
+      const added = Number(new RegExp(`Since ${before}: (\\d+) lines added`).exec(stdout)?.[1]);
+      expect(added).toBe(await linesAdded(before, name));
+    });
+  }
+
   for (const { name, path, predecessor } of steps) {
     if (predecessor === undefined) continue;
     test(`${name} is compared to ${predecessor}, which exists`, async () => {
-      const { stdout } = await runScript('scripts/step.ts', name);
-      const added = Number(new RegExp(`Since ${predecessor}: (\\d+) lines added`).exec(stdout)?.[1]);
       // On the ladder, and in threads, which climb it again, a step is small. To turn a server inside out is not.
-      expect(added).toBeLessThan(/single|thread/.test(path) ? 45 : 121);
+      expect(await linesAdded(predecessor, name)).toBeLessThan(/single|thread/.test(path) ? 45 : 121);
     });
+  }
+
+  /** How many lines git sees added between the code of two steps, headers and indentation aside. */
+  async function linesAdded(before: string, step: string): Promise<number> {
+    const folder = mkdtempSync(join(tmpdir(), 'lines-'));
+    try {
+      const files = [before, step].map((name) => join(folder, name));
+      for (const [i, name] of [before, step].entries()) {
+        writeFileSync(files[i] as string, findSteps().get(name)?.code.trimStart() ?? '');
+      }
+      const { stdout } = await run('git', ['diff', '--no-index', '-w', '--numstat', ...files]);
+      return Number(stdout.split('\t')[0]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   }
 
   /** The lines that name files. */
@@ -473,7 +510,8 @@ describe.concurrent('a client', () => {
 
     test(`${name} says in one line which ports there are, and which option is none`, async () => {
       const target = (port: string) => (name === 'finger' ? [`@localhost:${port}`] : ['localhost', port]);
-      for (const port of ['0', '65536', '99999', '1e3', 'http', '']) {
+      // It is the same code that reads them: one client is asked about all of them.
+      for (const port of name === 'nc' ? ['0', '65536', '99999', '1e3', 'http', ''] : ['0', 'http']) {
         const { exit, stderr } = await runScript(path, ...target(port));
         const message = `Cannot connect to port "${port}": it is a whole number from 1 to 65535\n`;
         expect({ exit, stderr }).toEqual({ exit: 1, stderr: message });

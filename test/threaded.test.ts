@@ -8,6 +8,7 @@ import {
   ExpectationError,
   PATIENCE,
   Program,
+  run,
   runnable,
   runScript,
   type Server,
@@ -248,8 +249,8 @@ describe.concurrent('no room for one more', () => {
   }
 
   test.runIf(onLinux)('drain4 ends with one line when it can not start all of its threads', async () => {
-    const args = ['--import', './test/fixtures/no-memory.ts', 'src/threaded/drain4.ts', '--port', '0'];
-    const { exit, stderr } = await run(process.execPath, [...nodeOptions, ...args], {
+    const file = runnable('src/threaded/drain4.ts', ['--import', './test/fixtures/no-memory.ts']);
+    const { exit, stderr } = await run(process.execPath, [...file, '--port', '0'], {
       env: { ENOUGH_FOR: '2' },
     });
     expect(stderr).toBe('Cannot start 4 threads: no memory for one more thread\n');
