@@ -31,11 +31,15 @@ function serve(client: Socket): void {
   });
 
   client.on('data', (bytes) => {
-    log(() => `${address} sent ${quote(bytes)}`);
-    client.cork(); // Node sends the answers to one packet together.
-    protocol.received(bytes);
-    client.uncork();
-    if (client.writableNeedDrain) client.pause();
+    try {
+      log(() => `${address} sent ${quote(bytes)}`);
+      client.cork(); // Node sends the answers to one packet together.
+      protocol.received(bytes);
+      client.uncork();
+      if (client.writableNeedDrain) client.pause();
+    } catch (error) {
+      client.destroy(error as Error);
+    }
   });
   client.on('drain', () => client.resume());
   client.on('end', () => {
@@ -49,4 +53,4 @@ function serve(client: Socket): void {
 }
 
 const server = createServer({ allowHalfOpen: true }, serve);
-server.listen({ fd: listen(options).fd, backlog: BACKLOG });
+server.listen({ fd: listen(options).fd }, BACKLOG);

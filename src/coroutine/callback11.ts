@@ -43,9 +43,13 @@ function serve(client: Socket): void {
   chat.enter();
 
   client.on('data', (bytes) => {
-    log(() => `${address} sent ${quote(bytes)}`);
-    protocol.received(bytes);
-    if (client.writableNeedDrain) client.pause(); // A user who does not read is not heard either.
+    try {
+      log(() => `${address} sent ${quote(bytes)}`);
+      protocol.received(bytes);
+      if (client.writableNeedDrain) client.pause(); // A user who does not read is not heard either.
+    } catch (error) {
+      client.destroy(error as Error);
+    }
   });
   client.on('drain', () => client.resume());
   client.on('end', () => {
@@ -62,4 +66,4 @@ function serve(client: Socket): void {
 }
 
 const server = createServer({ allowHalfOpen: true }, serve);
-server.listen({ fd: listen().fd, backlog: BACKLOG });
+server.listen({ fd: listen().fd }, BACKLOG);

@@ -26,10 +26,14 @@ function serve(client: Socket): void {
   log(`${address} connected`);
 
   client.on('data', (bytes) => {
-    for (const line of splitter.push(bytes)) {
-      log(() => `${address} sent ${quote(line.toString())}`);
-      // write() takes every line. False says that enough of them wait to be sent: read no more for now.
-      if (!client.write(Buffer.concat([line, NEWLINE]))) client.pause();
+    try {
+      for (const line of splitter.push(bytes)) {
+        log(() => `${address} sent ${quote(line.toString())}`);
+        // write() takes every line. False says that enough of them wait to be sent: read no more for now.
+        if (!client.write(Buffer.concat([line, NEWLINE]))) client.pause();
+      }
+    } catch (error) {
+      client.destroy(error as Error); // Node's loop calls this function: without a catch, the program would end.
     }
   });
   client.on('drain', () => client.resume());
@@ -46,4 +50,4 @@ function serve(client: Socket): void {
 
 // Half open: when a client ends its half of the connection, it shall still get its answers.
 const server = createServer({ allowHalfOpen: true }, serve);
-server.listen({ fd: listen().fd, backlog: BACKLOG }); // The same listener as everywhere: Node can wait for that, too.
+server.listen({ fd: listen().fd }, BACKLOG); // The same listener as everywhere: Node can wait for that, too.

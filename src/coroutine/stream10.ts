@@ -50,4 +50,4 @@ async function serve(client: Socket): Promise<void> {
 }
 
 const server = createServer({ allowHalfOpen: true }, serve);
-server.listen({ fd: listen(options).fd, backlog: BACKLOG });
+server.listen({ fd: listen(options).fd }, BACKLOG);

@@ -60,4 +60,4 @@ async function serve(client: Socket): Promise<void> {
 }
 
 const server = createServer({ allowHalfOpen: true }, serve);
-server.listen({ fd: listen().fd, backlog: BACKLOG });
+server.listen({ fd: listen().fd }, BACKLOG);

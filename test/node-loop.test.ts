@@ -1,0 +1,44 @@
+// What is asked of the steps on Node's own loop besides what every loop does.
+
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { levelOf } from '../scripts/steps.ts';
+import { BACKLOG } from '../src/sockets/socket.ts';
+import { Client, run, serving } from './harness.ts';
+
+const steps = ['callback6', 'callback10', 'callback11', 'stream6', 'stream10', 'stream11'];
+
+describe.concurrent('a mistake while one client is served', () => {
+  for (const step of steps) {
+    test(`ends the connection of that client at ${step}, and no other`, () =>
+      serving(
+        step,
+        async (server) => {
+          const request = (line: string) => (levelOf(step) < 7 ? `${line}\n` : `ECHO ${line}\n`);
+          const [one, other] = [await Client.connect(server.port), await Client.connect(server.port)];
+          await one.send(request('boom'));
+          await server.logged(/ disconnected: Error: a mistake$/);
+          expect(await one.rest()).not.toContain('boom');
+          await other.send(request('still here'));
+          await other.has('still here\n');
+        },
+        { nodeArgs: ['--import', './test/fixtures/mistake.ts'] },
+      ));
+  }
+});
+
+const hasSs = spawnSync('ss', ['-V']).status === 0;
+
+describe.runIf(hasSs).concurrent('the listener', () => {
+  for (const step of steps) {
+    // Node's own backlog is 511. When a crowd comes, the kernel lets the others try again seconds later.
+    test(`of ${step} has the backlog that it was given`, () =>
+      serving(step, async ({ port }) => {
+        const { stdout } = await run('ss', ['-ltnH', `sport = :${port}`]);
+        const [, , backlog] = stdout.trim().split(/\s+/); // State, Recv-Q, Send-Q: ss(8)
+        const limit = Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'));
+        expect(Number(backlog)).toBe(Math.min(BACKLOG, limit));
+      }));
+  }
+});
