@@ -116,15 +116,15 @@ describe.concurrent('many at once', () => {
   }
 
   test(
-    'thread4 serves 50, each in a thread of its own',
+    'thread4 serves 30, each in a thread of its own',
     () =>
       serving('thread4', async (server) => {
         const before = onLinux ? threads(server.child.pid) : 0;
         const clients = await Promise.all(
-          Array.from({ length: 50 }, (_, i) => meet(server, `I am ${i}`, LONG)),
+          Array.from({ length: 30 }, (_, i) => meet(server, `I am ${i}`, LONG)),
         );
         await Promise.all(clients.map((client, i) => ask(client, `and still ${i}`)));
-        if (onLinux) expect(threads(server.child.pid)).toBe(before + 50);
+        if (onLinux) expect(threads(server.child.pid)).toBe(before + 30);
       }),
     LONG,
   );
@@ -152,7 +152,7 @@ describe.concurrent('many at once', () => {
 
 describe.runIf(onLinux).concurrent('nothing is left behind', () => {
   for (const [step, count, ...args] of [
-    ['thread4', 30],
+    ['thread4', 15],
     ['accept4', 50],
     ['pool4', 50, '--workers', '2'],
     ['thread9', 10],

@@ -25,13 +25,13 @@ describe.concurrent('TRACE', () => {
       'single3',
       async (server) => {
         const client = await Client.connect(server.port);
-        await server.logged(/connected/);
+        await server.logged(/ connected$/);
         await new Promise((resolve) => setTimeout(resolve, 100)); // the idleness that is to be seen
         await client.send('hello\n');
         expect(await client.line()).toBe('hello');
         client.reset();
         await Client.connect(server.port);
-        await server.logged(/connected/); // so the last connection is closed
+        await server.logged(/ connected$/); // so the last connection is closed
         return { pid: server.child.pid };
       },
       { env: { TRACE: file } },
