@@ -174,6 +174,11 @@ describe.runIf(onLinux).concurrent('nothing is left behind', () => {
               expect(answer).toBe(step.includes('clumsy') ? '' : 'hello\n');
             };
             await Promise.all([visit(), visit(), visit()]);
+            if (step === 'accept4') {
+              // Its last thread may start late: when four clients are served at once, all are there.
+              const clients = await Promise.all(Array.from({ length: 4 }, () => meet(server)));
+              for (const client of clients) client.close();
+            }
             const before = await settled(pid);
             for (let i = 0; i < count; i++) await visit();
             const after = await settled(pid);
