@@ -24,10 +24,12 @@ const inPlace: Plugin = {
   },
 };
 
-export default async function setup(): Promise<() => void> {
+export default async function setup(): Promise<(() => void) | undefined> {
+  if (process.env.BUILT) return undefined; // vitest calls this once for each of its projects.
   const cache = join(root, 'node_modules/.cache');
   mkdirSync(cache, { recursive: true });
   const outdir = mkdtempSync(join(cache, 'tests-')); // Two may run at once.
+  process.env.BUILT = outdir; // for harness.ts
   await build({
     absWorkingDir: root,
     entryPoints: ['src/**/*.ts', 'scripts/*.ts', 'scripts/bench/clients/*.ts', 'test/fixtures/*.ts'],
@@ -41,6 +43,5 @@ export default async function setup(): Promise<() => void> {
     target: 'node20',
     plugins: [inPlace],
   });
-  process.env.BUILT = outdir; // for harness.ts
   return () => rmSync(outdir, { recursive: true });
 }
