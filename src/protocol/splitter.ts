@@ -5,14 +5,19 @@ import { GrowingBuffer } from './growing-buffer.ts';
  * byte by byte or all at once, the same messages come out.
  */
 export class Splitter {
-  readonly #delimiter: Buffer;
+  /** What to search for: a single byte as a number, which is found sooner. */
+  readonly #delimiter: Buffer | number;
+  /** How many bytes the delimiter has. */
+  readonly #size: number;
   /** A message that has begun but not ended. */
   readonly #begun = new GrowingBuffer();
 
   /** @throws RangeError if the delimiter is empty */
   constructor(delimiter = '\n') {
     if (delimiter === '') throw new RangeError('Cannot split at "": a delimiter is one character or more');
-    this.#delimiter = Buffer.from(delimiter);
+    const bytes = Buffer.from(delimiter);
+    this.#size = bytes.length;
+    this.#delimiter = bytes.length === 1 ? (bytes[0] as number) : bytes;
   }
 
   /** What has arrived of a message that has not ended. When the stream ends, it never will. */
@@ -22,7 +27,7 @@ export class Splitter {
 
   /**
    * Takes the next bytes of the stream, and returns the messages that they complete. These share the memory of
-   * `bytes` where they can: use them, or copy them, before that memory is used for something else.
+   * `bytes` where they can, and change if that memory does.
    */
   push(bytes: Buffer): Buffer[] {
     const messages: Buffer[] = [];
@@ -32,16 +37,16 @@ export class Splitter {
       this.#begun.append(bytes);
       const begun = this.#begun.bytes;
       // No delimiter ends in what was searched before, but one may begin there.
-      const end = begun.indexOf(this.#delimiter, Math.max(0, searched - this.#delimiter.length + 1));
+      const end = begun.indexOf(this.#delimiter, Math.max(0, searched - this.#size + 1));
       if (end === -1) return messages;
       messages.push(begun.subarray(0, end));
-      start = end + this.#delimiter.length - searched;
+      start = end + this.#size - searched;
       this.#begun.clear();
     }
     let end = bytes.indexOf(this.#delimiter, start);
     while (end !== -1) {
       messages.push(bytes.subarray(start, end));
-      start = end + this.#delimiter.length;
+      start = end + this.#size;
       end = bytes.indexOf(this.#delimiter, start);
     }
     if (start < bytes.length) this.#begun.append(bytes.subarray(start));
