@@ -141,7 +141,7 @@ describe.concurrent('a client that never stops sending', () => {
 
 describe.runIf(onLinux).concurrent('hundreds of resets', () => {
   const chats = ['select11', 'generator11', 'await11', 'callback11', 'stream11'];
-  for (const step of [...others, 'reactor6', ...ownLoops, ...nodeLoops, ...chained, ...chats]) {
+  for (const step of [...others, 'reactor6', ...ownLoops, ...nodeLoops, ...chats]) {
     const count = ['select6', 'generator6', 'callback6'].includes(step) ? 1000 : 200;
     test(`leave nothing behind at ${step}, ${count} of them: no descriptor, and no client that is not logged as disconnected`, () =>
       serving(step, async (server) => {

@@ -432,6 +432,8 @@ describe.concurrent('drain4', () => {
 
   test.runIf(onLinux)(
     'drain4 --on-stop drain ends every stream, and after three seconds cuts off a client that does not read',
+    // A send() that waited for memory of the whole machine, not for its client, goes on by itself: that shows nothing.
+    { retry: 2 },
     () =>
       serving(
         'drain4',
@@ -443,9 +445,9 @@ describe.concurrent('drain4', () => {
           const begin = performance.now();
           server.kill('SIGINT');
           expect(await polite.rest()).toBe('');
-          expect(performance.now() - begin).toBeLessThan(2500); // before anybody is cut off
+          expect(performance.now() - begin).toBeLessThan(2500); // before a client is cut off
           expect(await server.exited()).toBe(0);
-          expect(performance.now() - begin).toBeGreaterThan(2500); // who sits in send() has these seconds
+          expect(performance.now() - begin).toBeGreaterThan(2500); // A thread that sits in send() has these seconds.
         },
         { args: ['--on-stop', 'drain'] },
       ),
