@@ -49,7 +49,7 @@ export function libraryFunction<F extends (...args: never[]) => unknown>(prototy
 
 /**
  * A function of the C library that calls the kernel: like {@link libraryFunction}, and traced. Pointers to
- * memory that stays where it is are best declared `uintptr_t` and passed as numbers: see `pin()` in libc.ts.
+ * memory that stays where it is are best declared `uintptr_t` and passed as numbers: see `pin()` in memory.ts.
  */
 export function systemCall<F extends (...args: never[]) => number>(prototype: string): F {
   const [, name = prototype, onDescriptor] = /(\w+)\((int (?:ep)?fd)?/.exec(prototype) ?? [];
