@@ -2,7 +2,9 @@
 
 import { createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { Program, run, runnable, runScript, serving, until } from './harness.ts';
+import { Program } from '../src/behaviours/program.ts';
+import { runnable } from '../src/behaviours/server.ts';
+import { run, runScript, serving, until } from './harness.ts';
 
 const client = 'src/clients/ask.ts';
 const ask = (port: number, ...args: string[]) => runScript(client, 'localhost', `${port}`, ...args);

@@ -13,7 +13,10 @@ import { type Entry, type Measured, tableNames, toJson } from '../scripts/bench/
 import { written } from '../scripts/markers.ts';
 import { apart } from '../scripts/plot.ts';
 import { root } from '../scripts/steps.ts';
-import { nodeOptions, PATIENCE, Program, run, runScript, until } from './harness.ts';
+import { PATIENCE } from '../src/behaviours/inbox.ts';
+import { Program } from '../src/behaviours/program.ts';
+import { nodeOptions } from '../src/behaviours/server.ts';
+import { run, runScript, until } from './harness.ts';
 
 const bench = (table: string, ...args: string[]) => [
   ...nodeOptions,

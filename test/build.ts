@@ -2,19 +2,19 @@
 // load a compiler first. That the .ts files run as they stand is for terminals.test.ts, readme.test.ts and cli.test.ts to show.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { root } from '../scripts/steps.ts';
 
 /**
- * A script finds the project from where its file stands, and a bundle stands elsewhere: so the old place is written into it.
+ * Scripts and behaviours find the project from where their files stand, and a bundle stands elsewhere: so the old place is written into it.
  * What a script imports by a name that it puts together (npm start, its step) stays an import.
  */
 const inPlace: Plugin = {
   name: 'in place',
   setup({ onLoad }) {
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
-      if (!path.startsWith(join(root, 'scripts/'))) return undefined;
+      if (!/^(scripts|src\/behaviours)\//.test(relative(root, path))) return undefined;
       const folder = dirname(path);
       const contents = readFileSync(path, 'utf8')
         .replaceAll('import.meta.dirname', JSON.stringify(folder))

@@ -3,12 +3,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { findSteps } from '../scripts/steps.ts';
+import { Client } from '../src/behaviours/client.ts';
+import type { Server } from '../src/behaviours/server.ts';
 import { chain } from '../src/protocol/chain.ts';
 import { ChatProtocol, LocalRoom } from '../src/protocol/chat.ts';
 import { LineProtocol } from '../src/protocol/lines.ts';
 import { TextProtocol } from '../src/protocol/text.ts';
 import { FakeTransport, streams } from './fake-transport.ts';
-import { Client, type Server, serving } from './harness.ts';
+import { serving } from './harness.ts';
 
 const steps = [...findSteps().keys()].filter((step) => step.endsWith('11'));
 

@@ -7,9 +7,12 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { nearest } from '../scripts/nearest.ts';
 import { findSteps, root } from '../scripts/steps.ts';
+import { Client } from '../src/behaviours/client.ts';
+import { Program } from '../src/behaviours/program.ts';
+import { nodeOptions, runnable } from '../src/behaviours/server.ts';
 import { quote } from '../src/cli/log.ts';
 import { splitUserAtHost } from '../src/clients/target.ts';
-import { Client, nodeOptions, Program, run, runnable, runScript, serving } from './harness.ts';
+import { run, runScript, serving } from './harness.ts';
 
 const steps = [...findSteps().values()];
 

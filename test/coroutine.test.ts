@@ -3,12 +3,13 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
+import { Client } from '../src/behaviours/client.ts';
 import { AsyncLoop } from '../src/coroutine/async-loop.ts';
 import { type Coroutine, GeneratorLoop } from '../src/coroutine/generator-loop.ts';
 import { GeneratorSocket } from '../src/coroutine/generator-socket.ts';
 import { mechanisms } from '../src/sockets/selector.ts';
 import { Socket } from '../src/sockets/socket.ts';
-import { Client, runScript, serving } from './harness.ts';
+import { runScript, serving } from './harness.ts';
 
 /** Both ends of a connection, non-blocking. */
 function pair(): [Socket, Socket] {

@@ -5,9 +5,12 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findSteps, importsOf, root } from '../scripts/steps.ts';
 
-const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
-  .map((file) => `src/${file}`);
+const filesOf = (folder: string) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => `${folder}/${file}`);
+
+const files = filesOf('src');
 
 describe('the house', () => {
   test('has sockets and protocols that know neither each other nor anything else', () => {
@@ -18,6 +21,17 @@ describe('the house', () => {
           file,
         ).toEqual([]);
       }
+    }
+  });
+
+  test('has arrows that run one way: nothing imports test, and src imports nothing but src', () => {
+    const outside = (file: string) => importsOf(file).filter((other) => !other.startsWith('src/'));
+    for (const file of files) expect(outside(file), file).toEqual([]);
+    for (const file of filesOf('scripts')) {
+      expect(
+        outside(file).filter((other) => !other.startsWith('scripts/')),
+        file,
+      ).toEqual([]);
     }
   });
 

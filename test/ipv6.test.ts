@@ -3,7 +3,8 @@
 import { networkInterfaces } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { levelOf } from '../scripts/steps.ts';
-import { run, runnable, runScript, serving } from './harness.ts';
+import { runnable } from '../src/behaviours/server.ts';
+import { run, runScript, serving } from './harness.ts';
 
 const available = Object.values(networkInterfaces()).some((all) =>
   all?.some(({ address }) => address === '::1'),

@@ -5,8 +5,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findSteps, root } from '../scripts/steps.ts';
+import { Client } from '../src/behaviours/client.ts';
+import type { Server } from '../src/behaviours/server.ts';
 import { protocolNames } from '../src/protocol/protocols.ts';
-import { Client, run, runScript, type Server, serving } from './harness.ts';
+import { run, runScript, serving } from './harness.ts';
 
 const steps = [...findSteps().keys()].filter((step) => step.endsWith('10'));
 const installed = (program: string) => spawnSync('which', [program]).status === 0;

@@ -4,8 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { findSteps, levelOf } from '../scripts/steps.ts';
+import { Client } from '../src/behaviours/client.ts';
+import { Program } from '../src/behaviours/program.ts';
+import { runnable, type Server } from '../src/behaviours/server.ts';
 import { mechanisms } from '../src/sockets/selector.ts';
-import { Client, Program, runnable, type Server, serving, until } from './harness.ts';
+import { serving, until } from './harness.ts';
 
 const onLinux = process.platform === 'linux';
 // Ubuntu lets nobody but root look at a process that is not their own child's: ptrace(2), Yama.

@@ -4,8 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { levelOf } from '../scripts/steps.ts';
+import { Client } from '../src/behaviours/client.ts';
 import { BACKLOG } from '../src/sockets/socket.ts';
-import { Client, run, serving } from './harness.ts';
+import { run, serving } from './harness.ts';
 
 const steps = ['callback6', 'callback10', 'callback11', 'stream6', 'stream10', 'stream11'];
 

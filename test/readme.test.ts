@@ -13,7 +13,8 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findSteps, root } from '../scripts/steps.ts';
-import { nodeOptions, Program } from './harness.ts';
+import { Program } from '../src/behaviours/program.ts';
+import { nodeOptions } from '../src/behaviours/server.ts';
 
 type Block = { terminal: string | undefined; command: string | undefined; lines: string[] };
 

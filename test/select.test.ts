@@ -4,9 +4,12 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer, type Socket as NetSocket } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { Client } from '../src/behaviours/client.ts';
+import { Program } from '../src/behaviours/program.ts';
+import { runnable, type Server } from '../src/behaviours/server.ts';
 import { mechanisms, READ, Selector, WRITE } from '../src/sockets/selector.ts';
 import { Socket } from '../src/sockets/socket.ts';
-import { Client, Program, run, runnable, runScript, type Server, serving, until } from './harness.ts';
+import { run, runScript, serving, until } from './harness.ts';
 
 describe.each(mechanisms)('Selector, by %s', (mechanism) => {
   /** A selector, and both ends of three connections, the servers' non-blocking. */

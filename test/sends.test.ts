@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { levelOf } from '../scripts/steps.ts';
+import { Client } from '../src/behaviours/client.ts';
+import type { Server } from '../src/behaviours/server.ts';
 import type { SystemCall } from '../src/sockets/system-call.ts';
-import { Client, type Server, serving } from './harness.ts';
+import { serving } from './harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sends-'));
 afterAll(() => rmSync(folder, { recursive: true }));

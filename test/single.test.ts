@@ -2,7 +2,9 @@
 
 import { describe, expect, test } from 'vitest';
 import { findSteps } from '../scripts/steps.ts';
-import { Client, type Server, serving } from './harness.ts';
+import { Client } from '../src/behaviours/client.ts';
+import type { Server } from '../src/behaviours/server.ts';
+import { serving } from './harness.ts';
 
 const steps = [...findSteps().values()].filter(({ path }) => path.startsWith('src/single/'));
 const level = (step: string) => Number(/\d+$/.exec(step));

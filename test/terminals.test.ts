@@ -3,7 +3,9 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { findSteps } from '../scripts/steps.ts';
-import { Client, Program, serving } from './harness.ts';
+import { Client } from '../src/behaviours/client.ts';
+import { Program } from '../src/behaviours/program.ts';
+import { serving } from './harness.ts';
 
 const CTRL_C = '\x03';
 

@@ -2,19 +2,12 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { flood } from './behaviours.ts';
-import {
-  Client,
-  ExpectationError,
-  PATIENCE,
-  Program,
-  run,
-  runnable,
-  runScript,
-  type Server,
-  serving,
-  until,
-} from './harness.ts';
+import { flood } from '../src/behaviours/behaviours.ts';
+import { Client } from '../src/behaviours/client.ts';
+import { ExpectationError, PATIENCE } from '../src/behaviours/inbox.ts';
+import { Program } from '../src/behaviours/program.ts';
+import { runnable, type Server } from '../src/behaviours/server.ts';
+import { run, runScript, serving, until } from './harness.ts';
 
 const onLinux = process.platform === 'linux';
 

@@ -5,8 +5,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { Client } from '../src/behaviours/client.ts';
+import { Program } from '../src/behaviours/program.ts';
+import { nodeOptions, runnable } from '../src/behaviours/server.ts';
 import type { SystemCall } from '../src/sockets/system-call.ts';
-import { Client, nodeOptions, Program, run, runnable, serving } from './harness.ts';
+import { run, serving } from './harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'trace-'));
 afterAll(() => rmSync(folder, { recursive: true }));

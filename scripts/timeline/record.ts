@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expectations } from '../../src/behaviours/expectations.ts';
+import { PATIENCE } from '../../src/behaviours/inbox.ts';
+import { serving } from '../../src/behaviours/server.ts';
 import { now, type SystemCall } from '../../src/sockets/system-call.ts';
-import { expectations } from '../../test/expectations.ts';
-import { PATIENCE, serving } from '../../test/harness.ts';
 import { levelOf, type Step } from '../steps.ts';
 import { type ClientLog, play, visit } from './scenario.ts';
 import type { CoroutineEvent } from './watch-loop.ts';
@@ -33,7 +34,7 @@ const GUESTS = 4;
 const AFTERWARDS = 300;
 
 /** Runs a step through the scenario, which takes two seconds. */
-export async function record({ name, code }: Step): Promise<Recording> {
+export async function record({ name, path, code }: Step): Promise<Recording> {
   const level = levelOf(name);
   const folder = mkdtempSync(join(tmpdir(), 'timeline-'));
   const trace = join(folder, 'trace.jsonl');
@@ -49,7 +50,7 @@ export async function record({ name, code }: Step): Promise<Recording> {
   const nodeArgs = watcher(code).flatMap((file) => ['--import', join(import.meta.dirname, file)]);
   try {
     const { begin, clients } = await serving(
-      name,
+      path,
       async ({ port, child }) => {
         const ended = once(child, 'exit').then(() => {
           throw new Error(`Cannot draw ${name}: it has ended in the middle`);

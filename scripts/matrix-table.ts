@@ -1,10 +1,10 @@
 // The table of what each step does, as the README shows it.
 
-import { written } from '../scripts/markers.ts';
-import { findSteps } from '../scripts/steps.ts';
-import type { BehaviourName } from './behaviours.ts';
-import { behaviours } from './behaviours.ts';
-import { type Expectation, mender } from './expectations.ts';
+import type { BehaviourName } from '../src/behaviours/behaviours.ts';
+import { behaviours } from '../src/behaviours/behaviours.ts';
+import { type Expectation, mender } from '../src/behaviours/expectations.ts';
+import { written } from './markers.ts';
+import { findSteps } from './steps.ts';
 
 /** What a step was seen to do, by behaviour. */
 export type Seen = Map<BehaviourName, Expectation>;

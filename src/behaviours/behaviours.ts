@@ -3,7 +3,9 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Client, ExpectationError, PATIENCE, type Server } from './harness.ts';
+import type { Client } from './client.ts';
+import { ExpectationError, PATIENCE } from './inbox.ts';
+import type { Server } from './server.ts';
 
 /** A server as a behaviour sees it. */
 export type Subject = {
