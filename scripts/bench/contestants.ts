@@ -3,8 +3,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { buildSync } from 'esbuild';
 import { fail } from '../../src/cli/fail.ts';
+import { toJavaScript } from '../../src/cli/javascript.ts';
 import { root } from '../steps.ts';
 import type { Command } from './processes.ts';
 
@@ -60,15 +60,7 @@ export function javascript(name: string, path: string, ...args: string[]): Conte
 export function withoutTypes(path: string): string {
   const file = join(cache, `${basename(path, '.ts')}.mjs`);
   const unfinished = `${file}.${process.pid}`;
-  buildSync({
-    entryPoints: [join(root, path)],
-    outfile: unfinished,
-    bundle: true,
-    external: ['koffi'],
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-  });
+  toJavaScript('buildSync', { entryPoints: [join(root, path)], outfile: unfinished });
   renameSync(unfinished, file);
   return file;
 }
