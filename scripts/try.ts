@@ -4,7 +4,7 @@ import { attempt, type Failure } from '../src/behaviours/attempt.ts';
 import { type BehaviourName, behaviours, CTRL_C, type Level, levels } from '../src/behaviours/behaviours.ts';
 import { AnswerError } from '../src/behaviours/client.ts';
 import { answering, type Foreign, lastLines, StartError, withForeign } from '../src/behaviours/foreign.ts';
-import { compare, tell } from '../src/behaviours/story.ts';
+import { compare } from '../src/behaviours/story.ts';
 import { symptoms } from '../src/behaviours/symptoms.ts';
 import { fail } from '../src/cli/fail.ts';
 import { print } from '../src/cli/log.ts';
@@ -81,11 +81,11 @@ function show({ name, result, note, failure, stderr = '' }: Result): void {
   const mark = { passed: '✔', failed: '✘', 'left out': '–' }[result];
   print(`${mark} ${name}${note ? ` (${note})` : ''}`);
   if (!failure) return;
-  const { symptom, error, clients } = failure;
+  const { symptom, error, story } = failure;
   const { cause, hint: advice, step } = symptoms[symptom];
   const { path, header } = findSteps().get(step) as Step;
   const lines = [
-    ...tell(clients),
+    ...story,
     '',
     ...(error instanceof AnswerError ? compare(error) : [error.message]),
     '',
@@ -93,27 +93,33 @@ function show({ name, result, note, failure, stderr = '' }: Result): void {
     ...(symptom === 'the process ended' && stderr ? [`Its last words:${stderr}`] : []),
     '',
     `${step} does it right: ${path}`,
-    ...(hint ? ['', ...wrapped(advice), '', ...header.trimEnd().split('\n')] : ['--hint says more.']),
+    ...(hint
+      ? ['', ...wrapped(advice), '', ...news(header), '', `npm run step ${step} shows it in code.`]
+      : ['--hint says more.']),
   ];
   print(`\n${lines.map((line) => `    ${line}`.trimEnd()).join('\n')}\n`);
+}
+
+/** What a step adds, as its header says. */
+function news(header: string): string[] {
+  return /^New.+?(?=\nTry:)/ms.exec(header)?.[0].split('\n') ?? [];
 }
 
 function sumUp(): void {
   const passed = results.filter(({ result }) => result === 'passed').length;
   const rest = names.length - results.length;
   const untried = rest > 0 ? `, ${rest} not tried: --all goes on after a failure` : '';
-  print(`\nLevel ${level}: ${passed} passed, ${failed.length} failed${untried}.`);
+  print(
+    `${results.at(-1)?.failure ? '' : '\n'}Level ${level}: ${passed} passed, ${failed.length} failed${untried}.`,
+  );
 }
 
 function toJson({ failure, ...result }: Result): object {
   if (!failure) return result;
-  const { symptom, error, clients } = failure;
+  const { symptom, error, story } = failure;
   const { cause, hint, step } = symptoms[symptom];
-  const seen = error instanceof AnswerError && {
-    expected: `${error.expected}`,
-    received: `${error.received}`,
-  };
-  return { ...result, symptom, cause, hint, step, message: error.message, ...seen, story: tell(clients) };
+  const comparison = error instanceof AnswerError ? compare(error) : [error.message];
+  return { ...result, symptom, cause, hint, step, comparison, story };
 }
 
 function capitalised(text: string): string {
@@ -148,7 +154,7 @@ function readCommandLine() {
   const level = levels.find((level) => `${level}` === values.level);
   if (level === undefined)
     fail(
-      `Cannot use --level ${values.level ?? ''}: it is one of ${levels.join(', ')}; --list says what they ask`,
+      `Cannot use --level${values.level ? ` ${values.level}` : ''}: it is one of ${levels.join(', ')}; --list says what they ask`,
     );
   if ((values.port === undefined) === (command.length === 0)) {
     fail('Cannot try a server: name either the command that starts it, behind --, or its --port');

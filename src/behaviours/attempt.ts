@@ -1,14 +1,15 @@
 import { type BehaviourName, behaviours, CTRL_C, type Subject } from './behaviours.ts';
 import { AnswerError, Client, type ClientOptions } from './client.ts';
 import { ExpectationError } from './inbox.ts';
+import { tell } from './story.ts';
 import type { Symptom } from './symptoms.ts';
 
 /** How a behaviour failed. */
 export type Failure = {
   error: ExpectationError;
   symptom: Symptom;
-  /** Those of the conversation, in the order in which they connected: what each did and saw is in its history. */
-  clients: Client[];
+  /** What the clients did and saw, a line each. A is the first that connected. */
+  story: string[];
 };
 
 /** How long a program may take to end once its connections have, in milliseconds. */
@@ -33,7 +34,8 @@ export async function attempt(
     return undefined;
   } catch (error) {
     if (!(error instanceof ExpectationError)) throw error;
-    return { error, symptom: await diagnose(name, error, server, clients), clients };
+    const symptom = await diagnose(name, error, server, clients);
+    return { error, symptom, story: tell(clients) };
   } finally {
     for (const client of clients) client.close();
   }
@@ -51,10 +53,10 @@ async function diagnose(
   if (error.why !== 'silence' && error.why !== 'other' && !ctrlC && (await program?.endsWithin(GRACE))) {
     return 'the process ended';
   }
-  if (error.suspect && !clients.some(sawReset)) return error.suspect;
   if (!(error instanceof AnswerError)) return ctrlC ? 'it goes on after Ctrl-C' : 'nobody listens any more';
   const { client, expected, received, why } = error;
-  if (sawReset(client)) return 'the connection was reset';
+  if (why === 'end' && (await client.wasReset())) return 'the connection was reset';
+  if (error.suspect) return error.suspect;
   if (why === 'other') return 'other bytes came';
   if (why === 'end') {
     const saidAll = client.history.some(({ what }) => what === 'ends its half');
@@ -67,10 +69,6 @@ async function diagnose(
   const lastSent = client.history.findLastIndex(({ what }) => what === 'sends');
   const some = received.length > 0 || client.history.slice(lastSent).some(({ what }) => what === 'receives');
   return some ? 'only a part came' : 'nothing came';
-}
-
-function sawReset({ history }: Client): boolean {
-  return history.some(({ what }) => what === 'sees a reset');
 }
 
 /** Closes the other clients, and finds out whether the answer comes now. */

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { quote } from '../cli/log.ts';
 import { ExpectationError, Inbox, type InboxOptions, type Why } from './inbox.ts';
 
@@ -41,11 +42,15 @@ export class AnswerError extends ExpectationError {
 
   constructor(client: Client, expected: Buffer, why: Why) {
     const received = Buffer.from(client.answers.subarray(0, expected.length + KEPT));
-    super(`${quote(received)} in place of ${quote(expected)}: ${why}`, why);
+    super(`${brief(received)} in place of ${brief(expected)}: ${why}`, why);
     this.client = client;
     this.expected = expected;
     this.received = received;
   }
+}
+
+function brief(bytes: Buffer): string {
+  return quote(bytes.subarray(0, KEPT));
 }
 
 /** A TCP client, which sends just what it is told to, in just these pieces. It holds what the server has sent. */
@@ -156,6 +161,14 @@ export class Client extends Inbox {
     return this.bytes;
   }
 
+  /** Whether the server has reset the connection. */
+  async wasReset(): Promise<boolean> {
+    // libuv reports a reset right behind data as an end. A write fails then, but not after an end in good order.
+    if (this.socket.writable) await this.send('\n');
+    await nextTurn(); // of the event loop, which reports it
+    return this.history.some(({ what }) => what === 'sees a reset');
+  }
+
   /** Ends its half of the connection. What the server still sends is received. */
   end(): void {
     this.#note('ends its half');
@@ -164,7 +177,7 @@ export class Client extends Inbox {
 
   /** Closes the connection, as a program does that ends. */
   close(): void {
-    this.#note('closes');
+    if (!this.socket.destroyed) this.#note('closes');
     this.socket.destroy();
   }
 

@@ -33,7 +33,8 @@ export async function withForeign<Result>(
   try {
     return await use({ port, host: await answering(port, program), program });
   } finally {
-    await program.end().catch(() => {}); // It could not be started.
+    await program.terminate().catch(() => {}); // It could not be started.
+    await program.stop().catch(() => {});
   }
 }
 
@@ -48,12 +49,17 @@ export async function answering(port: number, program?: Program): Promise<string
     const ended = await program?.endsWithin(PAUSE).catch((error) => {
       throw new StartError(error.message);
     });
-    if (ended)
-      throw new StartError(`it ended (${await program?.exited()}) before it answered${lastLines(program)}`);
+    if (ended) throw new StartError(`it ended ${await how(program)} before it answered${lastLines(program)}`);
     for (const host of ['127.0.0.1', '::1']) if (await accepts(port, host)) return host;
     if (!program) await sleep(PAUSE);
   }
   throw new StartError(`nothing answers on port ${port} in ${START / 1000} s${lastLines(program)}`);
+}
+
+/** `with exit code 1`, or `by SIGSEGV`. */
+async function how(program: Program | undefined): Promise<string> {
+  const exit = await program?.exited();
+  return typeof exit === 'number' ? `with exit code ${exit}` : `by ${exit}`;
 }
 
 /** The end of what a program wrote to stderr, below the line that it follows. */

@@ -8,6 +8,8 @@ import { ExpectationError, Inbox, PATIENCE } from './inbox.ts';
 
 /** How long a program may take to end when SIGTERM asks it to, in milliseconds. */
 const GRACE = 2000;
+/** How often it is looked for meanwhile, in milliseconds. */
+const PAUSE = 20;
 
 /** How a program ended: its exit code, or the signal that ended it. */
 export type Exit = number | NodeJS.Signals;
@@ -48,8 +50,7 @@ export class Program {
     this.#end = new Promise((resolve, reject) => {
       this.child.on('error', reject);
       this.child.on('exit', (code, signal) => {
-        running.delete(this);
-        if (group) this.kill('SIGKILL'); // what it has started and left behind
+        if (!group || !this.#signal(0)) running.delete(this); // else it has left behind what it had started
         resolve(signal ?? code ?? 0);
       });
     });
@@ -88,33 +89,38 @@ export class Program {
     this.child.stdin?.write(text);
   }
 
-  /** Asks it to end by SIGTERM, and ends it by SIGKILL two seconds later. */
-  async end(): Promise<Exit> {
-    const stubborn = setTimeout(() => this.kill('SIGKILL'), GRACE);
-    try {
-      return await this.stop('SIGTERM');
-    } finally {
-      clearTimeout(stubborn);
-    }
-  }
-
-  /** Ends it, if it has not ended by itself. */
-  stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
-    this.kill(signal);
+  /** Asks it to end by SIGTERM, and ends what is left of it two seconds later by SIGKILL. */
+  async terminate(): Promise<Exit> {
+    this.kill('SIGTERM');
+    const deadline = performance.now() + GRACE;
+    while (this.#signal(0) && performance.now() < deadline) await sleep(PAUSE);
+    this.kill('SIGKILL');
     return this.exited();
   }
 
+  /** Ends it, if it has not ended by itself. While this process is ending itself, this does not return. */
+  async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
+    this.kill(signal);
+    const exit = await this.exited();
+    await ending;
+    return exit;
+  }
+
   kill(signal: NodeJS.Signals): void {
-    if (!this.#group || !this.child.pid) {
-      this.child.kill(signal);
-      return;
-    }
+    this.#signal(signal);
+  }
+
+  /** Returns whether there was a process to be sent it. */
+  #signal(signal: NodeJS.Signals | 0): boolean {
+    const { pid, exitCode, signalCode } = this.child;
+    if (!pid) return false;
+    if (!this.#group) return exitCode === null && signalCode === null && this.child.kill(signal);
     try {
-      process.kill(-this.child.pid, signal);
+      return process.kill(-pid, signal);
     } catch (error) {
-      // It has ended just now, and we have not heard of it yet.
       const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'ESRCH' && code !== 'EPERM') throw error; // On macOS, EPERM.
+      if (code !== 'ESRCH' && code !== 'EPERM') throw error; // EPERM: on macOS, where it has just ended
+      return false;
     }
   }
 }
@@ -138,6 +144,8 @@ function contents<Contents>(path: string, read: (path: string) => Contents): Con
 }
 
 const running = new Set<Program>();
+/** Never fulfilled, once this process has been told to end. */
+let ending: Promise<never> | undefined;
 
 // Nothing that is started here outlives this process, which may end by itself, by Ctrl-C, or by a signal of vitest, when a
 // test hangs.
@@ -145,11 +153,11 @@ process.on('exit', () => {
   for (const program of running) program.kill('SIGKILL');
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  let told = false;
   process.on(signal, async () => {
-    const ends = told ? [] : Array.from(running, (program) => program.end());
-    told = true; // The second Ctrl-C does not wait.
-    await Promise.allSettled(ends);
-    process.exit(128 + constants.signals[signal]);
+    const exit = () => process.exit(128 + constants.signals[signal]);
+    if (ending) exit(); // The second Ctrl-C does not wait.
+    ending = new Promise(() => {});
+    await Promise.allSettled(Array.from(running, (program) => program.terminate()));
+    exit();
   });
 }

@@ -2,7 +2,7 @@
 
 import type { AnswerError, Client, Happening } from './client.ts';
 
-/** What two clients or more did and saw, in order: a line each, with the milliseconds since the first. */
+/** What clients did and saw, in order: a line each, with the milliseconds since the first. */
 export function tell(clients: readonly Client[]): string[] {
   const all = clients
     .flatMap(({ history }, i) => history.map((happening) => ({ who: letter(i), ...happening })))
@@ -39,20 +39,21 @@ function contents(pieces: readonly Happening[]): string {
 }
 
 /** What was expected and what was received, with a mark at the first byte that differs. */
-export function compare({ expected, received, why }: AnswerError): string[] {
+export function compare({ expected, received: bytes, why }: AnswerError): string[] {
   let same = 0;
-  while (same < expected.length && expected[same] === received[same]) same++;
+  while (same < expected.length && expected[same] === bytes[same]) same++;
   const from = Math.max(0, same - WIDTH / 2);
-  const [wanted, seen] = [expected, received].map((bytes) => {
+  const [wanted, seen] = [expected, bytes].map((bytes) => {
     const text = escaped(bytes.subarray(from, from + WIDTH));
     return `${from > 0 ? '…' : ''}"${text}"${bytes.length > from + WIDTH ? '…' : ''}`;
   });
-  const end = why === 'silence' ? ', and then nothing' : why === 'end' ? ', and then the end' : '';
   const mark = ' '.repeat((from > 0 ? 2 : 1) + escaped(expected.subarray(from, same)).length);
+  const ends = { silence: 'nothing', end: 'the end', other: '' }[why ?? 'other'];
+  const received = [seen, ends].filter((part) => part !== '""' && part !== '').join(', and then ');
   return [
-    `expected  ${expected.length === 0 ? 'the end, and nothing before it' : wanted}`,
-    `received  ${received.length === 0 ? 'nothing' : seen}${end}`,
-    ...(received.length === 0 ? [] : [`          ${mark}^`]),
+    `expected  ${expected.length === 0 ? 'the end' : wanted}`,
+    `received  ${received}`,
+    ...(seen === '""' ? [] : [`          ${mark}^`]),
   ];
 }
 

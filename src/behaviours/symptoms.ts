@@ -44,6 +44,18 @@ export const symptoms = {
     hint: 'TCP is a stream: one send() may arrive in several recv(). Keep what follows the last \\n until the rest has come.',
     step: 'single6',
   },
+  'the answers came in another order': {
+    cause:
+      'Each line is handled by a thread or a callback of its own, and the one that is done first answers first.',
+    hint: 'Handle the lines of one client one after the other.',
+    step: 'single6',
+  },
+  'the line ends are others': {
+    cause:
+      'telnet ends a line with \\r\\n. Before level 7, the \\r belongs to the line; from there on, a command has none at its end.',
+    hint: 'Cut at \\n. When a line is a command, drop one \\r from its end.',
+    step: 'single7',
+  },
   'bytes are missing at the end': {
     cause:
       'The client ended its half of the connection, which says that it sends no more; it still reads. The server closed before all answers were out.',
