@@ -76,10 +76,9 @@ function chosen(): readonly TableName[] {
 }
 
 /** Writes what is made of these results. */
-function show(results: Results): void {
-  orFail(() => {
-    for (const [path, content] of documents(results)) writeFileSync(join(root, path), content);
-  });
+async function show(results: Results): Promise<void> {
+  const files = await documents(results);
+  for (const [path, content] of files) orFail(() => writeFileSync(join(root, path), content));
 }
 
 async function run(names: readonly TableName[]): Promise<void> {
@@ -87,7 +86,7 @@ async function run(names: readonly TableName[]): Promise<void> {
   const results: Results = {};
   // If it can't be kept, it is better to know that now.
   if (json !== undefined) orFail(() => closeSync(openSync(resolve(json), 'a')));
-  if (write) show(orFail(readResults));
+  if (write) await show(orFail(readResults));
   console.log(`${equipped(equipment)}.`);
   if (missingForC) {
     const left = `the speed tables need a C compiler, and are left out: ${speedTables.join(', ')}`;
@@ -103,7 +102,7 @@ async function run(names: readonly TableName[]): Promise<void> {
     results[name] = kept;
     // After each table: a run that is ended keeps what it has measured.
     if (json !== undefined) orFail(() => writeFileSync(resolve(json), toJson(results)));
-    if (write) show({ ...orFail(readResults), ...results });
+    if (write) await show({ ...orFail(readResults), ...results });
   }
 }
 
@@ -121,6 +120,6 @@ function clock(milliseconds: number): string {
   return `${Math.floor(seconds / 60)}:${`${seconds % 60}`.padStart(2, '0')}`;
 }
 
-if (render) show(orFail(readResults));
+if (render) await show(orFail(readResults));
 else await run(chosen());
 process.exit();

@@ -5,7 +5,7 @@ import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fail } from '../../src/cli/fail.ts';
 import { toJavaScript } from '../../src/cli/javascript.ts';
-import { findStep, root } from '../steps.ts';
+import { findSteps, root } from '../steps.ts';
 
 /** A server with its name in the tables, what it is written in, and what that is to run. */
 export type Contestant = { name: string; language: Language; program: string; args: string[] };
@@ -13,6 +13,8 @@ export type Contestant = { name: string; language: Language; program: string; ar
 type Language = 'C' | 'Python' | 'TypeScript' | 'JavaScript';
 
 const cache = join(root, 'node_modules/.cache/async-comparisons/bench');
+
+const known = findSteps();
 
 /** What the servers and the clients in C need, if it is missing: they wait with epoll, which only Linux has. */
 export const missingForC =
@@ -32,8 +34,13 @@ export function steps(...names: string[]): Contestant[] {
   return names.map((name) => step(name, name));
 }
 
+/** Where a step is: src/select/select6.ts. */
+export function pathOf(step: string): string {
+  return known.get(step)?.path ?? fail(`Cannot find ${step}`);
+}
+
 export function step(name: string, step: string, ...args: string[]): Contestant {
-  return { name, language: 'TypeScript', program: findStep(step).path, args: ['--quiet', ...args] };
+  return { name, language: 'TypeScript', program: pathOf(step), args: ['--quiet', ...args] };
 }
 
 /** The same without tsx, which takes its time to load. */

@@ -23,33 +23,22 @@ export type Plan = {
   say(line: string): void;
 };
 
-/** How long a server may take to start or to answer, in milliseconds. */
-const PATIENCE = 60_000;
-/** The load client has a patience of its own, and may be told to take long. */
-const NO_LIMIT = 2 ** 31 - 1;
+const PATIENCE = 60_000; // milliseconds that a server may take to start or to answer
+const NO_LIMIT = 2 ** 31 - 1; // The load client has a patience of its own, and may be told to take long.
 
 /**
- * How long a new server is warmed up at least, in seconds, and how often at most. Compilers need that, and memory allocators:
- * asyncio asks for 256 KB each time it receives, fresh from the kernel until the first of its clients has left (mallopt(3)).
+ * How long a new server is warmed up at least, in seconds, and how often at most. Compilers need that, and memory
+ * allocators: asyncio asks for 256 KB each time it receives, fresh from the kernel until its first client has left.
  */
 const WARM_UP = 0.1;
 const MAX_WARM_UPS = 5;
-/** Deliveries a second of a chat that has not been tried yet. */
-const AT_LEAST = 50_000;
+const AT_LEAST = 50_000; // deliveries a second of a chat that has not been tried yet
 
-/** To weigh a server takes no longer, in seconds: memory is there as soon as the connections are. It is looked at every 100 ms. */
-const WEIGHING = 0.2;
-const SAMPLE = 100;
-
-/** Descriptors that a process needs for its busy connections and for other things. */
-const SPARE = 150;
-
-/** USER_HZ, in which the kernel counts CPU time, is 100 wherever Linux runs: proc(5). In microseconds: */
-const TICK = 10_000;
-
-/** Clients that come one by one, before the crowd. */
-const SINGLES = { full: 20, quick: 5 };
-
+const WEIGHING = 0.2; // seconds that suffice to weigh a server: memory is there as soon as the connections are
+const SAMPLE = 100; // milliseconds from one look at its memory to the next
+const SPARE = 150; // descriptors that a process needs for its busy connections, and for other things
+const TICK = 10_000; // microseconds in which the kernel counts CPU time: USER_HZ is 100 wherever Linux runs, proc(5)
+const SINGLES = { full: 20, quick: 5 }; // clients that come one by one, before the crowd
 const HELLO = 'hello\n';
 
 /** A line of a table, and whom it is about. */
@@ -71,24 +60,20 @@ export async function measure(table: Table, plan: Plan): Promise<Entry[]> {
   return [...situations, ...others].map(({ entry }) => entry);
 }
 
-/** The situations of these groups, from few connections to many. An entry of a server that is asked by none has no numbers. */
+/** The situations of these groups, from few busy connections to many. */
 function situationsOf(groups: Group[], { say }: Plan): Situation[] {
   const most = Number(spawnSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).stdout) - SPARE; // NaN: unlimited
-  const situations: Situation[] = [];
-  for (const { servers, busy, idle } of groups) {
-    for (const talking of busy) {
-      for (const silent of idle) {
-        if (silent > most) say(`ulimit -n allows no more than ${most} idle connections`);
-        const numbers = {
-          ...(talking > 0 && { busy: talking }),
-          ...(idle.length > 1 && { idle: silent > most ? most : silent }),
-        };
-        for (const server of servers.filter(isHere)) {
-          situations.push({ server, entry: { server: server.name, ...numbers, figures: {} } });
-        }
-      }
-    }
-  }
+  const situations = groups.flatMap(({ servers, busy = [undefined], idle = [undefined] }) =>
+    busy.flatMap((busy) =>
+      idle.flatMap((wanted) => {
+        const idle = wanted && wanted > most ? most : wanted;
+        if (idle !== wanted) say(`ulimit -n allows ${idle} idle connections, not ${wanted}`);
+        const numbers = { ...(busy !== undefined && { busy }), ...(idle !== undefined && { idle }) };
+        const entry = (server: Contestant): Entry => ({ server: server.name, ...numbers, figures: {} });
+        return servers.filter(isHere).map((server) => ({ server, entry: entry(server) }));
+      }),
+    ),
+  );
   return situations.sort(({ entry: a }, { entry: b }) => (a.busy ?? 0) - (b.busy ?? 0));
 }
 
@@ -163,17 +148,12 @@ async function speeds(table: Table, situations: Situation[], plan: Plan): Promis
   }
   await inRounds(situations, plan, async ({ entry }) => {
     const { server, speed } = servers.get(entry.server) as { server: Server; speed: number };
-    const before = table.cpu ? cpuTimeOf(server) : undefined;
-    const {
-      count,
-      seconds,
-      all = Number.NaN,
-      ...faults
-    } = await load(table, entry, server, plan.seconds, speed);
-    const after = table.cpu ? cpuTimeOf(server) : undefined;
-    const each = (what: 'kernel' | 'user') =>
-      Number((((after?.[what] ?? 0) - (before?.[what] ?? 0)) / all).toFixed(3));
-    const cpu = table.cpu && { kernel: each('kernel'), user: each('user') };
+    const before = cpuTimeOf(server);
+    const { count, seconds, all, ...faults } = await load(table, entry, server, plan.seconds, speed);
+    const [kernel, user] = cpuTimeOf(server).map((time, i) => {
+      return Number(((time - (before[i] ?? 0)) / (all ?? Number.NaN)).toFixed(3));
+    });
+    const cpu = table.cpu && { kernel: kernel as number, user: user as number };
     return keep(entry, { speed: Math.round(count / seconds), ...faults, ...cpu });
   });
   for (const { server } of servers.values()) await server.stop();
@@ -275,11 +255,11 @@ function memoryOf({ child }: Server): number {
   return stdout ? 1024 * Number(stdout) : Number.NaN;
 }
 
-/** CPU time that a process has used with all its threads, in microseconds: proc(5). */
-function cpuTimeOf({ child }: Server): { kernel: number; user: number } {
+/** CPU time that a process has used with all its threads, in microseconds: in the kernel, and outside of it. See proc(5). */
+function cpuTimeOf({ child }: Server): number[] {
   const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from the third on, `state`
-  return { user: Number(fields[11]) * TICK, kernel: Number(fields[12]) * TICK };
+  return [Number(fields[12]) * TICK, Number(fields[11]) * TICK];
 }
 
 /** Hundredths of a millisecond are more than can be measured. */

@@ -58,8 +58,8 @@ static void die(const char *action, const char *cause) {
   exit(1);
 }
 
-static void *allocate(size_t number, size_t size) {
-  void *memory = calloc(number, size);
+static void *allocate(size_t number, size_t bytes) {
+  void *memory = calloc(number, bytes);
   if (memory == NULL) die("connect to", "no memory");
   return memory;
 }

@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { written } from '../markers.ts';
-import { findStep, root } from '../steps.ts';
-import { idlePlot, requestsPlot } from './plots.ts';
+import { root } from '../steps.ts';
+import { pathOf } from './contestants.ts';
 import {
   compare,
   counts,
@@ -48,7 +48,8 @@ const mechanisms: [mechanism: string, server: string][] = [
 ];
 
 /** All files that show these results, by path, as they are to be. What has not been measured stays as it is. */
-export function documents(results: Results): Map<string, string> {
+export async function documents(results: Results): Promise<Map<string, string>> {
+  const { idlePlot, requestsPlot } = await import('./plots.ts'); // It takes its time, and few runs need it.
   const files = new Map([[RESULTS, toJson(results)]]);
   for (const [path, names] of Object.entries(readmes)) {
     let text = readFileSync(join(root, path), 'utf8');
@@ -78,7 +79,7 @@ function summary({ lines, connections, idle }: Results): string {
   const speed = (entry: Entry | undefined) => whole(median(entry?.figures.speed));
   const talking = (server: string, busy: number) => having(lines?.entries ?? [], { server, busy })[0];
   const rows = mechanisms.map(([mechanism, server]) => [
-    /\d$/.test(server) ? `${mechanism}: [${server}](${findStep(server).path})` : mechanism,
+    /\d$/.test(server) ? `${mechanism}: [${server}](${pathOf(server)})` : mechanism,
     speed(talking(server, 1)),
     speed(talking(server, USUAL)),
     ratio(compare(talking(server, USUAL), talking('C, epoll', USUAL))),

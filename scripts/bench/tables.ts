@@ -4,7 +4,7 @@ import { asJavaScript, type Contestant, c, net, py, step, steps, waiting } from 
 import { compare, type Entry, type Figure, having, mean, median, type TableName } from './results.ts';
 
 /** Servers, each of which is tried with each number of busy connections beside each number of idle ones. */
-export type Group = { servers: Contestant[]; busy: number[]; idle: number[] };
+export type Group = { servers: Contestant[]; busy?: number[]; idle?: number[] };
 
 export type Table = {
   /** What the clients do, by the modes of load.c; or another way to measure, by the name that engine.ts has for it. */
@@ -36,17 +36,13 @@ const MESSAGE = 64;
 const LINE = 32;
 const NONE = '–';
 
-const rows = (title: string, columns: Column[], busy?: number): Rows => ({
-  title,
-  columns,
-  ...(busy && { busy }),
-});
+function rows(title: string, columns: Column[], busy?: number): Rows {
+  return { title, columns, ...(busy && { busy }) };
+}
 
-const group = (servers: Contestant[], busy: number[] = [0], idle: number[] = [0]): Group => ({
-  servers,
-  busy,
-  idle,
-});
+function group(servers: Contestant[], busy?: number[], idle?: number[]): Group {
+  return { servers, ...(busy && { busy }), ...(idle && { idle }) };
+}
 
 const figure =
   (name: Figure, format: (number: number) => string) =>
@@ -192,7 +188,9 @@ export const tables: Record<TableName, Table> = {
     ],
     blocks: [
       {
-        ...rows('Memory of what waits for a line', [['memory', figure('memory', exact)]]),
+        ...rows('Memory of what waits for a line', [
+          ['memory', figure('memory', (bytes) => `${whole(bytes)} bytes`)],
+        ]),
         first: 'what waits',
       },
     ],
@@ -245,13 +243,9 @@ export function bytes(number: number): string {
   return `${size < 100 ? size.toFixed(1) : whole(size)} ${unit}`;
 }
 
-function exact(bytes: number): string {
-  return `${whole(bytes)} bytes`;
-}
-
 /** Very little time: `1.4 µs`. */
 function microseconds(number: number): string {
-  return Number.isNaN(number) ? NONE : `${number.toFixed(1)} µs`;
+  return `${number.toFixed(1)} µs`;
 }
 
 /** Time: `0.3 ms`, `35 ms`, `9.80 s`. */
