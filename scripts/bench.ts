@@ -77,7 +77,7 @@ function chosen(): readonly TableName[] {
 
 /** Writes what is made of these results. */
 async function show(results: Results): Promise<void> {
-  const files = await documents(results);
+  const files = await documents(results).catch((error: Error) => fail(error.message));
   for (const [path, content] of files) orFail(() => writeFileSync(join(root, path), content));
 }
 
@@ -95,7 +95,7 @@ async function run(names: readonly TableName[]): Promise<void> {
   if (!python) console.log('There is no python3 here: the Python servers are left out.');
   for (const name of names) {
     const say = (line: string) =>
-      process.stderr.write(`${clock(performance.now() - begin)}, ${name}: ${line}\n`);
+      process.stderr.write(`${Math.round((performance.now() - begin) / 1000)} s, ${name}: ${line}\n`);
     const measured = { ...equipment, ...plan, entries: await measure(tables[name], { ...plan, say }) };
     print(name, measured);
     const { quick: _, ...kept } = measured;
@@ -112,12 +112,6 @@ function print(name: TableName, measured: Measured): void {
       `\n### ${block.title}\n\n${markdown(block)}\n\n${quick ? 'Rough: ' : ''}${rounds(measured)}.`,
     );
   }
-}
-
-/** Milliseconds as a clock shows them: `1:05`. */
-function clock(milliseconds: number): string {
-  const seconds = Math.floor(milliseconds / 1000);
-  return `${Math.floor(seconds / 60)}:${`${seconds % 60}`.padStart(2, '0')}`;
 }
 
 if (render) await show(orFail(readResults));

@@ -41,7 +41,7 @@ const TICK = 10_000; // microseconds in which the kernel counts CPU time: USER_H
 const SINGLES = { full: 20, quick: 5 }; // clients that come one by one, before the crowd
 const HELLO = 'hello\n';
 
-/** A line of a table, and whom it is about. */
+/** An entry of a table, and the server that it is about. */
 type Situation = { server: Contestant; entry: Entry };
 
 /** What came of a turn: see load.c. */

@@ -20,7 +20,6 @@
 #define MAX_EVENTS 1024
 #define LARGE_PIECE 65536 // what an echo or a chat receives at most in one call
 #define SMALL_PIECE 4096
-#define LONGEST_LINE (1 << 20)
 
 struct buffer {
   char *bytes;
@@ -38,7 +37,6 @@ struct client {
 static enum { ECHO, LINES, CHAT, GATHERED } mode;
 static int selector;
 static int listener;
-static bool full; // no descriptor is left, so the listener is not watched
 static struct client **users; // of a chat
 static int count;
 
@@ -91,13 +89,10 @@ static void enter(int fd) {
 static void accept_all(void) {
   int fd;
   while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) enter(fd);
-  if (errno != EMFILE && errno != ENFILE) return;
-  // The client waits on, so the listener would stay ready, and the loop would spin.
-  control(EPOLL_CTL_MOD, listener, 0, NULL);
-  full = true;
+  if (errno == EMFILE || errno == ENFILE) die("accept"); // The client waits on: the loop would spin.
 }
 
-/** Closes a connection, which makes room for another. The kernel takes a closed descriptor out of the selector. */
+/** Closes a connection. The kernel takes a closed descriptor out of the selector. */
 static void drop(struct client *client) {
   for (int i = 0; i < count; i++) {
     if (users[i] == client) users[i] = users[--count];
@@ -106,11 +101,9 @@ static void drop(struct client *client) {
   free(client->in.bytes);
   free(client->out.bytes);
   free(client);
-  if (full) control(EPOLL_CTL_MOD, listener, EPOLLIN, NULL);
-  full = false;
 }
 
-/** Waits for room where something is unsent. A client who takes nothing is not read, but in a chat, where others hear it. */
+/** Waits for room where something is unsent. Until it is sent, the client is not read; in a chat it is, for the others. */
 static void choose_interest(struct client *client) {
   uint32_t busy = mode < CHAT ? EPOLLOUT : EPOLLIN | EPOLLOUT;
   uint32_t interest = client->out.length > 0 ? busy : EPOLLIN;
@@ -168,7 +161,6 @@ static void readable(struct client *client) {
   if (mode == ECHO) return send_or_keep(client, scratch, received);
   client->in.length += received;
   split(client, searched);
-  if (client->in.length > LONGEST_LINE) return drop(client);
   if (mode == LINES) flush(client);
 }
 
