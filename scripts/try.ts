@@ -85,8 +85,7 @@ function show({ name, result, note, failure, stderr = '' }: Result): void {
   const { cause, hint: advice, step } = symptoms[symptom];
   const { path, header } = findSteps().get(step) as Step;
   const lines = [
-    ...story,
-    '',
+    ...(story.length > 0 ? [...story, ''] : []),
     ...(error instanceof AnswerError ? compare(error) : [error.message]),
     '',
     ...wrapped(`${capitalised(symptom)}. ${cause}`),

@@ -1,7 +1,8 @@
 /** What a failure looks like, the likeliest cause, what helps, and the step of this project that does it right. */
 export const symptoms = {
   'the process ended': {
-    cause: 'An error that concerns one client ended the program, and with it all the others.',
+    cause:
+      'The program ended while it served one client, or when that client left: it did not catch an error, or has no loop around accept().',
     hint: 'Catch errors where one client is served: log them, close that client, and go on with accept().',
     step: 'single3',
   },
