@@ -21,17 +21,20 @@ const D_CONNECTS = 650;
 const C_LINES = 2048;
 const C_LINE = 4096;
 
-/** How long the scenario may take if clients still wait for an answer; and how many bytes C reads in a millisecond. */
-export type Pace = { patience: number; reads: number };
+/** How much C reads in a millisecond, in bytes. */
+const C_READS = 12 * 1024;
 
-/** The pace of the pictures. */
-export const pace: Pace = { patience: DURATION, reads: 12 * 1024 };
-
-/** Leads a server on this port through the scenario. It takes {@link DURATION}, or longer if its pace says so. */
+/**
+ * Leads a server on this port through the scenario. It takes {@link DURATION}, or longer if clients still wait for an answer.
+ *
+ * @param patience how long it may take, in milliseconds
+ * @param mayRead C reads nothing until then
+ */
 export async function play(
   port: number,
   level: number,
-  { patience, reads }: Pace,
+  patience: number,
+  mayRead: () => Promise<void>,
 ): Promise<Pick<Recording, 'begin' | 'duration' | 'clients'>> {
   const begin = now();
   const elapsed = () => (now() - begin) / 1000;
@@ -55,9 +58,11 @@ export async function play(
           await until(B_CONNECTS + i * B_TALKS_EVERY);
         }
       }),
-      live('C', 'reads slowly', C_CONNECTS, (c) => {
-        readSlowly(c.client, reads);
+      live('C', 'reads slowly', C_CONNECTS, async (c) => {
+        c.client.socket.pause();
         c.say(C_LINES, C_LINE);
+        await mayRead();
+        readSlowly(c.client, C_READS);
       }),
       live('D', 'comes late', D_CONNECTS, (d) => d.say(1, 16)),
     ]),
@@ -122,10 +127,11 @@ class Speaker {
 function readSlowly({ socket }: Client, most: number): void {
   let begin: number | undefined;
   let count = 0;
-  socket.on('data', ({ length }) => {
+  const read = ({ length }: Buffer) => {
     begin ??= performance.now();
     count += length;
     socket.pause();
     setTimeout(() => socket.resume(), begin + count / most - performance.now());
-  });
+  };
+  socket.on('data', read).resume();
 }

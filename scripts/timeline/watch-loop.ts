@@ -14,11 +14,14 @@ Loop.prototype.wait = function (what, wake) {
     wait.call(this, what, wake);
     return;
   }
-  const { fd } = socket;
-  const begin = now();
+  const event: Wait = { wait: kind, fd: socket.fd, begin: now() };
+  tell(event);
   wait.call(this, what, () => {
-    const event: Wait = { wait: kind, fd, begin, took: now() - begin };
-    writeSync(trace, `${JSON.stringify(event)}\n`);
+    tell({ ...event, took: now() - event.begin });
     wake();
   });
 };
+
+function tell(event: Wait): void {
+  writeSync(trace, `${JSON.stringify(event)}\n`);
+}

@@ -15,7 +15,7 @@ export function readCoroutines(
   const listener = connections[0]?.heard[0].fd;
   const accepts: Lane = { name: 'coroutine that accepts', spans: [] };
   const lanes = clients.map(({ name }): Lane => ({ name: `coroutine of ${name}`, spans: [] }));
-  for (const { wait, fd, begin, took } of waits) {
+  for (const { wait, fd, begin, took = Number.MAX_VALUE } of waits) {
     const [from, to] = [time(begin), time(begin + took)];
     // A descriptor that is free again may be that of the next connection.
     const own = connections.findLastIndex(

@@ -32,8 +32,8 @@ export type Message = {
   answered?: number;
 };
 
-/** A coroutine waited until it could read or write. */
-export type Wait = { wait: 'read' | 'write'; fd: number; begin: number; took: number };
+/** A coroutine waited until it could read or write. Without `took`, it still does. */
+export type Wait = { wait: 'read' | 'write'; fd: number; begin: number; took?: number };
 
 /** Node called JavaScript, or accepted a connection. */
 export type Callback = {
