@@ -165,7 +165,7 @@ describe.concurrent('single6', () => {
       return client;
     };
     await serving('single5', async (server) => {
-      expect((await (await letters(server)).bytes(3)).toString()).toBe('abc');
+      expect((await (await letters(server)).take(3)).toString()).toBe('abc');
     });
     await serving('single6', async (server) => {
       const client = await letters(server);

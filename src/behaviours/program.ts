@@ -1,8 +1,13 @@
 // Programs that a conversation or a measurement needs, and what they print. None of them outlives this process.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ExpectationError, Inbox, PATIENCE } from './inbox.ts';
+
+/** How long a program may take to end when SIGTERM asks it to, in milliseconds. */
+const GRACE = 2000;
 
 /** How a program ended: its exit code, or the signal that ended it. */
 export type Exit = number | NodeJS.Signals;
@@ -35,19 +40,28 @@ export class Program {
     const inherited = { ...process.env, npm_config_loglevel: 'notice' };
     this.child = spawn(command, args, { cwd, env: { ...inherited, ...env }, detached: group });
     running.add(this);
-    this.stdout = new Inbox(`stdout of ${args.join(' ')}`, patience);
-    this.stderr = new Inbox(`stderr of ${args.join(' ')}`, patience);
-    this.child.stdout?.on('data', (bytes) => this.stdout.push(bytes)).on('end', () => this.stdout.end());
-    this.child.stderr?.on('data', (bytes) => this.stderr.push(bytes)).on('end', () => this.stderr.end());
+    this.stdout = new Inbox(`stdout of ${args.join(' ')}`, { patience });
+    this.stderr = new Inbox(`stderr of ${args.join(' ')}`, { patience });
+    this.child.stdout?.on('data', (bytes) => this.stdout.push(bytes)).on('end', () => this.stdout.over());
+    this.child.stderr?.on('data', (bytes) => this.stderr.push(bytes)).on('end', () => this.stderr.over());
     this.child.stdin?.on('error', () => {}); // It may end before it has read all it was sent.
     this.#end = new Promise((resolve, reject) => {
       this.child.on('error', reject);
       this.child.on('exit', (code, signal) => {
         running.delete(this);
+        if (group) this.kill('SIGKILL'); // what it has started and left behind
         resolve(signal ?? code ?? 0);
       });
     });
-    this.#end.catch(() => {}); // Whoever waits for it will hear of it.
+    this.#end.catch(() => {}); // exited() throws it.
+  }
+
+  /** Whether it has ended, or does so within that many milliseconds. */
+  async endsWithin(milliseconds: number): Promise<boolean> {
+    const late = new AbortController();
+    const has = this.#end.then(() => true);
+    const hasNot = sleep(milliseconds, false, { signal: late.signal }).catch(() => false);
+    return Promise.race([has, hasNot]).finally(() => late.abort());
   }
 
   /** Waits until it has ended: with this exit code, or by this signal. */
@@ -64,9 +78,24 @@ export class Program {
     }
   }
 
-  /** What it sees when somebody types. */
+  /** Whether one of its threads, or of its children's, runs, or waits for nothing but a CPU. Without /proc, nothing tells. */
+  get isBusy(): boolean {
+    return isRunning(this.child.pid ?? 0);
+  }
+
+  /** Types this: sends it to its standard input. */
   type(text: string): void {
     this.child.stdin?.write(text);
+  }
+
+  /** Asks it to end by SIGTERM, and ends it by SIGKILL two seconds later. */
+  async end(): Promise<Exit> {
+    const stubborn = setTimeout(() => this.kill('SIGKILL'), GRACE);
+    try {
+      return await this.stop('SIGTERM');
+    } finally {
+      clearTimeout(stubborn);
+    }
   }
 
   /** Ends it, if it has not ended by itself. */
@@ -90,12 +119,37 @@ export class Program {
   }
 }
 
-// If a test gives up, or the tests are interrupted, nothing that they started is left behind.
+function isRunning(pid: number): boolean {
+  return contents(`/proc/${pid}/task`, (path) => readdirSync(path)).some((thread) => {
+    const read = (file: string) =>
+      `${contents(`/proc/${pid}/task/${thread}/${file}`, (path) => readFileSync(path))}`;
+    const children = read('children').split(' ').map(Number);
+    return /\) [RD] /.test(read('stat')) || children.some((child) => child > 0 && isRunning(child));
+  });
+}
+
+/** Nothing, if there is no such file: no /proc, or the thread has ended just now. */
+function contents<Contents>(path: string, read: (path: string) => Contents): Contents | [] {
+  try {
+    return read(path);
+  } catch {
+    return [];
+  }
+}
+
 const running = new Set<Program>();
+
+// Nothing that is started here outlives this process, which may end by itself, by Ctrl-C, or by a signal of vitest, when a
+// test hangs.
 process.on('exit', () => {
   for (const program of running) program.kill('SIGKILL');
 });
-// vitest ends the process of a test that hangs by a signal, and people end npm run timeline by Ctrl-C: then there is no 'exit'.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => process.exit(128 + constants.signals[signal]));
+  let told = false;
+  process.on(signal, async () => {
+    const ends = told ? [] : Array.from(running, (program) => program.end());
+    told = true; // The second Ctrl-C does not wait.
+    await Promise.allSettled(ends);
+    process.exit(128 + constants.signals[signal]);
+  });
 }
