@@ -3,6 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../../src/behaviours/client.ts';
+import { PATIENCE } from '../../src/behaviours/inbox.ts';
 import { now } from '../../src/sockets/system-call.ts';
 import type { ClientLog, Message, Recording } from './drawing/recording.ts';
 
@@ -42,7 +43,7 @@ export async function play(
   const over = sleep(patience, undefined, { ref: false });
   const live = async (name: string, role: string, at: number, act: (speaker: Speaker) => unknown) => {
     await until(at);
-    const speaker = new Speaker(name, await Client.connect(port, patience), level);
+    const speaker = new Speaker(name, await Client.connect(port, { patience }), level);
     await act(speaker);
     await Promise.race([speaker.answered, over]);
     speaker.log.left = now();
@@ -78,8 +79,8 @@ export async function play(
  *
  * @param patience how long each of them waits, in milliseconds
  */
-export async function visit(port: number, level: number, count: number, patience?: number): Promise<void> {
-  const come = async () => new Speaker('guest', await Client.connect(port, patience), level);
+export async function visit(port: number, level: number, count: number, patience = PATIENCE): Promise<void> {
+  const come = async () => new Speaker('guest', await Client.connect(port, { patience }), level);
   const guests = await Promise.all(Array.from({ length: count }, come));
   for (const guest of guests) guest.say(1, 16);
   await Promise.all(guests.map(({ answered }) => answered));
@@ -114,9 +115,8 @@ class Speaker {
     this.#said += lines * line.length;
     void this.client.send(line.repeat(lines));
     const hear = async () => {
-      for (let heard = 0; heard < lines; ) {
-        if ((await this.client.line()).startsWith(`${this.log.name} `)) heard++;
-      }
+      const own = new RegExp(`^${this.log.name} `);
+      for (let i = 0; i < lines; i++) await this.client.lineLike(own);
       message.answered = now();
     };
     this.answered = this.answered.then(hear).catch(() => {});

@@ -80,11 +80,11 @@ function filled(spans: readonly Span[], duration: number): Span[] {
     if (last?.kind === kind && last.end === begin) last.end = end;
     else result.push({ kind, begin, end });
   };
-  let now = Number.POSITIVE_INFINITY;
+  let now = spans[0]?.begin ?? 0;
   for (const { kind, begin, end } of spans) {
     add('running', now, begin);
     add(end - begin < SHORT ? 'running' : kind, begin, end);
-    now = end;
+    now = Math.max(now, end); // In a chat, one coroutine of a client reads while another one writes.
   }
   return result;
 }
