@@ -75,10 +75,10 @@ const oneAfterTheOther = recording({
   ],
 });
 
-/** The thread parks, and resumes the coroutines of A and B. B does not read. */
+/** The thread parks, and resumes the coroutines. B does not read, and C gets the descriptor that was A's. */
 const withCoroutines = recording({
   step: 'generator6',
-  clients: [client('A', 10, 60, [20, 31]), client('B', 25, 1700, [40])],
+  clients: [client('A', 10, 60, [20, 31]), client('B', 25, 1700, [40]), client('C', 90, 1800)],
   calls: [
     call('fcntl', 3, 2, -9, 0),
     call('fcntl', 3, 0, -9, 0),
@@ -94,15 +94,19 @@ const withCoroutines = recording({
     call('epoll_wait', 5, 1, 43, 17),
     call('recv', 4, 0, 60, 0),
     call('close', 4, 0, 61, 0),
-    call('epoll_wait', 5, 1, 62),
+    call('epoll_wait', 5, 1, 62, 38),
+    call('accept', 3, 4, 100, 0),
+    call('epoll_wait', 5, 1, 102),
   ],
   waits: [
     { wait: 'read', fd: 3, begin: -5_000, took: 15_000 },
     { wait: 'read', fd: 4, begin: 11_000, took: 19_500 },
     { wait: 'read', fd: 3, begin: 12_000, took: 18_000 },
+    { wait: 'read', fd: 3, begin: 31_000, took: 69_000 },
     { wait: 'read', fd: 6, begin: 30_500, took: 10_500 },
     { wait: 'read', fd: 4, begin: 36_000, took: 24_000 },
     { wait: 'write', fd: 6, begin: 43_000 },
+    { wait: 'read', fd: 4, begin: 101_000 },
   ],
 });
 
@@ -162,19 +166,27 @@ describe('a recording', () => {
 
   test('has a lane for each coroutine, from when it first waits', () => {
     const timeline = toTimeline(withCoroutines);
-    const names = ['the one thread', 'coroutine that accepts', 'coroutine of A', 'coroutine of B'];
+    const names = [
+      'the one thread',
+      'coroutine that accepts',
+      'coroutine of A',
+      'coroutine of B',
+      'coroutine of C',
+    ];
     expect(timeline.servers.map(({ name }) => name)).toEqual(names);
     expect(spans(timeline, 0)).toEqual([
       ...['poll 0–10', 'running 10–12', 'poll 12–30', 'running 30–36', 'poll 36–40', 'running 40–43'],
-      ...['poll 43–60', 'running 60–62', 'poll 62–1800'],
+      ...['poll 43–60', 'running 60–62', 'poll 62–100', 'running 100–102', 'poll 102–1800'],
     ]);
     expect(spans(timeline, 2)).toEqual(['read 11–30.5', 'running 30.5–36', 'read 36–60']);
     expect(spans(timeline, 3)).toEqual(['read 30.5–41', 'running 41–43', 'write 43–1800']);
+    expect(spans(timeline, 4)).toEqual(['read 101–1800']);
     expect(arrows(timeline)).toEqual([
       'A 10–10 coroutine that accepts',
       'A 20–30.5 coroutine of A',
       'B 25–30 coroutine that accepts',
       'B 40–41 coroutine of B',
+      'C 90–100 coroutine that accepts',
     ]);
   });
 

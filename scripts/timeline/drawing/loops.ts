@@ -30,7 +30,7 @@ export function readCoroutines(
       const wake = thread.woken(client, offset);
       const lane = offset < 0 ? accepts : lanes[client];
       // The thread woke, perhaps for many of them, and then resumed this one.
-      const resumed = wake && lane?.spans.find(({ kind, end }) => kind === 'read' && end >= wake.at);
+      const resumed = wake && lane?.spans.find(({ end }) => end >= wake.at);
       return resumed && lane ? { lane, at: resumed.end } : wake;
     },
   };

@@ -109,7 +109,7 @@ function named(
   if (!main) return [];
   const served = new Map<Thread, Set<string>>();
   for (const [i, { name }] of clients.entries()) {
-    for (const { thread } of connections[i]?.heard.slice(1) ?? []) {
+    for (const { thread } of connections[i]?.heard ?? []) {
       served.set(thread, (served.get(thread) ?? new Set()).add(name));
     }
   }
