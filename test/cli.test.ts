@@ -225,12 +225,6 @@ describe.concurrent('npm start', () => {
       expect(stderr).toMatch(/^Cannot listen on .+\n$/);
     }));
 
-  test('says how it is used', async () => {
-    const { exit, stdout } = await start('--help');
-    expect(exit).toBe(0);
-    expect(stdout).toMatch(/^Usage: npm start \[STEP\] \[-- OPTIONS\]\n/);
-  });
-
   const list = steps.map(({ name, header }) => `  ${name} ${header.slice(name.length + 2).split('\n')[0]}`);
   const squeezed = (text: string) =>
     text
@@ -390,6 +384,20 @@ describe('the log', () => {
   });
 });
 
+describe.concurrent('a script', () => {
+  for (const [path, usage] of [
+    ['scripts/start.ts', 'npm start [STEP] [-- OPTIONS]'],
+    ['scripts/step.ts', 'npm run step NAME [-- --files]'],
+    ['scripts/timeline.ts', 'npm run timeline [-- STEP... OPTIONS]'],
+  ] as const) {
+    test(`${path} says how it is used`, async () => {
+      const { exit, stdout, stderr } = await runScript(path, '--help');
+      expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+      expect(stdout.startsWith(`Usage: ${usage}\n`)).toBe(true);
+    });
+  }
+});
+
 describe.concurrent('npm run step', () => {
   test('prints the header, the difference, its size, and what to type', async () => {
     const { exit, stdout } = await runScript('scripts/step.ts', 'single6');
@@ -481,12 +489,6 @@ describe.concurrent('npm run step', () => {
       expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
       expect(stderr).toMatch(message);
     }
-  });
-
-  test('says how it is used', async () => {
-    const { exit, stdout } = await runScript('scripts/step.ts', '--help');
-    expect(exit).toBe(0);
-    expect(stdout).toMatch(/^Usage: npm run step NAME \[-- --files\]\n/);
   });
 });
 
