@@ -47,8 +47,8 @@ const { level, names, server, all, hint, json } = readCommandLine();
 const results: Result[] = [];
 for (const name of names) {
   const result = await tryOut(name).catch((error) => {
-    if (error instanceof StartError) return fail(`Cannot try ${told(server)}: ${error.message}`);
-    throw error;
+    if (error instanceof StartError) fail(`Cannot try ${told(server)}: ${error.message}`);
+    return fail(error.stack); // A mistake of this program is no failure of the server.
   });
   results.push(result);
   if (!json) show(result);

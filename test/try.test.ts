@@ -38,6 +38,12 @@ const wrong: [way: string, level: number, behaviour: string, symptom: Symptom][]
   ['one-at-a-time', 4, 'serves two at once', 'the answer came only after another client left'],
   ['packets', 6, 'one reply per line, however it is cut', 'half a line was answered'],
   ['merges', 6, 'one reply per line, however it is cut', 'two lines came as one'],
+  [
+    'last',
+    6,
+    'one reply per line, however it is cut',
+    'the end of the stream was taken for the end of a line',
+  ],
   ['first', 6, 'one reply per line, however it is cut', 'only a part came'],
   ['order', 6, 'one reply per line, however it is cut', 'the answers came in another order'],
   ['drops', 6, 'a slow reader gets every byte', 'bytes are missing after a pause'],

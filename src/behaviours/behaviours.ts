@@ -95,6 +95,19 @@ function saidIn(line: string): [who: number, n: number] {
   return [Number(who), Number(n)];
 }
 
+/** Whether a new client is answered who sends this, and keeps its half of the connection open. */
+function answers({ connect }: Subject, piece: string): Promise<boolean> {
+  return connect()
+    .then(async (client) => {
+      await client.send(piece);
+      await client.until('an answer', () => client.answers.length > 0);
+    })
+    .then(
+      () => true,
+      () => false,
+    );
+}
+
 const ANY: readonly Why[] = ['other', 'end', 'silence'];
 
 /** What to suspect if the conversation fails in one of these ways. */
@@ -214,14 +227,20 @@ const conversations = {
         ['one', 'two', 'three'],
         ['byte by byte', 'again'],
       ];
+      const half = request(subject, ['unfinished']).slice(0, -1);
       await client.send(request(subject, packet));
       await suspecting('two lines came as one', hearInOrder(client, packet));
       for (const byte of request(subject, bytes)) await client.send(byte);
       await suspecting('half a line was answered', hear(client, bytes));
-      // Nothing is said before a line is whole: if it were, it would be there before the end of the stream.
-      await client.send(request(subject, ['unfinished']).slice(0, -1));
+      // No answer comes before a line is whole: if one did, it would be there before the end of the stream.
+      await client.send(half);
       client.end();
-      await suspecting('half a line was answered', client.expectEnd());
+      await client.expectEnd().catch(async (error: AnswerError) => {
+        error.suspect = (await answers(subject, half))
+          ? 'half a line was answered'
+          : 'the end of the stream was taken for the end of a line';
+        throw error;
+      });
     },
   },
 

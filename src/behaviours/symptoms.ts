@@ -45,6 +45,12 @@ export const symptoms = {
     hint: 'TCP is a stream: one send() may arrive in several recv(). Keep what follows the last \\n until the rest has come.',
     step: 'single6',
   },
+  'the end of the stream was taken for the end of a line': {
+    cause:
+      'A function that reads lines returned what was left when the client ended its half, though it had no \\n.',
+    hint: 'Answer a line only if it ends in \\n. What a client sends before it breaks off may be half of a command.',
+    step: 'single6',
+  },
   'the answers came in another order': {
     cause:
       'Each line is handled by a thread or a callback of its own, and the one that is done first answers first.',
