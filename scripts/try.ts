@@ -10,6 +10,7 @@ import { fail } from '../src/cli/fail.ts';
 import { print } from '../src/cli/log.ts';
 import { parseOrHelp, wholeNumberOrFail } from '../src/cli/parse.ts';
 import { nearest } from './nearest.ts';
+import { failIfTaken } from './npm.ts';
 import { findSteps, type Step } from './steps.ts';
 
 const usage = `Usage: npm run try -- --level LEVEL [OPTIONS] -- COMMAND...
@@ -137,6 +138,8 @@ function told(server: Tried): string {
 type Tried = { command: string[] } | { port: number };
 
 function readCommandLine() {
+  const taken = { level: 'LEVEL', port: 'PORT', only: 'NAME', all: '', hint: '', list: '' };
+  failIfTaken('npm run try', taken, process.argv.slice(2)); // npm has a --json of its own.
   const flag = { type: 'boolean', default: false } as const;
   const text = { type: 'string' } as const;
   const { values, positionals: command } = parseOrHelp(
