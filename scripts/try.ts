@@ -83,7 +83,7 @@ function show({ name, result, note, failure, stderr = '' }: Result): void {
   print(`${mark} ${name}${note ? ` (${note})` : ''}`);
   if (!failure) return;
   const { symptom, error, story } = failure;
-  const { cause, hint: advice, step } = symptoms[symptom];
+  const { cause, hint: advice, step = behaviours[name].step } = symptoms[symptom];
   const { path, header } = findSteps().get(step) as Step;
   const lines = [
     ...(story.length > 0 ? [...story, ''] : []),
@@ -117,7 +117,7 @@ function sumUp(): void {
 function toJson({ failure, ...result }: Result): object {
   if (!failure) return result;
   const { symptom, error, story } = failure;
-  const { cause, hint, step } = symptoms[symptom];
+  const { cause, hint, step = behaviours[result.name].step } = symptoms[symptom];
   const comparison = error instanceof AnswerError ? compare(error) : [error.message];
   return { ...result, symptom, cause, hint, step, comparison, story };
 }

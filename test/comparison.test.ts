@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { matrix, withMatrix } from '../scripts/matrix-table.ts';
 import { findSteps, levelOf, root } from '../scripts/steps.ts';
-import type { BehaviourName } from '../src/behaviours/behaviours.ts';
+import { type BehaviourName, behaviours } from '../src/behaviours/behaviours.ts';
 import { examine } from '../src/behaviours/examine.ts';
 import { expectations, flaw } from '../src/behaviours/expectations.ts';
+import { symptoms } from '../src/behaviours/symptoms.ts';
 import { runScript } from './harness.ts';
 
 test('the README shows what is expected', () => {
@@ -18,6 +19,13 @@ test('the README shows what is expected', () => {
 
 test('every step has its row in the table', () => {
   expect([...expectations.keys()].sort()).toEqual([...findSteps().keys()].sort());
+});
+
+test('a failure names a step that does it right', () => {
+  for (const [name, { step }] of Object.entries(behaviours)) {
+    expect(expectations.get(step)?.get(name as BehaviourName), name).toBe('✔');
+  }
+  for (const { step } of Object.values(symptoms)) if (step) expect([...findSteps().keys()]).toContain(step);
 });
 
 describe.concurrent('a step passes what it is to pass, and fails the rest with the symptom that belongs to it:', () => {
