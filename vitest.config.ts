@@ -30,7 +30,7 @@ export default defineConfig({
   test: {
     globalSetup: 'test/build.ts',
     // Tests wait for what they expect, and give up by themselves: see test/harness.ts. This is a last resort.
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     maxConcurrency: 4,
     maxWorkers: 3, // On two cores: tests wait much of their time.
     sequence: { sequencer: LongestFirst },
