@@ -1,10 +1,11 @@
 // The sockets, against each other: a connection is complete as soon as the kernel has queued it, so one thread
 // can connect, accept, and talk to itself.
 
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
+import { acceptOrReject } from '../src/sockets/accept-or-reject.ts';
 import { Address, Socket } from '../src/sockets/socket.ts';
-import { type SystemCall, systemCalls } from '../src/sockets/system-call.ts';
+import { libraryFunction, type SystemCall, systemCalls } from '../src/sockets/system-call.ts';
 
 const open: Socket[] = [];
 
@@ -144,7 +145,7 @@ describe('Socket', () => {
     expect(server.recv(100).toString()).toBe('one, two, three');
     expect(client.trySendPieces(queue)).toBe(0);
     client.setBlocking(false);
-    const all = Buffer.from(Array.from({ length: 12_000_000 }, (_, i) => i % 251));
+    const all = Buffer.alloc(12_000_000, Buffer.from(Array.from({ length: 251 }, (_, i) => i)));
     const long = [all.subarray(0, 5), all.subarray(5, 100_005), all.subarray(100_005)];
     let sent = 0;
     for (let count = client.trySendPieces(long); count !== 'would-block'; ) {
@@ -283,6 +284,59 @@ describe('a failed call', () => {
     const first = connection().client.fd;
     for (let i = 0; i < 10; i++) failure(() => Socket.listen({ host: '127.0.0.1', port }));
     expect(connection().client.fd).toBeLessThanOrEqual(first + 4);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('acceptOrReject', () => {
+  const limit = (name: string, limits: Uint32Array) =>
+    libraryFunction<(resource: number, limits: Uint8Array) => number>(
+      `int ${name}(int resource, void *limits)`,
+    )(7, new Uint8Array(limits.buffer)); // RLIMIT_NOFILE: how many descriptors this process may have
+
+  /** Calls `act` while all descriptors are taken. */
+  function withoutDescriptors(act: () => void): void {
+    const limits = new Uint32Array(4); // two numbers of 64 bits: the limit, and what it may be raised to
+    limit('getrlimit', limits);
+    const taken = [openSync('/dev/null', 'r')];
+    try {
+      limit('setrlimit', Uint32Array.from([(taken[0] as number) + 20, 0, ...limits.subarray(2)]));
+      expect(() => {
+        while (true) taken.push(openSync('/dev/null', 'r'));
+      }).toThrow('EMFILE');
+      act();
+    } finally {
+      limit('setrlimit', limits);
+      for (const fd of taken) closeSync(fd);
+    }
+  }
+
+  test('rejects every client that there is no descriptor for, and accepts again when there is one', () => {
+    const listener = listen();
+    listener.setBlocking(false);
+    const rejected: string[] = [];
+    const accept = () =>
+      acceptOrReject(listener, (address, why) => {
+        rejected.push(`${address} ${why}`);
+      });
+    expect(accept()).toBe('would-block');
+    const clients = [1, 2, 3].map(() => Socket.connect(listener.localAddress()));
+    open.push(...clients);
+    withoutDescriptors(() => {
+      for (let i = 0; i < 4; i++) expect(accept()).toBe('would-block');
+    });
+    const why = 'no descriptor left (EMFILE), ulimit -n says how many there may be';
+    expect(rejected).toEqual(clients.map((client) => `${client.localAddress()} ${why}`));
+    for (const client of clients) expect(client.recv(1).length).toBe(0);
+    const late = Socket.connect(listener.localAddress());
+    const [accepted] = accept() as [Socket, Address];
+    open.push(late, accepted);
+    expect(rejected.length).toBe(3);
+  });
+
+  test('throws any other error', () => {
+    const listener = listen();
+    listener.shutdown('both');
+    expect(() => acceptOrReject(listener, () => {})).toThrow('EINVAL');
   });
 });
 
