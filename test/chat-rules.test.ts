@@ -1,20 +1,53 @@
 // Users who talk to each other: the rules of the chat, on paper. chat.test.ts has the chat itself.
 
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { chain } from '../src/protocol/chain.ts';
-import { ChatProtocol, LocalRoom } from '../src/protocol/chat.ts';
+import { ChatProtocol, LocalRoom, type Room } from '../src/protocol/chat.ts';
 import { LineProtocol } from '../src/protocol/lines.ts';
 import { TextProtocol } from '../src/protocol/text.ts';
+import { Socket } from '../src/sockets/socket.ts';
+import { SharedRoom } from '../src/threaded/shared-room.ts';
 import { FakeTransport, streams } from './fake-transport.ts';
 
-/** Somebody who sits in a room, and has a sheet of paper for a connection. */
+const open: Socket[] = [];
+afterEach(() => {
+  for (const socket of open.splice(0)) socket.close();
+});
+
+/** Lets a newcomer into a place. What the room sends by itself comes out at the other end of the connection. */
+type Place = () => { room: Room; otherEnd?: Socket };
+
+/** The room of one thread, which hands lines to users, and that of many, which sends to their descriptors. */
+const places: Record<string, () => Place> = {
+  LocalRoom() {
+    const room = new LocalRoom();
+    return () => ({ room });
+  },
+  SharedRoom() {
+    const memory = SharedRoom.memory(4);
+    return () => {
+      const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
+      const otherEnd = Socket.connect(listener.localAddress());
+      const [client] = listener.accept();
+      otherEnd.setBlocking(false);
+      listener.close();
+      open.push(otherEnd, client);
+      return { room: new SharedRoom(memory, client), otherEnd };
+    };
+  },
+};
+
+/** A user in a room, with a sheet of paper for a connection. */
 class User extends FakeTransport {
   readonly chat: ChatProtocol;
   readonly #protocol: ReturnType<typeof chain<Buffer>>;
+  readonly #otherEnd: Socket | undefined;
 
-  constructor(room: LocalRoom) {
+  constructor(place: Place) {
     super();
+    const { room, otherEnd } = place();
+    this.#otherEnd = otherEnd;
     this.chat = new ChatProtocol(room, (line) => this.send(line));
     this.#protocol = chain(this, new LineProtocol(), new TextProtocol(), this.chat);
     this.chat.enter();
@@ -28,25 +61,27 @@ class User extends FakeTransport {
     this.#protocol.ended();
   }
 
-  /** What has been sent to it since it was last asked. */
+  /** What has been sent to this user since this was last asked. */
   get heard(): string {
+    const receive = () => this.#otherEnd?.tryRecv(16_384) ?? 'would-block';
+    for (let bytes = receive(); bytes !== 'would-block' && bytes.length > 0; bytes = receive())
+      this.send(bytes);
     const heard = Buffer.from(this.sent, 'latin1').toString();
     this.sent = '';
     return heard;
   }
 }
 
-/** A room with so many in it, who have read what they were told. */
-function room(count: number): User[] {
-  const room = new LocalRoom();
-  const users = Array.from({ length: count }, () => new User(room));
-  for (const user of users) user.sent = '';
-  return users;
-}
+describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, newPlace) => {
+  /** So many users in a room, who have read what they were told. */
+  function room(count: number): User[] {
+    const place = newPlace();
+    const users = Array.from({ length: count }, () => new User(place));
+    return users.filter(({ heard }) => heard !== '');
+  }
 
-describe('the rules of the chat', () => {
   test('welcome who comes, and tell the others', () => {
-    const place = new LocalRoom();
+    const place = newPlace();
     const one = new User(place);
     expect(one.heard).toBe('* welcome, guest1\n');
     const two = new User(place);
@@ -98,10 +133,9 @@ describe('the rules of the chat', () => {
   });
 
   test('give nobody a name that somebody has', () => {
-    const place = new LocalRoom();
+    const place = newPlace();
     const one = new User(place);
     one.says('NICK Guest2\n');
-    one.sent = '';
     expect(new User(place).heard).toBe('* welcome, guest3\n');
   });
 
@@ -148,26 +182,9 @@ describe('the rules of the chat', () => {
   });
 
   test('hold whatever is typed', () => {
-    const word = fc.constantFrom(
-      'SAY ',
-      'NICK ',
-      'MSG guest2 ',
-      'WHO',
-      'QUIT',
-      'x',
-      ' ',
-      '\n',
-      '\r\n',
-      '\x1b',
-      '* ',
-    );
-    const typed = fc.array(
-      fc.oneof(
-        word.map((text) => Buffer.from(text)),
-        streams,
-      ),
-      { maxLength: 30 },
-    );
+    const words = ['SAY ', 'NICK ', 'MSG guest2 ', 'WHO', 'QUIT', 'x', ' ', '\n', '\r\n', '\x1b', '* '];
+    const word = fc.constantFrom(...words.map((text) => Buffer.from(text)));
+    const typed = fc.array(fc.oneof(word, streams), { maxLength: 30 });
     fc.assert(
       fc.property(typed, (pieces) => {
         const [one, two] = room(2) as [User, User];
@@ -179,4 +196,23 @@ describe('the rules of the chat', () => {
       }),
     );
   });
+});
+
+test('a SharedRoom has room for as many as its memory, and room again when one has left', () => {
+  const place = places.SharedRoom?.() as Place;
+  const users = Array.from({ length: 4 }, () => new User(place));
+  expect(() => new User(place)).toThrow('the room is full');
+  users[1]?.chat.leave();
+  expect(new User(place).heard).toBe('* welcome, guest5\n');
+  users[3]?.says('WHO\n');
+  expect(users[3]?.heard).toMatch(/WHO guest1 guest3 guest4 guest5\n/);
+});
+
+test('a SharedRoom serves on when a connection is broken: its own thread will find out', () => {
+  const place = places.SharedRoom?.() as Place;
+  const [one, two, three] = [new User(place), new User(place), new User(place)];
+  open.at(-3)?.shutdown('write');
+  three.says('SAY hello\n');
+  expect(one.heard).toMatch(/<guest3> hello\n$/);
+  expect(two.heard).not.toContain('hello');
 });
