@@ -111,15 +111,4 @@ describe.concurrent('sync-vs-async', () => {
       expect(took).toBeGreaterThanOrEqual(1000 * seconds[3]);
     });
   }
-
-  test('says in one line how to call it', async () => {
-    for (const args of [[], ['both'], ['sync', 'async']]) {
-      const { exit, stdout, stderr } = await runScript('src/coroutine/sync-vs-async.ts', ...args);
-      expect({ exit, stdout, stderr }).toEqual({
-        exit: 1,
-        stdout: '',
-        stderr: 'Usage: npx tsx src/coroutine/sync-vs-async.ts sync|async\n',
-      });
-    }
-  });
 });

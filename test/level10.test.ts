@@ -1,6 +1,5 @@
 // What is said does not depend on how one waits: every protocol with every step of level 10, byte for byte the same.
 
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -8,10 +7,9 @@ import { findSteps, root } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
 import type { Server } from '../src/behaviours/server.ts';
 import { protocolNames } from '../src/protocol/protocols.ts';
-import { run, runScript, serving } from './harness.ts';
+import { installed, run, serving } from './harness.ts';
 
 const steps = [...findSteps().keys()].filter((step) => step.endsWith('10'));
-const installed = (program: string) => spawnSync('which', [program]).status === 0;
 
 const add = (a: number, b: number) => `{"jsonrpc":"2.0","id":1,"method":"add","params":[${a},${b}]}`;
 const sum = (c: number) => `{"jsonrpc":"2.0","result":${c},"id":1}`;
@@ -179,12 +177,6 @@ with socket.create_connection(('127.0.0.1', ${port})) as connection:
 });
 
 describe.concurrent('--protocol', () => {
-  test('that is not known names those that are', async () => {
-    const { exit, stdout, stderr } = await runScript('src/coroutine/stream10.ts', '--protocol', 'gopher');
-    expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
-    expect(stderr).toBe(`Cannot use --protocol "gopher": it is one of ${protocolNames.join(', ')}\n`);
-  });
-
   for (const step of steps) {
     test(`zen logs at ${step} what was cut off, with its bytes`, () =>
       serving(

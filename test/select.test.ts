@@ -1,21 +1,12 @@
 // What the readiness steps show, beyond the behaviours that all steps are held to.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer, type Socket as NetSocket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
 import type { Server } from '../src/behaviours/server.ts';
-import { mechanisms } from '../src/sockets/selector.ts';
-import { run, runScript, serving } from './harness.ts';
-
-describe.concurrent('--selector', () => {
-  test('a mechanism that does not exist is one line, and exit code 1', async () => {
-    const { exit, stderr } = await runScript('src/select/select6.ts', '--selector', 'kqueue');
-    expect(exit).toBe(1);
-    expect(stderr).toBe(`Cannot use --selector "kqueue": it is one of ${mechanisms.join(', ')}\n`);
-  });
-});
+import { installed, listening, run, runScript, serving } from './harness.ts';
 
 describe.concurrent('a client that does not read', () => {
   const SIZE = 24_000_000; // more than the buffers of the kernel hold
@@ -50,22 +41,9 @@ describe.concurrent('select9', () => {
 describe.concurrent('finger.ts', () => {
   const finger = (...args: string[]) => runScript('src/clients/finger.ts', ...args);
 
-  /** Serves one finger client at a time, on a free port, as this function does. */
-  async function fingerServer(
-    serve: (socket: NetSocket) => void,
-    use: (port: number) => Promise<void>,
-    port = 0,
-  ): Promise<void> {
-    const server = createServer({ pauseOnConnect: true }, serve);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject).listen(port, '127.0.0.1', resolve);
-    });
-    try {
-      await use((server.address() as { port: number }).port);
-    } finally {
-      server.close();
-    }
-  }
+  /** Serves each finger client as this function does, on a free port. */
+  const fingerServer = (serve: (socket: NetSocket) => void, use: (port: number) => Promise<void>, port = 0) =>
+    listening(createServer({ pauseOnConnect: true }, serve), use, port);
 
   test('sends its question as RFC 1288 has it, and prints the answer', () =>
     fingerServer(
@@ -107,7 +85,7 @@ describe.concurrent('finger.ts', () => {
   );
 
   // The real one knows no other port than 79, which only root may listen on.
-  const hasFinger = spawnSync('which', ['finger']).status === 0 && process.getuid?.() === 0;
+  const hasFinger = installed('finger') && process.getuid?.() === 0;
 
   test.runIf(hasFinger)('prints what finger prints', () =>
     fingerServer(
@@ -131,19 +109,4 @@ describe.concurrent('finger.ts', () => {
       79,
     ),
   );
-
-  test('says in one line what is wrong', async () => {
-    const free = await serving('select3', async ({ port }) => port);
-    for (const [args, message] of [
-      [[`alice@localhost:${free}`], /^Cannot finger localhost: ECONNREFUSED\n$/],
-      [['alice@no-such-host.invalid'], /^Cannot connect to no-such-host\.invalid:79: \w+, .+\n$/],
-      [['alice'], /^Usage: .+\n$/],
-      [['-x', 'alice@localhost'], /^Unknown option '-x': .+\n$/],
-      [[], /^Usage: .+\n$/],
-    ] as [string[], RegExp][]) {
-      const { exit, stderr } = await finger(...args);
-      expect(exit).toBe(1);
-      expect(stderr).toMatch(message);
-    }
-  });
 });
