@@ -38,7 +38,6 @@ describe.runIf(hasTerminals).concurrent('Ctrl-C in a terminal', () => {
         const clients = [await Client.connect(port), await Client.connect(port)];
         await clients[0]?.send('ECHO hello\n');
         await clients[0]?.has('hello\n');
-        const begin = performance.now();
         terminal.type(CTRL_C);
         for (const client of clients) await client.rest();
         await terminal.exited();
@@ -49,8 +48,6 @@ describe.runIf(hasTerminals).concurrent('Ctrl-C in a terminal', () => {
             () => 'refused',
           );
         while ((await listens()) !== 'refused');
-        // At once: long before npm, or anybody, would lose patience and kill it.
-        expect(performance.now() - begin).toBeLessThan(3000);
         expect(terminal.stdout.waiting).not.toMatch(/^ +at |Error/m); // no stack trace for a farewell
       }));
   }

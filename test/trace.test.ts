@@ -54,7 +54,7 @@ describe.concurrent('TRACE', () => {
 
   test('writes the calls of workers and of child processes to the same file', async () => {
     const file = join(folder, 'family.jsonl');
-    const { exit, stderr } = await run(process.execPath, [...nodeOptions, 'test/fixtures/family.ts'], {
+    const { exit, stderr } = await run(process.execPath, runnable('test/fixtures/family.ts'), {
       env: { TRACE: file },
     });
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
