@@ -6,9 +6,10 @@ import { chain } from '../src/protocol/chain.ts';
 import { ChatProtocol, LocalRoom, type Room } from '../src/protocol/chat.ts';
 import { LineProtocol } from '../src/protocol/lines.ts';
 import { TextProtocol } from '../src/protocol/text.ts';
-import { Socket } from '../src/sockets/socket.ts';
+import type { Socket } from '../src/sockets/socket.ts';
 import { SharedRoom } from '../src/threaded/shared-room.ts';
 import { FakeTransport, streams } from './fake-transport.ts';
+import { pair } from './harness.ts';
 
 const open: Socket[] = [];
 afterEach(() => {
@@ -27,11 +28,8 @@ const places: Record<string, () => Place> = {
   SharedRoom() {
     const memory = SharedRoom.memory(4);
     return () => {
-      const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
-      const otherEnd = Socket.connect(listener.localAddress());
-      const [client] = listener.accept();
-      otherEnd.setBlocking(false);
-      listener.close();
+      const [otherEnd, client] = pair();
+      client.setBlocking(true);
       open.push(otherEnd, client);
       return { room: new SharedRoom(memory, client), otherEnd };
     };

@@ -7,18 +7,8 @@ import { AsyncLoop } from '../src/coroutine/async-loop.ts';
 import { type Coroutine, GeneratorLoop } from '../src/coroutine/generator-loop.ts';
 import { GeneratorSocket } from '../src/coroutine/generator-socket.ts';
 import { mechanisms } from '../src/sockets/selector.ts';
-import { Socket } from '../src/sockets/socket.ts';
-import { runScript } from './harness.ts';
-
-/** Both ends of a connection, non-blocking. */
-function pair(): [Socket, Socket] {
-  const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
-  const one = Socket.connect(listener.localAddress());
-  const [other] = listener.accept();
-  listener.close();
-  for (const socket of [one, other]) socket.setBlocking(false);
-  return [one, other];
-}
+import type { Socket } from '../src/sockets/socket.ts';
+import { pair, runScript } from './harness.ts';
 
 const hello = Buffer.from('hello');
 

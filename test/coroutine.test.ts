@@ -3,18 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
 import { AsyncLoop } from '../src/coroutine/async-loop.ts';
-import { Socket } from '../src/sockets/socket.ts';
-import { runScript, serving } from './harness.ts';
-
-/** Both ends of a connection, non-blocking. */
-function pair(): [Socket, Socket] {
-  const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
-  const one = Socket.connect(listener.localAddress());
-  const [other] = listener.accept();
-  listener.close();
-  for (const socket of [one, other]) socket.setBlocking(false);
-  return [one, other];
-}
+import { pair, runScript, serving } from './harness.ts';
 
 const hello = Buffer.from('hello');
 describe('AsyncLoop', () => {

@@ -10,6 +10,7 @@ import { Client } from '../src/behaviours/client.ts';
 import { ExpectationError, PATIENCE } from '../src/behaviours/inbox.ts';
 import { type Exit, Program, type ProgramOptions } from '../src/behaviours/program.ts';
 import { runnable, Server, type ServerOptions, serving as servingPath } from '../src/behaviours/server.ts';
+import { type Address, Socket } from '../src/sockets/socket.ts';
 
 export const onLinux = process.platform === 'linux';
 
@@ -78,6 +79,22 @@ export async function listening(
     server.once('error', reject).listen(port, '127.0.0.1', resolve);
   });
   await use((server.address() as { port: number }).port).finally(() => server.close());
+}
+
+/** Both ends of a connection. It is complete as soon as the kernel has queued it: one thread can connect, accept, and talk to itself. */
+export function connection(host = '127.0.0.1'): { client: Socket; server: Socket; address: Address } {
+  const listener = Socket.listen({ host, port: 0 });
+  const client = Socket.connect(listener.localAddress());
+  const [server, address] = listener.accept();
+  listener.close();
+  return { client, server, address };
+}
+
+/** The same, non-blocking. */
+export function pair(): [Socket, Socket] {
+  const { client, server } = connection();
+  for (const socket of [client, server]) socket.setBlocking(false);
+  return [client, server];
 }
 
 /** Runs a program to its end. */

@@ -1,11 +1,11 @@
-// The sockets, against each other: a connection is complete as soon as the kernel has queued it, so one thread
-// can connect, accept, and talk to itself.
+// The sockets, against each other, in one thread.
 
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { acceptOrReject } from '../src/sockets/accept-or-reject.ts';
 import { Address, Socket } from '../src/sockets/socket.ts';
 import { libraryFunction, type SystemCall, systemCalls } from '../src/sockets/system-call.ts';
+import { connection as connected, onLinux } from './harness.ts';
 
 const open: Socket[] = [];
 
@@ -19,13 +19,11 @@ function listen(): Socket {
   return listener;
 }
 
-/** Both ends of a connection. */
-function connection(): { client: Socket; server: Socket; address: Address } {
-  const listener = listen();
-  const client = Socket.connect(listener.localAddress());
-  const [server, address] = listener.accept();
-  open.push(client, server);
-  return { client, server, address };
+/** Both ends of a connection, closed after the test. */
+function connection(host?: string): { client: Socket; server: Socket; address: Address } {
+  const ends = connected(host);
+  open.push(ends.client, ends.server);
+  return ends;
 }
 
 const hello = Buffer.from('hello');
@@ -52,17 +50,16 @@ describe('Socket', () => {
   });
 
   test('speaks IPv6, and writes its addresses in brackets', () => {
-    const listener = Socket.listen({ host: '::1', port: 0 });
-    const { host, port } = listener.localAddress();
+    const { client, server, address } = connection('::1');
+    const { host, port } = server.localAddress();
     expect(host).toBe('::1');
-    expect(`${listener.localAddress()}`).toBe(`[::1]:${port}`);
-    const client = Socket.connect({ host: '::1', port });
-    const [server, address] = listener.accept();
-    open.push(listener, client, server);
+    expect(`${server.localAddress()}`).toBe(`[::1]:${port}`);
     expect(address).toEqual(client.localAddress());
     server.sendAll(hello);
     expect(client.recv(100).toString()).toBe('hello');
-    expect(() => Socket.listen({ host: '::1', port })).toThrow(`Cannot listen on [::1]:${port}: EADDRINUSE`);
+    const listener = Socket.listen({ host: '::1', port: 0 });
+    open.push(listener);
+    expect(() => Socket.listen(listener.localAddress())).toThrow(/^Cannot listen on \[::1\]:\d+: EADDRINUSE/);
   });
 
   test('accepts both kinds of clients on ::', () => {
@@ -287,7 +284,7 @@ describe('a failed call', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux')('acceptOrReject', () => {
+describe.runIf(onLinux)('acceptOrReject', () => {
   const limit = (name: string, limits: Uint32Array) =>
     libraryFunction<(resource: number, limits: Uint8Array) => number>(
       `int ${name}(int resource, void *limits)`,
