@@ -28,8 +28,6 @@ export default {
   mutate: [`${folder}/${files}.ts`],
   testRunner: 'vitest',
   vitest: { configFile: 'test/mutate.config.ts', related: false },
-  incremental: true,
-  incrementalFile: `node_modules/.cache/mutants/${folder.replaceAll('/', '-')}.json`,
   concurrency: 2,
   timeoutMS: 5000,
   tsconfigFile: 'none', // Stryker would rewrite it with a compiler that it does not find.
