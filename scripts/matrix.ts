@@ -7,6 +7,7 @@ import { expectations, flaw } from '../src/behaviours/expectations.ts';
 import { fail } from '../src/cli/fail.ts';
 import { parseOrHelp } from '../src/cli/parse.ts';
 import { matrix, type Seen, withMatrix } from './matrix-table.ts';
+import { failIfTaken } from './npm.ts';
 import { findStep, findSteps, levelOf, root } from './steps.ts';
 
 const usage = `Usage: npm run matrix [-- STEP...] [--write]
@@ -16,6 +17,7 @@ const usage = `Usage: npm run matrix [-- STEP...] [--write]
 
 Exit code 1: a step did not do what it is expected to do.`;
 
+failIfTaken('npm run matrix', { write: '' }, process.argv.slice(2));
 const { values, positionals } = parseOrHelp(
   { allowPositionals: true, options: { write: { type: 'boolean' } } },
   usage,

@@ -10,6 +10,7 @@ import { fail } from '../src/cli/fail.ts';
 import { print } from '../src/cli/log.ts';
 import { parseOrHelp, wholeNumberOrFail } from '../src/cli/parse.ts';
 import { nearest } from './nearest.ts';
+import { failIfTaken } from './npm.ts';
 import { findSteps, type Step } from './steps.ts';
 
 const usage = `Usage: npm run try -- --level LEVEL [OPTIONS] -- COMMAND...
@@ -47,8 +48,8 @@ const { level, names, server, all, hint, json } = readCommandLine();
 const results: Result[] = [];
 for (const name of names) {
   const result = await tryOut(name).catch((error) => {
-    if (error instanceof StartError) return fail(`Cannot try ${told(server)}: ${error.message}`);
-    throw error;
+    if (error instanceof StartError) fail(`Cannot try ${told(server)}: ${error.message}`);
+    return fail(error.stack); // A mistake of this program is no failure of the server.
   });
   results.push(result);
   if (!json) show(result);
@@ -82,11 +83,10 @@ function show({ name, result, note, failure, stderr = '' }: Result): void {
   print(`${mark} ${name}${note ? ` (${note})` : ''}`);
   if (!failure) return;
   const { symptom, error, story } = failure;
-  const { cause, hint: advice, step } = symptoms[symptom];
+  const { cause, hint: advice, step = behaviours[name].step } = symptoms[symptom];
   const { path, header } = findSteps().get(step) as Step;
   const lines = [
-    ...story,
-    '',
+    ...(story.length > 0 ? [...story, ''] : []),
     ...(error instanceof AnswerError ? compare(error) : [error.message]),
     '',
     ...wrapped(`${capitalised(symptom)}. ${cause}`),
@@ -117,7 +117,7 @@ function sumUp(): void {
 function toJson({ failure, ...result }: Result): object {
   if (!failure) return result;
   const { symptom, error, story } = failure;
-  const { cause, hint, step } = symptoms[symptom];
+  const { cause, hint, step = behaviours[result.name].step } = symptoms[symptom];
   const comparison = error instanceof AnswerError ? compare(error) : [error.message];
   return { ...result, symptom, cause, hint, step, comparison, story };
 }
@@ -138,6 +138,8 @@ function told(server: Tried): string {
 type Tried = { command: string[] } | { port: number };
 
 function readCommandLine() {
+  const taken = { level: 'LEVEL', port: 'PORT', only: 'NAME', all: '', hint: '', list: '' };
+  failIfTaken('npm run try', taken, process.argv.slice(2)); // npm has a --json of its own.
   const flag = { type: 'boolean', default: false } as const;
   const text = { type: 'string' } as const;
   const { values, positionals: command } = parseOrHelp(

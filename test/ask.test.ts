@@ -4,7 +4,7 @@ import { createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { Program } from '../src/behaviours/program.ts';
 import { runnable } from '../src/behaviours/server.ts';
-import { run, runScript, serving, until } from './harness.ts';
+import { listening, run, runScript, until } from './harness.ts';
 
 const client = 'src/clients/ask.ts';
 const ask = (port: number, ...args: string[]) => runScript(client, 'localhost', `${port}`, ...args);
@@ -38,11 +38,9 @@ async function answering(
     });
     socket.on('error', () => {}); // A client may go as it likes.
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   try {
-    await use((server.address() as { port: number }).port, talks);
+    await listening(server, (port) => use(port, talks));
   } finally {
-    server.close();
     for (const socket of sockets) socket.destroy();
   }
 }
@@ -170,21 +168,4 @@ describe.concurrent('ask.ts', () => {
         expect({ stdout, stderr }).toEqual({ stdout: 'Beautiful is better than? Ugly.\n', stderr: '' });
       },
     ));
-
-  test('says in one line what is wrong', async () => {
-    const free = `${await serving('select3', async ({ port }) => port)}`;
-    for (const [args, message] of [
-      [['localhost'], /^Usage: .+\n$/],
-      [['localhost', free, '-x'], /^Unknown option '-x': .+\n$/],
-      [['localhost', free, '--protocol', 'gopher'], /^Cannot use --protocol "gopher": .+ zen, oracle\n$/],
-      [['localhost', free, '--pause', '3600.5'], /^Cannot use --pause "3600\.5": .+ from 0 to 3600\n$/],
-      [['localhost', free, '--pause', '-1'], /^Cannot use --pause "-1": .+ from 0 to 3600\n$/],
-      [['localhost', '65536'], /^Cannot connect to port "65536": .+\n$/],
-      [['localhost', free], new RegExp(`^Cannot connect to localhost:${free}: ECONNREFUSED, .+\n$`)],
-    ] as [string[], RegExp][]) {
-      const { exit, stdout, stderr } = await runScript(client, ...args);
-      expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
-      expect(stderr).toMatch(message);
-    }
-  });
 });

@@ -25,8 +25,7 @@ const inPlace: Plugin = {
   },
 };
 
-export default async function setup(): Promise<(() => void) | undefined> {
-  if (process.env.BUILT) return undefined; // vitest calls this once for each of its projects.
+export default async function setup(): Promise<() => void> {
   const cache = join(root, 'node_modules/.cache');
   mkdirSync(cache, { recursive: true });
   const outdir = mkdtempSync(join(cache, 'tests-')); // Two may run at once.

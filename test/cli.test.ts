@@ -1,122 +1,50 @@
-// What people type: options, and the commands of package.json and README.
+// What people type: options, and the commands of package.json and README. mistakes.test.ts has what goes wrong.
 
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { nearest } from '../scripts/nearest.ts';
 import { findSteps, root } from '../scripts/steps.ts';
-import { Client } from '../src/behaviours/client.ts';
-import { Program } from '../src/behaviours/program.ts';
+import { Program, type ProgramOptions } from '../src/behaviours/program.ts';
 import { nodeOptions, runnable } from '../src/behaviours/server.ts';
 import { quote } from '../src/cli/log.ts';
 import { splitUserAtHost } from '../src/clients/target.ts';
-import { run, runScript, serving } from './harness.ts';
+import { listening, run, runScript, say, serving, temporaryFolder } from './harness.ts';
 
 const steps = [...findSteps().values()];
 
+/** Runs a command that starts a server, on a free port, for as long as `use` takes. */
+async function started(
+  command: string,
+  args: string[],
+  use: (started: { program: Program; listening: string; port: number }) => Promise<void>,
+  options?: ProgramOptions,
+): Promise<void> {
+  const program = new Program(command, [...args, '--port', '0'], options);
+  try {
+    const listening = await program.stdout.lineLike(/^listening on /);
+    await use({ program, listening, port: Number(listening.split(':')[1]) });
+  } finally {
+    await program.stop();
+  }
+}
+
 describe.concurrent('a step', () => {
-  const failure = async (step: string, ...args: string[]) => {
-    const { exit, stdout, stderr } = await runScript(step, ...args);
-    expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
-    expect(stderr).toMatch(/^[^\n]+\n$/); // one line
-    return stderr.trim();
-  };
-
-  // The listener of every step is that of src/cli/listen.ts: see house.test.ts. So a step of each kind will do.
-  for (const path of [
-    'src/single/single1.ts',
-    'src/threaded/pool4.ts',
-    'src/threaded/prefork4.ts',
-    'src/select/select6.ts',
-    'src/coroutine/generator6.ts',
-    'src/coroutine/callback6.ts',
-  ]) {
-    test(`${path} says in one line that its port is in use, and what to do`, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      try {
-        const { port } = server.address() as { port: number };
-        const cause = 'EADDRINUSE, address already in use: end that server, or take another port with --port';
-        expect(await failure(path, '--port', `${port}`)).toBe(`Cannot listen on 127.0.0.1:${port}: ${cause}`);
-      } finally {
-        server.close();
-      }
-    });
-  }
-
-  // It is the same code that reads them: a step of each kind will do.
-  for (const path of [
-    'src/single/single1.ts',
-    'src/threaded/pool4.ts',
-    'src/threaded/prefork4.ts',
-    'src/select/select9.ts',
-  ]) {
-    test(`${path} says in one line which option it does not know`, async () => {
-      expect(await failure(path, '--prot', '80')).toBe("Unknown option '--prot': --help lists the options");
-    });
-  }
-
-  // options.test.ts has more of them.
-  const mistakes: [args: string[], message: RegExp][] = [
-    [['--port', 'http'], /^Cannot use --port "http": it is a whole number from 0 to 65535$/],
-    [['--port'], /^Option '--port <value>' argument missing: --help lists the options$/],
-    [['12345'], /^Unexpected argument '12345': --help lists the options$/],
-    [['--host', 'no such host'], /^Cannot listen on no such host:12345: ENOTFOUND, ./],
-    [['--host', '2001:db8::1'], /^Cannot listen on \[2001:db8::1\]:12345: EADDRNOTAVAIL, ./],
-    [['--host', '192.0.2.1'], /^Cannot listen on 192\.0\.2\.1:12345: EADDRNOTAVAIL, ./],
-  ];
-  for (const [args, message] of mistakes) {
-    test(`says in one line what is wrong with ${args.join(' ')}`, async () => {
-      expect(await failure('src/single/single3.ts', ...args)).toMatch(message);
-    });
-  }
-
-  test('says in one line that an option of its own is no such number', async () => {
-    for (const [path, option, value, range] of [
-      ['src/single/single10.ts', '--max-questions', '-1', ', 0 or more'],
-      ['src/threaded/pool4.ts', '--workers', '-1', ' from 1 to 100'],
-      ['src/coroutine/generator6.ts', '--stats', '1e3', ', 0 or more'],
-    ] as const) {
-      const message = `Cannot use ${option} "${value}": it is a whole number${range}`;
-      expect(await failure(path, option, value)).toBe(message);
-    }
-  });
-
   // The main thread logs in single3, a thread in thread4, a process in prefork4, and Node's loop calls back in the last two.
   for (const step of ['single3', 'thread4', 'prefork4', 'select6', 'callback6', 'stream6']) {
     test(`${step} serves on when the reader of its log has gone`, () =>
       serving(step, async (server) => {
         server.child.stdout?.destroy();
-        for (const text of ['one', 'two', 'three']) {
-          const client = await Client.connect(server.port);
-          await client.send(`${text}\n`);
-          expect(await client.line()).toBe(text);
-          client.end();
-          await client.rest();
-        }
+        for (const line of ['one\n', 'two\n', 'three\n']) expect(await say(server, line)).toBe(line);
         expect(server.stderr.waiting).toBe('');
       }));
   }
 
-  test('listens where --host says', async () => {
-    const args = ['--host', '0.0.0.0', '--port', '0'];
-    const program = new Program(process.execPath, [...runnable('src/single/single3.ts'), ...args]);
-    expect(await program.stdout.line()).toMatch(/^listening on 0\.0\.0\.0:\d+$/);
-    await program.stop();
-  });
-
-  test('lists its options for --help', async () => {
-    const { exit, stdout } = await run(process.execPath, [
-      ...nodeOptions,
-      'src/single/single10.ts',
-      '--help',
-    ]);
-    expect(exit).toBe(0);
-    expect(stdout).toMatch(/^Usage: npx tsx src\/single\/single10\.ts \[options\]\n/);
-    for (const option of ['--host HOST', '--port PORT', '--crlf']) expect(stdout).toContain(option);
-  });
+  test('listens where --host says', () =>
+    started(process.execPath, [...runnable('src/single/single3.ts'), '--host', '0.0.0.0'], async (step) => {
+      expect(step.listening).toMatch(/^listening on 0\.0\.0\.0:\d+$/);
+    }));
 
   test('names WSL on Windows', async () => {
     const options = ['--import', 'tsx', '--import', './test/fixtures/windows.ts'];
@@ -131,34 +59,31 @@ describe.concurrent('a step', () => {
 describe.concurrent('npm start', () => {
   /** What runs no step, in which types are to be seen to. */
   const start = (...args: string[]) => runScript('scripts/start.ts', ...args);
-  const startStep = (...args: string[]) =>
-    run(process.execPath, [...nodeOptions, 'scripts/start.ts', ...args]);
+  const script = [...nodeOptions, 'scripts/start.ts'];
+  const startStep = (...args: string[]) => run(process.execPath, [...script, ...args]);
 
-  test('runs single1, and says what to type in a second terminal when it listens', async () => {
-    const program = new Program('npm', ['start', '--', 'single1', '--port', '0'], { group: true });
-    try {
-      const port = Number((await program.stdout.lineLike(/^listening on /)).split(':')[1]);
-      for (const line of [
-        '',
-        'This is src/single/single1.ts. Talk to it from a second terminal:',
-        '',
-        `  nc localhost ${port}`,
-        '',
-        `or, without netcat, npx tsx src/clients/nc.ts localhost ${port}. Ctrl-C here ends it.`,
-        '',
-      ]) {
-        expect(await program.stdout.line()).toBe(line);
-      }
-      expect(await program.stdout.line()).toMatch(new RegExp(`^Try: nc localhost ${port}\\b`));
-      const client = await Client.connect(port);
-      await client.send('hello\n');
-      expect(await client.line()).toBe('hello');
-      client.end();
-      expect(await program.exited()).toBe(0);
-    } finally {
-      await program.stop();
-    }
-  });
+  test('runs single1, and says what to type in a second terminal when it listens', () =>
+    started(
+      'npm',
+      ['start', '--', 'single1'],
+      async ({ program, port }) => {
+        for (const line of [
+          '',
+          'This is src/single/single1.ts. Talk to it from a second terminal:',
+          '',
+          `  nc localhost ${port}`,
+          '',
+          `or, without netcat, npx tsx src/clients/nc.ts localhost ${port}. Ctrl-C here ends it.`,
+          '',
+        ]) {
+          expect(await program.stdout.line()).toBe(line);
+        }
+        expect(await program.stdout.line()).toMatch(new RegExp(`^Try: nc localhost ${port}\\b`));
+        expect(await say({ port }, 'hello\n')).toBe('hello\n');
+        expect(await program.exited()).toBe(0);
+      },
+      { group: true },
+    ));
 
   for (const [host, shown] of [
     ['0.0.0.0', 'localhost'],
@@ -166,41 +91,25 @@ describe.concurrent('npm start', () => {
   ] as const) {
     test.runIf(process.platform === 'linux' || host === '0.0.0.0')(
       `names ${shown} when it listens on ${host}`,
-      async () => {
-        const args = ['scripts/start.ts', 'single3', '--host', host, '--port', '0'];
-        const program = new Program(process.execPath, [...nodeOptions, ...args]);
-        try {
-          const port = (await program.stdout.lineLike(/^listening on /)).split(':')[1];
+      () =>
+        started(process.execPath, [...script, 'single3', '--host', host], async ({ program, port }) => {
           await program.stdout.has(`\n  nc ${shown} ${port}\n`);
           await program.stdout.has(`npx tsx src/clients/nc.ts ${shown} ${port}. `);
           await program.stdout.has(`\nTry: nc ${shown} ${port} in two terminals.`);
-        } finally {
-          await program.stop();
-        }
-      },
+        }),
     );
   }
 
   for (const step of ['thread4', 'prefork4']) {
-    test(`says it once for ${step}, whose threads or processes run the step, too`, async () => {
-      const args = ['scripts/start.ts', step, '--port', '0'];
-      const program = new Program(process.execPath, [...nodeOptions, ...args]);
-      try {
-        const port = Number((await program.stdout.lineLike(/^listening on /)).split(':')[1]);
+    test(`says it once for ${step}, whose threads or processes run the step, too`, () =>
+      started(process.execPath, [...script, step], async ({ program, port }) => {
         await program.stdout.lineLike(/^Try: /);
         for (let i = 0; i < 2; i++) {
-          const client = await Client.connect(port);
-          await client.send('hello\n');
-          expect(await client.line()).toBe('hello');
-          await program.stdout.lineLike(/ sent "hello/);
-          client.close();
+          expect(await say({ port }, 'hello\n')).toBe('hello\n');
+          await program.stdout.lineLike(/ disconnected: /);
         }
-        await program.stdout.has(' disconnected: ');
         expect(program.stdout.waiting).not.toContain('Talk to it');
-      } finally {
-        await program.stop();
-      }
-    });
+      }));
   }
 
   test('runs single1 unless another is named, and says nothing of a server that does not listen', async () => {
@@ -224,12 +133,6 @@ describe.concurrent('npm start', () => {
       expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
       expect(stderr).toMatch(/^Cannot listen on .+\n$/);
     }));
-
-  test('says how it is used', async () => {
-    const { exit, stdout } = await start('--help');
-    expect(exit).toBe(0);
-    expect(stdout).toMatch(/^Usage: npm start \[STEP\] \[-- OPTIONS\]\n/);
-  });
 
   const list = steps.map(({ name, header }) => `  ${name} ${header.slice(name.length + 2).split('\n')[0]}`);
   const squeezed = (text: string) =>
@@ -328,24 +231,14 @@ describe.concurrent('npm without --', () => {
   });
 
   test('what npm has from elsewhere does not count: npm --silent, and a file of settings', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'npmrc-'));
-    try {
-      const npm_config_userconfig = join(folder, 'npmrc');
-      writeFileSync(npm_config_userconfig, 'loglevel = warn\nport = 80\n');
-      for (const [args, env] of [
-        [['--silent', 'start', 'single6'], {}],
-        [['start', '-s', 'single6'], {}],
-        [['start', 'single6'], { npm_config_userconfig, npm_config_loglevel: undefined }],
-      ] as const) {
-        const program = new Program('npm', [...args, '--', '--port', '0'], { group: true, env });
-        try {
-          await program.stdout.lineLike(/^listening on /);
-        } finally {
-          await program.stop();
-        }
-      }
-    } finally {
-      rmSync(folder, { recursive: true });
+    const npm_config_userconfig = join(temporaryFolder(), 'npmrc');
+    writeFileSync(npm_config_userconfig, 'loglevel = warn\nport = 80\n');
+    for (const [args, env] of [
+      [['--silent', 'start', 'single6'], {}],
+      [['start', '-s', 'single6'], {}],
+      [['start', 'single6'], { npm_config_userconfig, npm_config_loglevel: undefined }],
+    ] as const) {
+      await started('npm', [...args, '--'], async () => {}, { group: true, env });
     }
   });
 });
@@ -355,15 +248,11 @@ test('npm scripts say that npm ci comes first where nothing is installed', async
   for (const name of ['start', 'step', 'bench', 'matrix', 'timeline']) {
     expect(scripts[name]).toBe(`node --import ./scripts/tsx.mjs scripts/${name}.ts`);
   }
-  const folder = mkdtempSync(join(tmpdir(), 'uninstalled-'));
-  try {
-    copyFileSync(join(root, 'scripts/tsx.mjs'), join(folder, 'tsx.mjs'));
-    const result = await run(process.execPath, ['--import', join(folder, 'tsx.mjs'), 'scripts/start.ts']);
-    const stderr = 'Cannot find tsx in node_modules: npm ci comes first\n';
-    expect(result).toEqual({ exit: 1, stdout: '', stderr });
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const copy = join(temporaryFolder(), 'tsx.mjs');
+  copyFileSync(join(root, 'scripts/tsx.mjs'), copy);
+  const result = await run(process.execPath, ['--import', copy, 'scripts/start.ts']);
+  const stderr = 'Cannot find tsx in node_modules: npm ci comes first\n';
+  expect(result).toEqual({ exit: 1, stdout: '', stderr });
 });
 
 describe.concurrent('a tool', () => {
@@ -388,6 +277,20 @@ describe('the log', () => {
     const long = Buffer.from(`${'x'.repeat(899)}é`);
     expect(quote(long)).toBe(`"${'x'.repeat(899)}"… (901 in all)`);
   });
+});
+
+describe.concurrent('a script', () => {
+  for (const [path, usage] of [
+    ['scripts/start.ts', 'npm start [STEP] [-- OPTIONS]'],
+    ['scripts/step.ts', 'npm run step NAME [-- --files]'],
+    ['scripts/timeline.ts', 'npm run timeline [-- STEP... OPTIONS]'],
+  ] as const) {
+    test(`${path} says how it is used`, async () => {
+      const { exit, stdout, stderr } = await runScript(path, '--help');
+      expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+      expect(stdout.startsWith(`Usage: ${usage}\n`)).toBe(true);
+    });
+  }
 });
 
 describe.concurrent('npm run step', () => {
@@ -432,17 +335,13 @@ describe.concurrent('npm run step', () => {
 
   /** How many lines git sees added between the code of two steps, headers and indentation aside. */
   async function linesAdded(before: string, step: string): Promise<number> {
-    const folder = mkdtempSync(join(tmpdir(), 'lines-'));
-    try {
-      const files = [before, step].map((name) => join(folder, name));
-      for (const [i, name] of [before, step].entries()) {
-        writeFileSync(files[i] as string, findSteps().get(name)?.code.trimStart() ?? '');
-      }
-      const { stdout } = await run('git', ['diff', '--no-index', '-w', '--numstat', ...files]);
-      return Number(stdout.split('\t')[0]);
-    } finally {
-      rmSync(folder, { recursive: true });
+    const folder = temporaryFolder();
+    const files = [before, step].map((name) => join(folder, name));
+    for (const [i, name] of [before, step].entries()) {
+      writeFileSync(files[i] as string, findSteps().get(name)?.code.trimStart() ?? '');
     }
+    const { stdout } = await run('git', ['diff', '--no-index', '-w', '--numstat', ...files]);
+    return Number(stdout.split('\t')[0]);
   }
 
   /** The lines that name files. */
@@ -470,56 +369,14 @@ describe.concurrent('npm run step', () => {
     }
   });
 
-  test('says in one line what is wrong', async () => {
-    for (const [args, message] of [
-      [[], /^Cannot show a step without its name: .+\n$/],
-      [['single6', 'single7'], /^Cannot show single6 and single7: .+\n$/],
-      [['single6', '--file'], /^Unknown option '--file': --help lists the options\n$/],
-      [['sinlge6'], /\n\nUnknown step "sinlge6": did you mean single6\?\n$/],
-    ] as [string[], RegExp][]) {
-      const { exit, stdout, stderr } = await runScript('scripts/step.ts', ...args);
-      expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
-      expect(stderr).toMatch(message);
-    }
-  });
-
-  test('says how it is used', async () => {
-    const { exit, stdout } = await runScript('scripts/step.ts', '--help');
-    expect(exit).toBe(0);
-    expect(stdout).toMatch(/^Usage: npm run step NAME \[-- --files\]\n/);
+  test('names the nearest step', async () => {
+    const { exit, stderr } = await runScript('scripts/step.ts', 'sinlge6');
+    expect(exit).toBe(1);
+    expect(stderr).toMatch(/\n\nUnknown step "sinlge6": did you mean single6\?\n$/);
   });
 });
 
 describe.concurrent('a client', () => {
-  for (const [name, form] of [
-    ['nc', 'HOST PORT'],
-    ['ask', 'HOST PORT [--protocol zen|oracle]'],
-    ['finger', '[-l] [user]@host[:port]'],
-  ] as const) {
-    const path = `src/clients/${name}.ts`;
-
-    test(`${name} says how it is used`, async () => {
-      const { exit, stdout, stderr } = await runScript(path, '--help');
-      expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
-      expect(stdout.startsWith(`Usage: npx tsx ${path} ${form}`)).toBe(true);
-    });
-
-    test(`${name} says in one line which ports there are, and which option is none`, async () => {
-      const target = (port: string) => (name === 'finger' ? [`@localhost:${port}`] : ['localhost', port]);
-      // It is the same code that reads them: one client is asked about all of them.
-      for (const port of name === 'nc' ? ['0', '65536', '99999', '1e3', 'http', ''] : ['0', 'http']) {
-        const { exit, stderr } = await runScript(path, ...target(port));
-        const message = `Cannot connect to port "${port}": it is a whole number from 1 to 65535\n`;
-        expect({ exit, stderr }).toEqual({ exit: 1, stderr: message });
-      }
-      const { exit, stderr } = await runScript(path, ...target('80'), '--x');
-      expect({ exit, stderr }).toEqual({
-        exit: 1,
-        stderr: "Unknown option '--x': --help lists the options\n",
-      });
-    });
-  }
-
   test('finger takes user@host:port apart, with IPv6 addresses in brackets before a port', () => {
     for (const [text, parts] of [
       ['ada@localhost', { user: 'ada', host: 'localhost' }],
@@ -552,23 +409,19 @@ describe.concurrent('nc.ts', () => {
       expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'one\ntwo\n' });
     }));
 
-  test('half-closes at the end of stdin, though localhost has an address before the one that is listened on', async () => {
-    const server = createServer({ allowHalfOpen: true }, (socket) => {
-      socket.write('hello\n');
-      socket.pipe(socket);
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    try {
-      const { port } = server.address() as { port: number };
-      const client = runnable('src/clients/nc.ts', ['--import', './test/fixtures/two-addresses.ts']);
-      const result = await run(process.execPath, [...client, 'localhost', `${port}`], {
-        input: 'one\ntwo\n',
-      });
-      expect(result).toEqual({ exit: 0, stdout: 'hello\none\ntwo\n', stderr: '' });
-    } finally {
-      server.close();
-    }
-  });
+  test('half-closes at the end of stdin, though localhost has an address before the one that is listened on', () =>
+    listening(
+      createServer({ allowHalfOpen: true }, (socket) => {
+        socket.write('hello\n');
+        socket.pipe(socket);
+      }),
+      async (port) => {
+        const client = runnable('src/clients/nc.ts', ['--import', './test/fixtures/two-addresses.ts']);
+        const args = [...client, 'localhost', `${port}`];
+        const result = await run(process.execPath, args, { input: 'one\ntwo\n' });
+        expect(result).toEqual({ exit: 0, stdout: 'hello\none\ntwo\n', stderr: '' });
+      },
+    ));
 
   test('ends when the server does, though nothing more is typed', () =>
     serving('single9', async ({ port }) => {
@@ -577,20 +430,4 @@ describe.concurrent('nc.ts', () => {
       expect(await client.stdout.rest()).toBe('hello\nBYE\n');
       expect(await client.exited()).toBe(0);
     }));
-
-  test('says in one line why it can not connect', async () => {
-    const free = await serving('single3', async ({ port }) => port);
-    const messages: [args: string[], message: RegExp][] = [
-      [['localhost', `${free}`], /^Cannot talk to localhost:\d+: ECONNREFUSED\n$/],
-      [['localhost', 'http'], /^Cannot connect to port "http": .+\n$/],
-      [['localhost', '65536'], /^Cannot connect to port "65536": .+\n$/],
-      [['::1', `${free}`], /^Cannot talk to \[::1\]:\d+: E[A-Z]+\n$/],
-      [['localhost'], /^Usage: npx tsx src\/clients\/nc\.ts HOST PORT\n$/],
-    ];
-    for (const [args, message] of messages) {
-      const { exit, stderr } = await run(process.execPath, nc(...args));
-      expect(exit).toBe(1);
-      expect(stderr).toMatch(message);
-    }
-  });
 });

@@ -1,14 +1,16 @@
 // Every behaviour against every step. A step that passes where it is meant to fail is as wrong as one that fails where it is
 // meant to pass, or that fails in another way.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { matrix, withMatrix } from '../scripts/matrix-table.ts';
 import { findSteps, levelOf, root } from '../scripts/steps.ts';
-import type { BehaviourName } from '../src/behaviours/behaviours.ts';
+import { type BehaviourName, behaviours } from '../src/behaviours/behaviours.ts';
 import { examine } from '../src/behaviours/examine.ts';
 import { expectations, flaw } from '../src/behaviours/expectations.ts';
+import { symptoms } from '../src/behaviours/symptoms.ts';
+import { runScript } from './harness.ts';
 
 test('the README shows what is expected', () => {
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -17,6 +19,13 @@ test('the README shows what is expected', () => {
 
 test('every step has its row in the table', () => {
   expect([...expectations.keys()].sort()).toEqual([...findSteps().keys()].sort());
+});
+
+test('a failure names a step that does it right', () => {
+  for (const [name, { step }] of Object.entries(behaviours)) {
+    expect(expectations.get(step)?.get(name as BehaviourName), name).toBe('✔');
+  }
+  for (const { step } of Object.values(symptoms)) if (step) expect([...findSteps().keys()]).toContain(step);
 });
 
 describe.concurrent('a step passes what it is to pass, and fails the rest with the symptom that belongs to it:', () => {
@@ -35,4 +44,25 @@ describe.concurrent('a step passes what it is to pass, and fails the rest with t
       expect(seen).toEqual(expected);
     });
   }
+});
+
+describe.concurrent('npm run matrix', () => {
+  test('tries a step, prints its row, and writes nothing', async () => {
+    const readme = join(root, 'README.md');
+    const before = statSync(readme).mtimeMs;
+    const { exit, stdout } = await runScript('scripts/matrix.ts', 'select3');
+    expect(stdout).toContain('✘ select3: a slow reader gets every byte: bytes are missing after a pause\n');
+    const row = matrix(new Map([...expectations].filter(([step]) => step === 'select3')));
+    expect(stdout.endsWith(`\n\n${row}\n`)).toBe(true);
+    expect(exit).toBe(0);
+    expect(statSync(readme).mtimeMs).toBe(before);
+  });
+
+  test('writes the table only with all steps in it', async () => {
+    const { exit, stderr } = await runScript('scripts/matrix.ts', 'select3', '--write');
+    expect({ exit, stderr }).toEqual({
+      exit: 1,
+      stderr: 'Cannot write a part of the table: --write takes all steps\n',
+    });
+  });
 });

@@ -1,14 +1,40 @@
-// What most tests need: steps by their names, and programs that run to their end.
+// What most tests need: steps by their names, programs that run to their end, and what this machine has.
 
-import { findSteps } from '../scripts/steps.ts';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { Server as NetServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findSteps, levelOf } from '../scripts/steps.ts';
+import { Client } from '../src/behaviours/client.ts';
 import { ExpectationError, PATIENCE } from '../src/behaviours/inbox.ts';
 import { type Exit, Program, type ProgramOptions } from '../src/behaviours/program.ts';
-import {
-  runnable,
-  type Server,
-  type ServerOptions,
-  serving as servingPath,
-} from '../src/behaviours/server.ts';
+import { runnable, Server, type ServerOptions, serving as servingPath } from '../src/behaviours/server.ts';
+import { type Address, Socket } from '../src/sockets/socket.ts';
+
+export const onLinux = process.platform === 'linux';
+
+/** Whether this machine has these programs. Tests that need one which is missing are skipped. */
+export function installed(...programs: string[]): boolean {
+  return programs.every((program) => spawnSync('which', [program]).status === 0);
+}
+
+/** Whether strace may look at the processes of this user. Ubuntu allows it for child processes only: ptrace(2), Yama. */
+export function canTrace(): boolean {
+  const yama = '/proc/sys/kernel/yama/ptrace_scope';
+  const mayAttach =
+    process.getuid?.() === 0 || !existsSync(yama) || readFileSync(yama, 'utf8').trim() === '0';
+  return mayAttach && spawnSync('strace', ['-f', 'true']).status === 0;
+}
+
+/** A folder that is gone when the tests of this file have ended. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'async-comparisons-'));
+  process.on('exit', () => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+const pathOf = (step: string) => findSteps().get(step)?.path ?? step;
 
 /** Runs a step, or a fixture from its path, for as long as `use` takes, on a free port. */
 export function serving<Result>(
@@ -16,7 +42,59 @@ export function serving<Result>(
   use: (server: Server) => Promise<Result>,
   options?: ServerOptions,
 ): Promise<Result> {
-  return servingPath(findSteps().get(step)?.path ?? step, use, options);
+  return servingPath(pathOf(step), use, options);
+}
+
+/** Runs a step that may have so many descriptors. */
+export async function servingWithin(
+  descriptors: number,
+  step: string,
+  use: (server: Server) => Promise<void>,
+): Promise<void> {
+  const node = [process.execPath, ...runnable(pathOf(step)), '--port', '0'].join(' ');
+  const server = await Server.start('bash', ['-c', `ulimit -n ${descriptors}; exec ${node}`]);
+  await use(server).finally(() => server.stop());
+}
+
+/** What to send to a step to have this line sent back. */
+export function request(step: string, line: string): string {
+  return levelOf(step) < 7 ? `${line}\n` : `ECHO ${line}\n`;
+}
+
+/** Connects, says this in one piece, ends its half of the connection, and returns all that comes back. */
+export async function say({ port }: { port: number }, data: string | Buffer): Promise<string> {
+  const client = await Client.connect(port);
+  await client.send(data);
+  client.end();
+  return client.rest();
+}
+
+/** Listens with this server of Node's, on a free port unless one is named, for as long as `use` takes. */
+export async function listening(
+  server: NetServer,
+  use: (port: number) => Promise<void>,
+  port = 0,
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, '127.0.0.1', resolve);
+  });
+  await use((server.address() as { port: number }).port).finally(() => server.close());
+}
+
+/** Both ends of a connection. It is complete as soon as the kernel has queued it: one thread can connect, accept, and talk to itself. */
+export function connection(host = '127.0.0.1'): { client: Socket; server: Socket; address: Address } {
+  const listener = Socket.listen({ host, port: 0 });
+  const client = Socket.connect(listener.localAddress());
+  const [server, address] = listener.accept();
+  listener.close();
+  return { client, server, address };
+}
+
+/** The same, non-blocking. */
+export function pair(): [Socket, Socket] {
+  const { client, server } = connection();
+  for (const socket of [client, server]) socket.setBlocking(false);
+  return [client, server];
 }
 
 /** Runs a program to its end. */

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findSteps, importsOf, root } from '../scripts/steps.ts';
+import { findSteps, importsOf, levelOf, root } from '../scripts/steps.ts';
 
 const filesOf = (folder: string) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
@@ -48,6 +48,7 @@ describe('the house', () => {
     for (const { name, header, predecessor } of steps.values()) {
       expect(header, name).toMatch(/^New( since \w+)?: .+^Try: .+^Still wrong: /ms);
       if (name !== 'single1') expect(steps.has(predecessor ?? ''), name).toBe(true);
+      if (name.startsWith('single')) expect(predecessor ?? 'single0').toBe(`single${levelOf(name) - 1}`);
     }
   });
 

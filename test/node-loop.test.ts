@@ -1,12 +1,10 @@
 // What is asked of the steps on Node's own loop besides what every loop does.
 
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { levelOf } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
 import { BACKLOG } from '../src/sockets/socket.ts';
-import { run, serving } from './harness.ts';
+import { installed, request, run, serving } from './harness.ts';
 
 const steps = ['callback6', 'callback10', 'callback11', 'stream6', 'stream10', 'stream11'];
 
@@ -16,12 +14,11 @@ describe.concurrent('a mistake while one client is served', () => {
       serving(
         step,
         async (server) => {
-          const request = (line: string) => (levelOf(step) < 7 ? `${line}\n` : `ECHO ${line}\n`);
           const [one, other] = [await Client.connect(server.port), await Client.connect(server.port)];
-          await one.send(request('boom'));
+          await one.send(request(step, 'boom'));
           await server.logged(/ disconnected: Error: a mistake$/);
           expect(await one.rest()).not.toContain('boom');
-          await other.send(request('still here'));
+          await other.send(request(step, 'still here'));
           await other.has('still here\n');
         },
         { nodeArgs: ['--import', './test/fixtures/mistake.ts'] },
@@ -29,9 +26,7 @@ describe.concurrent('a mistake while one client is served', () => {
   }
 });
 
-const hasSs = spawnSync('ss', ['-V']).status === 0;
-
-describe.runIf(hasSs).concurrent('the listener', () => {
+describe.runIf(installed('ss')).concurrent('the listener', () => {
   for (const step of steps) {
     // Node's own backlog is 511. When a crowd comes, the kernel lets the others try again seconds later.
     test(`of ${step} has the backlog that it was given`, () =>

@@ -155,22 +155,6 @@ describe('chain', () => {
     expect(talk(crlfCommands, 'ECHO one\nline\r\nECHO two\r\n').sent).toBe('one\nline\r\ntwo\r\n');
   });
 
-  test('throws at no stream, and answers it the same however it is cut', () => {
-    const words = fc
-      .constantFrom('ECHO ', 'help', 'constructor', 'QUIT', '\n', '\r\n')
-      .map((s) => Buffer.from(s));
-    const conversations = fc.array(fc.oneof(words, streams)).map((pieces) => Buffer.concat(pieces));
-    for (const make of [commands, crlfCommands]) {
-      fc.assert(
-        fc.property(conversations, cuts, (stream, at) => {
-          const whole = talk(make, stream);
-          expect(talk(make, stream, at)).toEqual(whole);
-          expect(talk(make, stream, byteByByte(stream))).toEqual(whole);
-        }),
-      );
-    }
-  });
-
   test('takes any layers that fit on each other', () => {
     class Reversed extends Layer<string, string> {
       received(text: string): void {

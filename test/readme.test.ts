@@ -7,7 +7,6 @@
 // that name goes on with. A block of code that names a file (`ts loop.ts`) is to be found there, and so is code that is
 // a link to a file.
 
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -15,6 +14,7 @@ import { describe, expect, test } from 'vitest';
 import { findSteps, root } from '../scripts/steps.ts';
 import { Program } from '../src/behaviours/program.ts';
 import { nodeOptions } from '../src/behaviours/server.ts';
+import { installed, onLinux } from './harness.ts';
 
 type Block = { terminal: string | undefined; command: string | undefined; lines: string[] };
 
@@ -203,8 +203,7 @@ async function freePort(): Promise<number> {
   }
 }
 
-const installed = (program: string) => spawnSync('which', [program]).status === 0;
-const canType = process.platform === 'linux' && ['script', 'nc', 'telnet', 'bash'].every(installed);
+const canType = onLinux && installed('script', 'nc', 'telnet', 'bash');
 
 describe.concurrent('a README', () => {
   for (const path of readmes) {

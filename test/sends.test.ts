@@ -1,19 +1,14 @@
 // How answers leave a server: those of one tick together, and a long queue without moving it each time.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import { levelOf } from '../scripts/steps.ts';
+import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
 import type { Server } from '../src/behaviours/server.ts';
 import type { SystemCall } from '../src/sockets/system-call.ts';
-import { serving } from './harness.ts';
+import { onLinux, request, serving, temporaryFolder } from './harness.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sends-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-const onLinux = process.platform === 'linux';
+const folder = temporaryFolder();
 
 /** The CPU time that a server has used outside of the kernel, in seconds. */
 function userTime({ child }: Server): number {
@@ -32,7 +27,7 @@ describe.concurrent('the answers to three lines in one packet', () => {
           await server.logged(/ connected$/);
           if (step === 'select11') await client.has(' welcome, ');
           const lines = ['one', 'two', 'three'];
-          await client.send(lines.map((line) => `${levelOf(step) < 7 ? '' : 'ECHO '}${line}\n`).join(''));
+          await client.send(lines.map((line) => request(step, line)).join(''));
           await client.has('one\ntwo\nthree\n');
           client.end();
           await server.logged(/ disconnected: /); // By now the trace shows what was before.
@@ -53,7 +48,7 @@ describe.runIf(onLinux).concurrent('a long queue of answers', () => {
         step,
         async (server) => {
           const client = await Client.connect(server.port);
-          const line = Buffer.from(`${levelOf(step) < 7 ? '' : 'ECHO '}${'x'.repeat(59)}\n`);
+          const line = Buffer.from(request(step, 'x'.repeat(59)));
           client.socket.pause();
           await client.send(Buffer.alloc(line.length * 400_000, line));
           client.end();

@@ -1,10 +1,11 @@
-// The sockets, against each other: a connection is complete as soon as the kernel has queued it, so one thread
-// can connect, accept, and talk to itself.
+// The sockets, against each other, in one thread.
 
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
+import { acceptOrReject } from '../src/sockets/accept-or-reject.ts';
 import { Address, Socket } from '../src/sockets/socket.ts';
-import { type SystemCall, systemCalls } from '../src/sockets/system-call.ts';
+import { libraryFunction, type SystemCall, systemCalls } from '../src/sockets/system-call.ts';
+import { connection as connected, onLinux } from './harness.ts';
 
 const open: Socket[] = [];
 
@@ -18,13 +19,11 @@ function listen(): Socket {
   return listener;
 }
 
-/** Both ends of a connection. */
-function connection(): { client: Socket; server: Socket; address: Address } {
-  const listener = listen();
-  const client = Socket.connect(listener.localAddress());
-  const [server, address] = listener.accept();
-  open.push(client, server);
-  return { client, server, address };
+/** Both ends of a connection, closed after the test. */
+function connection(host?: string): { client: Socket; server: Socket; address: Address } {
+  const ends = connected(host);
+  open.push(ends.client, ends.server);
+  return ends;
 }
 
 const hello = Buffer.from('hello');
@@ -51,17 +50,16 @@ describe('Socket', () => {
   });
 
   test('speaks IPv6, and writes its addresses in brackets', () => {
-    const listener = Socket.listen({ host: '::1', port: 0 });
-    const { host, port } = listener.localAddress();
+    const { client, server, address } = connection('::1');
+    const { host, port } = server.localAddress();
     expect(host).toBe('::1');
-    expect(`${listener.localAddress()}`).toBe(`[::1]:${port}`);
-    const client = Socket.connect({ host: '::1', port });
-    const [server, address] = listener.accept();
-    open.push(listener, client, server);
+    expect(`${server.localAddress()}`).toBe(`[::1]:${port}`);
     expect(address).toEqual(client.localAddress());
     server.sendAll(hello);
     expect(client.recv(100).toString()).toBe('hello');
-    expect(() => Socket.listen({ host: '::1', port })).toThrow(`Cannot listen on [::1]:${port}: EADDRINUSE`);
+    const listener = Socket.listen({ host: '::1', port: 0 });
+    open.push(listener);
+    expect(() => Socket.listen(listener.localAddress())).toThrow(/^Cannot listen on \[::1\]:\d+: EADDRINUSE/);
   });
 
   test('accepts both kinds of clients on ::', () => {
@@ -144,7 +142,7 @@ describe('Socket', () => {
     expect(server.recv(100).toString()).toBe('one, two, three');
     expect(client.trySendPieces(queue)).toBe(0);
     client.setBlocking(false);
-    const all = Buffer.from(Array.from({ length: 12_000_000 }, (_, i) => i % 251));
+    const all = Buffer.alloc(12_000_000, Buffer.from(Array.from({ length: 251 }, (_, i) => i)));
     const long = [all.subarray(0, 5), all.subarray(5, 100_005), all.subarray(100_005)];
     let sent = 0;
     for (let count = client.trySendPieces(long); count !== 'would-block'; ) {
@@ -283,6 +281,59 @@ describe('a failed call', () => {
     const first = connection().client.fd;
     for (let i = 0; i < 10; i++) failure(() => Socket.listen({ host: '127.0.0.1', port }));
     expect(connection().client.fd).toBeLessThanOrEqual(first + 4);
+  });
+});
+
+describe.runIf(onLinux)('acceptOrReject', () => {
+  const limit = (name: string, limits: Uint32Array) =>
+    libraryFunction<(resource: number, limits: Uint8Array) => number>(
+      `int ${name}(int resource, void *limits)`,
+    )(7, new Uint8Array(limits.buffer)); // RLIMIT_NOFILE: how many descriptors this process may have
+
+  /** Calls `act` while all descriptors are taken. */
+  function withoutDescriptors(act: () => void): void {
+    const limits = new Uint32Array(4); // two numbers of 64 bits: the limit, and what it may be raised to
+    limit('getrlimit', limits);
+    const taken = [openSync('/dev/null', 'r')];
+    try {
+      limit('setrlimit', Uint32Array.from([(taken[0] as number) + 20, 0, ...limits.subarray(2)]));
+      expect(() => {
+        while (true) taken.push(openSync('/dev/null', 'r'));
+      }).toThrow('EMFILE');
+      act();
+    } finally {
+      limit('setrlimit', limits);
+      for (const fd of taken) closeSync(fd);
+    }
+  }
+
+  test('rejects every client that there is no descriptor for, and accepts again when there is one', () => {
+    const listener = listen();
+    listener.setBlocking(false);
+    const rejected: string[] = [];
+    const accept = () =>
+      acceptOrReject(listener, (address, why) => {
+        rejected.push(`${address} ${why}`);
+      });
+    expect(accept()).toBe('would-block');
+    const clients = [1, 2, 3].map(() => Socket.connect(listener.localAddress()));
+    open.push(...clients);
+    withoutDescriptors(() => {
+      for (let i = 0; i < 4; i++) expect(accept()).toBe('would-block');
+    });
+    const why = 'no descriptor left (EMFILE), ulimit -n says how many there may be';
+    expect(rejected).toEqual(clients.map((client) => `${client.localAddress()} ${why}`));
+    for (const client of clients) expect(client.recv(1).length).toBe(0);
+    const late = Socket.connect(listener.localAddress());
+    const [accepted] = accept() as [Socket, Address];
+    open.push(late, accepted);
+    expect(rejected.length).toBe(3);
+  });
+
+  test('throws any other error', () => {
+    const listener = listen();
+    listener.shutdown('both');
+    expect(() => acceptOrReject(listener, () => {})).toThrow('EINVAL');
   });
 });
 

@@ -1,6 +1,7 @@
-import { type BehaviourName, behaviours, CTRL_C, type Subject } from './behaviours.ts';
+import { type BehaviourName, behaviours, type Subject } from './behaviours.ts';
 import { AnswerError, Client, type ClientOptions } from './client.ts';
 import { ExpectationError } from './inbox.ts';
+import type { Program } from './program.ts';
 import { tell } from './story.ts';
 import type { Symptom } from './symptoms.ts';
 
@@ -11,9 +12,6 @@ export type Failure = {
   /** What the clients did and saw, a line each. A is the first that connected. */
   story: string[];
 };
-
-/** How long a program may take to end once its connections have, in milliseconds. */
-const GRACE = 500;
 
 /** Tries a behaviour on a server. Returns undefined if it passes. */
 export async function attempt(
@@ -34,7 +32,7 @@ export async function attempt(
     return undefined;
   } catch (error) {
     if (!(error instanceof ExpectationError)) throw error;
-    const symptom = await diagnose(name, error, server, clients);
+    const symptom = await diagnose(error, program, clients);
     return { error, symptom, story: tell(clients) };
   } finally {
     for (const client of clients) client.close();
@@ -43,31 +41,29 @@ export async function attempt(
 
 /** What the failure looks like. To find out, other clients may be closed. */
 async function diagnose(
-  name: BehaviourName,
   error: ExpectationError,
-  { program }: Pick<Subject, 'program'>,
+  program: Program | undefined,
   clients: readonly Client[],
 ): Promise<Symptom> {
-  if (error.suspect && !(error instanceof AnswerError)) return error.suspect;
-  const ctrlC = name === CTRL_C;
-  if (error.why !== 'silence' && error.why !== 'other' && !ctrlC && (await program?.endsWithin(GRACE))) {
-    return 'the process ended';
+  if (!(error instanceof AnswerError)) {
+    if (error.suspect) return error.suspect;
+    return (await program?.endsSoon()) ? 'the process ended' : 'nobody listens any more';
   }
-  if (!(error instanceof AnswerError)) return ctrlC ? 'it goes on after Ctrl-C' : 'nobody listens any more';
-  const { client, expected, received, why } = error;
+  const { client, expected, received, why, suspect } = error;
+  if (why === 'end' && (await program?.endsSoon())) return 'the process ended';
   if (why === 'end' && (await client.wasReset())) return 'the connection was reset';
-  if (error.suspect) return error.suspect;
+  if (suspect) return suspect;
   if (why === 'other') return 'other bytes came';
+  const seen = client.history.map(({ what }) => what);
   if (why === 'end') {
-    const saidAll = client.history.some(({ what }) => what === 'ends its half');
-    return saidAll ? 'bytes are missing at the end' : 'the server closed the connection';
+    return seen.includes('ends its half')
+      ? 'bytes are missing at the end'
+      : 'the server closed the connection';
   }
-  if (expected.length === 0)
-    return ctrlC ? 'it goes on after Ctrl-C' : 'the server keeps the connection open';
+  if (expected.length === 0) return 'the server keeps the connection open';
   if (await comesWithoutOthers(error, clients)) return 'the answer came only after another client left';
-  if (await program?.endsWithin(GRACE)) return 'the process ended'; // The other client was its only one.
-  const lastSent = client.history.findLastIndex(({ what }) => what === 'sends');
-  const some = received.length > 0 || client.history.slice(lastSent).some(({ what }) => what === 'receives');
+  if (client.ended && (await program?.endsSoon())) return 'the process ended'; // The other client was its only one.
+  const some = received.length > 0 || seen.lastIndexOf('receives') > seen.lastIndexOf('sends');
   return some ? 'only a part came' : 'nothing came';
 }
 

@@ -1,5 +1,4 @@
 import { connect, type Socket } from 'node:net';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { quote } from '../cli/log.ts';
 import { ExpectationError, Inbox, type InboxOptions, type Why } from './inbox.ts';
 
@@ -161,12 +160,13 @@ export class Client extends Inbox {
     return this.bytes;
   }
 
-  /** Whether the server has reset the connection. */
+  /** Whether the server has reset the connection, and has not closed it before. */
   async wasReset(): Promise<boolean> {
+    const seen = this.history.map(({ what }) => what);
+    if (!seen.includes('sees the end')) return seen.includes('sees a reset');
+    if (!this.socket.writable || seen.lastIndexOf('sends') > seen.indexOf('sees the end')) return false;
     // libuv reports a reset right behind data as an end. A write fails then, but not after an end in good order.
-    if (this.socket.writable) await this.send('\n');
-    await nextTurn(); // of the event loop, which reports it
-    return this.history.some(({ what }) => what === 'sees a reset');
+    return new Promise((resolve) => this.socket.write('\n', (error) => resolve(error != null)));
   }
 
   /** Ends its half of the connection. What the server still sends is received. */

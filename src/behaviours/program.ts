@@ -8,8 +8,9 @@ import { ExpectationError, Inbox, PATIENCE } from './inbox.ts';
 
 /** How long a program may take to end when SIGTERM asks it to, in milliseconds. */
 const GRACE = 2000;
-/** How often it is looked for meanwhile, in milliseconds. */
+/** How often it is looked at meanwhile, in milliseconds. */
 const PAUSE = 20;
+const IDLE = 500 / PAUSE;
 
 /** How a program ended: its exit code, or the signal that ended it. */
 export type Exit = number | NodeJS.Signals;
@@ -65,12 +66,21 @@ export class Program {
     return Promise.race([has, hasNot]).finally(() => late.abort());
   }
 
+  /** Whether it has ended, or does so before it has been idle for half a second. */
+  async endsSoon(): Promise<boolean> {
+    for (let idle = 0; idle < IDLE; ) {
+      if (await this.endsWithin(PAUSE)) return true;
+      idle = this.isBusy ? 0 : idle + 1;
+    }
+    return false;
+  }
+
   /** Waits until it has ended: with this exit code, or by this signal. */
   async exited(): Promise<Exit> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const why = `${this.child.spawnargs.join(' ')} has not ended in ${this.#patience} ms`;
-      timer = setTimeout(() => reject(new ExpectationError(why)), this.#patience);
+      timer = setTimeout(() => reject(new ExpectationError(why, 'silence')), this.#patience);
     });
     try {
       return await Promise.race([this.#end, late]);

@@ -1,7 +1,7 @@
 // How what goes on in a lane is drawn: in colours, and in patterns that can be told apart without them.
 
-import { type Colour, round } from '../svg.ts';
-import type { Kind, Span } from './lane.ts';
+import { type Colour, round } from '../../svg.ts';
+import type { Kind, Span } from './timeline.ts';
 
 /** What a kind looks like: its colour, and what is drawn again and again in a square of eight pixels. */
 const looks: Record<Kind, { colour: Colour; tile: string }> = {
@@ -28,14 +28,14 @@ export function pattern(kind: Kind): string {
   );
 }
 
-/** An area that is filled as is proper for this kind. */
+/** An area that is filled with the pattern of this kind. */
 export function box(kind: Kind, path: string): string {
   return `<path fill="url(#${kind})" d="${path}"/>`;
 }
 
 /**
- * The spans of a lane. In each column of pixels the kind is drawn that prevails there; and where something has run, too short
- * to be seen, there is a tick for it.
+ * The spans of a lane. In each column of pixels the kind is drawn that prevails there. Where something has run, too short to
+ * be seen, there is a tick for it.
  */
 export function bars(
   spans: readonly Span[],
@@ -43,38 +43,37 @@ export function bars(
   top: number,
   height: number,
 ): string {
-  const columns = toColumns(spans, x);
-  const prevailing = new Map<number, Kind>();
-  const ticks = new Map<number, Kind>();
-  for (const [column, shares] of columns) {
-    const [kind] = [...shares].reduce((a, b) => (b[1] > a[1] ? b : a));
-    prevailing.set(column, kind);
-    if (kind !== 'running' && shares.has('running')) ticks.set(column, 'running');
-  }
+  const prevailing: Kind[] = [];
+  const ticks: Kind[] = [];
+  toColumns(spans, x).forEach((shares, column) => {
+    const [[kind]] = [...shares].sort((a, b) => b[1] - a[1]) as [[Kind, number]];
+    prevailing[column] = kind;
+    if (kind !== 'running' && shares.has('running')) ticks[column] = 'running';
+  });
   return boxes(prevailing, top, height) + boxes(ticks, top + height / 2, height / 2);
 }
 
 /** How much of each column of pixels belongs to which kind. */
-function toColumns(spans: readonly Span[], x: (time: number) => number): Map<number, Map<Kind, number>> {
-  const columns = new Map<number, Map<Kind, number>>();
+function toColumns(spans: readonly Span[], x: (time: number) => number): Map<Kind, number>[] {
+  const columns: Map<Kind, number>[] = [];
   for (const { kind, begin, end } of spans) {
     for (let column = Math.floor(x(begin)); column < x(end); column++) {
       const share = Math.min(x(end), column + 1) - Math.max(x(begin), column);
-      const shares = columns.get(column) ?? new Map<Kind, number>();
-      columns.set(column, shares.set(kind, (shares.get(kind) ?? 0) + share));
+      const shares = columns[column] ?? new Map<Kind, number>();
+      columns[column] = shares.set(kind, (shares.get(kind) ?? 0) + share);
     }
   }
   return columns;
 }
 
-/** Columns, those that follow each other and are of one kind as one box, and all of a kind as one path. */
-function boxes(columns: ReadonlyMap<number, Kind>, top: number, height: number): string {
+/** Columns, neighbours of one kind as one box, and all boxes of a kind as one path. */
+function boxes(columns: readonly Kind[], top: number, height: number): string {
   const paths = new Map<Kind, string>();
-  for (const [column, kind] of columns) {
-    if (columns.get(column - 1) === kind) continue;
+  columns.forEach((kind, column) => {
+    if (columns[column - 1] === kind) return;
     let width = 1;
-    while (columns.get(column + width) === kind) width++;
+    while (columns[column + width] === kind) width++;
     paths.set(kind, `${paths.get(kind) ?? ''}M${column} ${round(top)}h${width}v${height}h-${width}z`);
-  }
+  });
   return Array.from(paths, ([kind, path]) => box(kind, path)).join('');
 }

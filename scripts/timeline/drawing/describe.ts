@@ -1,27 +1,23 @@
 // What there is to be seen in a timeline, in words and figures.
 
-import { type Arrow, kinds, type Lane } from './lane.ts';
-import type { Timeline } from './timeline.ts';
+import { gap, kinds, type Lane, type Timeline } from './timeline.ts';
 
-/** When somebody wakes that long after bytes have arrived, it is a gap worth a word: milliseconds. */
+/** A gap of so many milliseconds is worth a figure. */
 export const LATE = 100;
 
 /** What goes on in a lane for less time than this, all in all, is not worth one: milliseconds. */
 const LITTLE = 50;
 
-/** How long nobody woke, in milliseconds. */
-export function gap({ arrived, woke }: Arrow): number {
-  return woke - arrived;
-}
-
-/** A sentence for each client, on how long it was before somebody woke, and one for each lane of the server. */
+/** A sentence for each client, on what woke for it and when, and one for each lane of the server. */
 export function describe({ clients, servers, arrows }: Timeline): string {
-  const heard = clients.map((client) => {
-    const own = arrows.filter(({ from }) => from === client);
+  const heard = clients.map(({ name, spans }, i) => {
+    const own = arrows.filter(({ from }) => from === i);
     // One arrow for the connection, and one for each message.
-    if (own.length < 1 + client.said.length) return `${client.name}: not heard to the end.`;
+    if (own.length < 1 + spans.length) return `${name}: not all of it is received.`;
+    const lanes = [...new Set(own.map(({ to }) => servers[to]?.name.split(',')[0]))];
     const longest = Math.max(...own.map(gap));
-    return `${client.name}: somebody wakes ${longest < LATE ? 'at once' : `after ${seconds(longest)}`}.`;
+    const when = longest < LATE ? 'at once' : `after up to ${seconds(longest)}`;
+    return `${name}: ${lanes.join(' and ')} ${lanes.length > 1 ? 'wake' : 'wakes'} ${when}.`;
   });
   return [...heard, ...servers.map((lane) => `${lane.name}: ${contents(lane)}.`)].join(' ');
 }

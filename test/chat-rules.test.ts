@@ -1,0 +1,216 @@
+// Users who talk to each other: the rules of the chat, on paper. chat.test.ts has the chat itself.
+
+import fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import { chain } from '../src/protocol/chain.ts';
+import { ChatProtocol, LocalRoom, type Room } from '../src/protocol/chat.ts';
+import { LineProtocol } from '../src/protocol/lines.ts';
+import { TextProtocol } from '../src/protocol/text.ts';
+import type { Socket } from '../src/sockets/socket.ts';
+import { SharedRoom } from '../src/threaded/shared-room.ts';
+import { FakeTransport, streams } from './fake-transport.ts';
+import { pair } from './harness.ts';
+
+const open: Socket[] = [];
+afterEach(() => {
+  for (const socket of open.splice(0)) socket.close();
+});
+
+/** Lets a newcomer into a place. What the room sends by itself comes out at the other end of the connection. */
+type Place = () => { room: Room; otherEnd?: Socket };
+
+/** The room of one thread, which hands lines to users, and that of many, which sends to their descriptors. */
+const places: Record<string, () => Place> = {
+  LocalRoom() {
+    const room = new LocalRoom();
+    return () => ({ room });
+  },
+  SharedRoom() {
+    const memory = SharedRoom.memory(4);
+    return () => {
+      const [otherEnd, client] = pair();
+      client.setBlocking(true);
+      open.push(otherEnd, client);
+      return { room: new SharedRoom(memory, client), otherEnd };
+    };
+  },
+};
+
+/** A user in a room, with a sheet of paper for a connection. */
+class User extends FakeTransport {
+  readonly chat: ChatProtocol;
+  readonly #protocol: ReturnType<typeof chain<Buffer>>;
+  readonly #otherEnd: Socket | undefined;
+
+  constructor(place: Place) {
+    super();
+    const { room, otherEnd } = place();
+    this.#otherEnd = otherEnd;
+    this.chat = new ChatProtocol(room, (line) => this.send(line));
+    this.#protocol = chain(this, new LineProtocol(), new TextProtocol(), this.chat);
+    this.chat.enter();
+  }
+
+  says(text: string): void {
+    this.#protocol.received(Buffer.from(text));
+  }
+
+  ends(): void {
+    this.#protocol.ended();
+  }
+
+  /** What has been sent to this user since this was last asked. */
+  get heard(): string {
+    const receive = () => this.#otherEnd?.tryRecv(16_384) ?? 'would-block';
+    for (let bytes = receive(); bytes !== 'would-block' && bytes.length > 0; bytes = receive())
+      this.send(bytes);
+    const heard = Buffer.from(this.sent, 'latin1').toString();
+    this.sent = '';
+    return heard;
+  }
+}
+
+describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, newPlace) => {
+  /** So many users in a room, who have read what they were told. */
+  function room(count: number): User[] {
+    const place = newPlace();
+    const users = Array.from({ length: count }, () => new User(place));
+    return users.filter(({ heard }) => heard !== '');
+  }
+
+  test('welcome who comes, and tell the others', () => {
+    const place = newPlace();
+    const one = new User(place);
+    expect(one.heard).toBe('* welcome, guest1\n');
+    const two = new User(place);
+    expect([one.heard, two.heard]).toEqual(['* guest2 joined\n', '* welcome, guest2\n']);
+  });
+
+  test('let people change their names, and tell everyone', () => {
+    const [one, two] = room(2) as [User, User];
+    one.says('NICK alice\n');
+    expect([one.heard, two.heard]).toEqual(['* guest1 is now alice\n', '* guest1 is now alice\n']);
+    one.says('nick Alice\nNICK  Bob_the-2nd \r\n');
+    expect(two.heard).toBe('* alice is now Alice\n* Alice is now Bob_the-2nd\n');
+  });
+
+  test('pass on what is said to all the others, and what is told to one', () => {
+    const [one, two, three] = room(3) as [User, User, User];
+    one.says('SAY hello, Ωorld\n');
+    expect([one.heard, two.heard, three.heard]).toEqual([
+      '',
+      '<guest1> hello, Ωorld\n',
+      '<guest1> hello, Ωorld\n',
+    ]);
+    one.says('MSG GUEST2  psst \n');
+    expect([one.heard, two.heard, three.heard]).toEqual(['', '-guest1-  psst \n', '']);
+  });
+
+  test('name who is there, in the order they came, whatever they are called', () => {
+    const [one, two, three] = room(3) as [User, User, User];
+    one.says('NICK zoe\n');
+    two.chat.leave();
+    expect(three.heard).toBe('* guest1 is now zoe\n* guest2 left\n');
+    three.says('WHO\n');
+    expect(three.heard).toBe('WHO zoe guest3\n');
+  });
+
+  test('miss whoever leaves, once, however that is', () => {
+    const [one, two, three, four] = room(4) as [User, User, User, User];
+    two.says('QUIT\n');
+    two.ends();
+    two.chat.leave();
+    expect(two).toMatchObject({ closed: true, sent: 'BYE\n' });
+    three.ends();
+    three.chat.leave();
+    four.chat.leave();
+    four.chat.leave();
+    expect(one.heard).toBe('* guest2 left\n* guest3 left\n* guest4 left\n');
+    one.says('WHO\n');
+    expect(one.heard).toBe('WHO guest1\n');
+  });
+
+  test('give nobody a name that somebody has', () => {
+    const place = newPlace();
+    const one = new User(place);
+    one.says('NICK Guest2\n');
+    expect(new User(place).heard).toBe('* welcome, guest3\n');
+  });
+
+  for (const [line, answer] of [
+    ['NICK', 'missing name'],
+    ['NICK ', 'missing name'],
+    ['NICK guest2', 'name taken: guest2'],
+    ['NICK GUEST2', 'name taken: GUEST2'],
+    ['NICK guest1', 'name taken: guest1'],
+    ['NICK two words', 'bad name: two words'],
+    ['NICK seventeen-letters', 'bad name: seventeen-letters'],
+    ['NICK é', 'bad name: é'],
+    ['NICK \x1b[31mred', 'bad name: ?[31mred'],
+    ['SAY', 'missing text'],
+    ['SAY   ', 'missing text'],
+    ['MSG', 'missing name'],
+    ['MSG guest2', 'missing text'],
+    ['MSG guest2 ', 'missing text'],
+    ['MSG zed hello', 'no such user: zed'],
+    ['MSG constructor hello', 'no such user: constructor'],
+    ['SHOUT hello', 'unknown command: SHOUT'],
+  ] as const) {
+    test(`answer ${JSON.stringify(line)} with an error, and change nothing`, () => {
+      const [one, two] = room(2) as [User, User];
+      one.says(`${line}\n`);
+      expect([one.heard, two.heard]).toEqual([`ERROR ${answer}\n`, '']);
+      one.says('WHO\n');
+      expect(one.heard).toBe('WHO guest1 guest2\n');
+    });
+  }
+
+  test('know all commands that there were before', () => {
+    const [one] = room(1) as [User];
+    one.says('HELP\nECHO a\r\n');
+    expect(one.heard).toBe('ECHO TIME HELP QUIT NICK SAY MSG WHO\na\n');
+  });
+
+  test('let no control character through to the terminals of others, and no line that nobody has said', () => {
+    const [one, two] = room(2) as [User, User];
+    one.says('SAY \x1b[2J\x07\ttab\x7f\x9b0m\u2028\u202e\r\nMSG guest2 \x1b]0;title\x07\n');
+    expect(two.heard).toBe('<guest1> ?[2J??tab??0m??\n-guest1- ?]0;title?\n');
+    one.says('SAY 👩‍👩‍👧 e\u0301\n'); // What joins letters and emojis is no harm.
+    expect(two.heard).toBe('<guest1> 👩‍👩‍👧 e\u0301\n');
+  });
+
+  test('hold whatever is typed', () => {
+    const words = ['SAY ', 'NICK ', 'MSG guest2 ', 'WHO', 'QUIT', 'x', ' ', '\n', '\r\n', '\x1b', '* '];
+    const word = fc.constantFrom(...words.map((text) => Buffer.from(text)));
+    const typed = fc.array(fc.oneof(word, streams), { maxLength: 30 });
+    fc.assert(
+      fc.property(typed, (pieces) => {
+        const [one, two] = room(2) as [User, User];
+        for (const piece of pieces) if (!one.closed) one.says(piece.toString('latin1'));
+        const lines = two.heard.split('\n');
+        expect(lines.pop()).toBe('');
+        for (const line of lines)
+          expect(line).toMatch(/^(<[\w-]+> |-[\w-]+- |\* [\w-]+ (left$|is now [\w-]+$))\P{Cc}*$/u);
+      }),
+    );
+  });
+});
+
+test('a SharedRoom has room for as many as its memory, and room again when one has left', () => {
+  const place = places.SharedRoom?.() as Place;
+  const users = Array.from({ length: 4 }, () => new User(place));
+  expect(() => new User(place)).toThrow('the room is full');
+  users[1]?.chat.leave();
+  expect(new User(place).heard).toBe('* welcome, guest5\n');
+  users[3]?.says('WHO\n');
+  expect(users[3]?.heard).toMatch(/WHO guest1 guest3 guest4 guest5\n/);
+});
+
+test('a SharedRoom serves on when a connection is broken: its own thread will find out', () => {
+  const place = places.SharedRoom?.() as Place;
+  const [one, two, three] = [new User(place), new User(place), new User(place)];
+  open.at(-3)?.shutdown('write');
+  three.says('SAY hello\n');
+  expect(one.heard).toMatch(/<guest3> hello\n$/);
+  expect(two.heard).not.toContain('hello');
+});

@@ -1,0 +1,138 @@
+// What people type by mistake: one line says what is wrong, and the exit code is 1. And --help.
+
+import { createServer } from 'node:net';
+import { describe, expect, test, vi } from 'vitest';
+import { readOptions } from '../src/cli/options.ts';
+import { protocolNames } from '../src/protocol/protocols.ts';
+import { mechanisms } from '../src/sockets/selector.ts';
+import { listening, runScript } from './harness.ts';
+
+const noSuchOption = (option: string) => `Unknown option '${option}': --help lists the options`;
+const noSuchPort = (port: string) => `Cannot connect to port "${port}": it is a whole number from 1 to 65535`;
+const syncVsAsync = 'Usage: npx tsx src/coroutine/sync-vs-async.ts sync|async';
+
+/** Of each program, what is typed, and what it says. Port 1 of this machine is one that nobody listens on. */
+const mistakes: Record<string, [args: string, message: string | RegExp][]> = {
+  'src/single/single3.ts': [
+    ['--prot 80', noSuchOption('--prot')],
+    ['--port http', 'Cannot use --port "http": it is a whole number from 0 to 65535'],
+    ['--port', "Option '--port <value>' argument missing: --help lists the options"],
+    ['12345', "Unexpected argument '12345': --help lists the options"],
+    ['--host no.such.host.invalid', /^Cannot listen on no\.such\.host\.invalid:12345: E\w+, ./],
+    ['--host 2001:db8::1', /^Cannot listen on \[2001:db8::1\]:12345: EADDRNOTAVAIL, ./],
+    ['--host 192.0.2.1', /^Cannot listen on 192\.0\.2\.1:12345: EADDRNOTAVAIL, ./],
+  ],
+  'src/single/single10.ts': [
+    ['--max-questions -1', 'Cannot use --max-questions "-1": it is a whole number, 0 or more'],
+  ],
+  'src/threaded/pool4.ts': [
+    ['--prot 80', noSuchOption('--prot')],
+    ['--workers -1', 'Cannot use --workers "-1": it is a whole number from 1 to 100'],
+  ],
+  'src/threaded/prefork4.ts': [['--prot 80', noSuchOption('--prot')]],
+  'src/select/select6.ts': [
+    ['--selector kqueue', `Cannot use --selector "kqueue": it is one of ${mechanisms.join(', ')}`],
+  ],
+  'src/coroutine/generator6.ts': [
+    ['--stats 1e3', 'Cannot use --stats "1e3": it is a whole number, 0 or more'],
+  ],
+  'src/coroutine/stream10.ts': [
+    ['--protocol gopher', `Cannot use --protocol "gopher": it is one of ${protocolNames.join(', ')}`],
+  ],
+  'src/coroutine/sync-vs-async.ts': [
+    ['', syncVsAsync],
+    ['both', syncVsAsync],
+    ['sync async', syncVsAsync],
+  ],
+  'src/clients/nc.ts': [
+    ['localhost 1', 'Cannot talk to localhost:1: ECONNREFUSED'],
+    ['::1 1', /^Cannot talk to \[::1\]:1: E[A-Z]+$/],
+    ['localhost', 'Usage: npx tsx src/clients/nc.ts HOST PORT'],
+    ['localhost 80 --x', noSuchOption('--x')],
+    // It is the same code that reads the ports of all clients.
+    ...['0', '65536', '99999', '1e3', 'http'].map((port): [string, string] => [
+      `localhost ${port}`,
+      noSuchPort(port),
+    ]),
+  ],
+  'src/clients/ask.ts': [
+    ['localhost', /^Usage: npx tsx src\/clients\/ask\.ts HOST PORT .+$/],
+    ['localhost 1 -x', noSuchOption('-x')],
+    ['localhost 1 --protocol gopher', /^Cannot use --protocol "gopher": .+ zen, oracle$/],
+    ['localhost 1 --pause 3600.5', /^Cannot use --pause "3600\.5": .+ from 0 to 3600$/],
+    ['localhost 1 --pause -1', /^Cannot use --pause "-1": .+ from 0 to 3600$/],
+    ['localhost http', noSuchPort('http')],
+    ['localhost 1', /^Cannot connect to localhost:1: ECONNREFUSED, .+$/],
+  ],
+  'src/clients/finger.ts': [
+    ['alice@localhost:1', 'Cannot finger localhost: ECONNREFUSED'],
+    ['alice@no-such-host.invalid', /^Cannot connect to no-such-host\.invalid:79: \w+, .+$/],
+    ['alice', /^Usage: npx tsx src\/clients\/finger\.ts .+$/],
+    ['', /^Usage: .+$/],
+    ['-x alice@localhost', noSuchOption('-x')],
+    ['@localhost:http', noSuchPort('http')],
+  ],
+  'scripts/step.ts': [
+    ['', /^Cannot show a step without its name: .+$/],
+    ['single6 single7', /^Cannot show single6 and single7: .+$/],
+    ['single6 --file', noSuchOption('--file')],
+  ],
+};
+
+describe.concurrent('a mistake', () => {
+  for (const [path, rows] of Object.entries(mistakes)) {
+    for (const [args, message] of rows) {
+      test(`is one line, and exit code 1: ${path} ${args}`, async () => {
+        const { exit, stdout, stderr } = await runScript(path, ...args.split(' ').filter(Boolean));
+        expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
+        expect(stderr).toMatch(/^[^\n]+\n$/);
+        if (typeof message === 'string') expect(stderr).toBe(`${message}\n`);
+        else expect(stderr.trimEnd()).toMatch(message);
+      });
+    }
+  }
+
+  // Every step listens by way of src/cli/listen.ts: see house.test.ts. So a step of each kind will do.
+  test('is a port that is in use: one line says so, and what to do', () =>
+    listening(createServer(), async (port) => {
+      for (const step of ['single/single1', 'threaded/pool4', 'threaded/prefork4', 'coroutine/callback6']) {
+        const { exit, stdout, stderr } = await runScript(`src/${step}.ts`, '--port', `${port}`);
+        expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
+        const cause = 'EADDRINUSE, address already in use: end that server, or take another port with --port';
+        expect(stderr).toBe(`Cannot listen on 127.0.0.1:${port}: ${cause}\n`);
+      }
+    }));
+});
+
+vi.mock('../src/cli/fail.ts', () => ({
+  fail: (message: string): never => {
+    throw new Error(message);
+  },
+}));
+
+for (const port of ['http', '65536', '-1', '', '1e3', '0x50', '+80', ' 80', '80.0']) {
+  test(`a step does not take --port=${port}`, () => {
+    vi.spyOn(process, 'argv', 'get').mockReturnValue(['node', 'single3.ts', `--port=${port}`]);
+    expect(() => readOptions()).toThrow(
+      `Cannot use --port ${JSON.stringify(port)}: it is a whole number from 0 to 65535`,
+    );
+    vi.restoreAllMocks();
+  });
+}
+
+describe.concurrent('--help', () => {
+  for (const [path, usage] of [
+    ['src/single/single10.ts', '[options]\n  --host HOST'],
+    ['src/clients/nc.ts', 'HOST PORT'],
+    ['src/clients/ask.ts', 'HOST PORT [--protocol zen|oracle]'],
+    ['src/clients/finger.ts', '[-l] [user]@host[:port]'],
+  ] as const) {
+    test(`says how to use ${path}`, async () => {
+      const { exit, stdout, stderr } = await runScript(path, '--help');
+      expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+      const file = path.startsWith('src/single') ? '\\S+' : path;
+      expect(stdout).toMatch(new RegExp(`^Usage: npx tsx ${file} `));
+      expect(stdout).toContain(usage);
+    });
+  }
+});
