@@ -112,6 +112,13 @@ describe.concurrent('npm run bench', () => {
   }
 });
 
+test('npm run bench -- --help lists the options and the tables', async () => {
+  const { exit, stdout } = await runScript('scripts/bench.ts', '--help');
+  expect(exit).toBe(0);
+  for (const name of ['--quick', '--only', '--write', '--render', '--json', ...tableNames])
+    expect(stdout).toContain(name);
+});
+
 describe.skipIf(missingForC).concurrent('the load client', () => {
   /** Has it play clients of a server for a moment: 8 of them, or 4 that talk. */
   async function asked(mode: string, serve: (client: Socket, all: Set<Socket>) => void) {
