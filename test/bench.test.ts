@@ -22,10 +22,10 @@ import { tables, takesC } from '../scripts/bench/tables.ts';
 import { written } from '../scripts/markers.ts';
 import { root } from '../scripts/steps.ts';
 import { Program } from '../src/behaviours/program.ts';
-import { nodeOptions } from '../src/behaviours/server.ts';
+import { runnable } from '../src/behaviours/server.ts';
 import { run, runScript, until } from './harness.ts';
 
-const bench = (...args: string[]) => [...nodeOptions, 'scripts/bench.ts', '--quick', ...args];
+const bench = (...args: string[]) => [...runnable('scripts/bench.ts'), '--quick', ...args];
 
 /** It starts many servers, which take their time on a busy machine, and are to end with it. */
 const patience = 120_000;
@@ -35,7 +35,6 @@ const LONG = { timeout: 3 * patience };
 describe.concurrent('npm run bench', () => {
   /** What a line shows behind the name of the server. */
   const figures: Partial<Record<TableName, RegExp>> = {
-    echo: /^[\d,]+ \| [\d.–]+ \| [\d.–]+$/,
     chat: /^[\d,]+ \| 0 \| [\d.–]+ \| [\d.–]+$/, // Nothing is lost.
     cpu: /^[\d.]+ µs \| [\d.]+ µs$/,
     threads: /^[\d.]+ m?s \| [\d.]+ m?s \| -?[\d.]+ \S+$/,

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { runnable } from '../../src/behaviours/server.ts';
 import { fail } from '../../src/cli/fail.ts';
 import { toJavaScript } from '../../src/cli/javascript.ts';
 import { findSteps, root } from '../steps.ts';
@@ -62,7 +63,7 @@ export function commandOf({ language, program, args }: Contestant): [command: st
   if (language === 'C') return [compile(program), ...args];
   if (language === 'Python') return ['python3', program, ...args];
   if (language === 'JavaScript') return [process.execPath, withoutTypes(program), ...args];
-  return [process.execPath, '--import', 'tsx', program, ...args];
+  return [process.execPath, ...runnable(program), ...args];
 }
 
 /** A program in C, compiled unless that has been done since it was changed. Returns its path. */

@@ -292,7 +292,7 @@ export type BehaviourName = keyof typeof conversations;
 export const behaviours: Record<BehaviourName, Behaviour> = conversations;
 
 /** What a process may hold of what it was sent, with all buffers of the kernel: this is more, in bytes. */
-const MORE_THAN_BUFFERS = 24_000_000;
+const MORE_THAN_BUFFERS = 16_000_000;
 /** The length of a line that is sent many times, in bytes: the log of a step shows 900 of them. */
 const LONG = 8000;
 const longLines = Array.from({ length: MORE_THAN_BUFFERS / LONG }, (_, i) => `${i} `.padEnd(LONG, 'x'));
