@@ -134,12 +134,6 @@ describe.concurrent('npm start', () => {
       expect(stderr).toMatch(/^Cannot listen on .+\n$/);
     }));
 
-  test('says how it is used', async () => {
-    const { exit, stdout } = await start('--help');
-    expect(exit).toBe(0);
-    expect(stdout).toMatch(/^Usage: npm start \[STEP\] \[-- OPTIONS\]\n/);
-  });
-
   const list = steps.map(({ name, header }) => `  ${name} ${header.slice(name.length + 2).split('\n')[0]}`);
   const squeezed = (text: string) =>
     text
@@ -365,12 +359,6 @@ describe.concurrent('npm run step', () => {
     const { exit, stderr } = await runScript('scripts/step.ts', 'sinlge6');
     expect(exit).toBe(1);
     expect(stderr).toMatch(/\n\nUnknown step "sinlge6": did you mean single6\?\n$/);
-  });
-
-  test('says how it is used', async () => {
-    const { exit, stdout } = await runScript('scripts/step.ts', '--help');
-    expect(exit).toBe(0);
-    expect(stdout).toMatch(/^Usage: npm run step NAME \[-- --files\]\n/);
   });
 });
 
