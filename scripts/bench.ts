@@ -3,74 +3,117 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { orFail } from '../src/cli/fail.ts';
-import { leftOut, python } from './bench/contestants.ts';
-import { documents, readResults } from './bench/documents.ts';
-import { readOptions } from './bench/options.ts';
-import { blocks, equipped, markdown } from './bench/report.ts';
-import { type Measured, type Results, type TableName, toJson } from './bench/results.ts';
-import { chosen, duration, tables } from './bench/tables.ts';
+import { fail, orFail } from '../src/cli/fail.ts';
+import { parseOrHelp, wholeNumberOrFail } from '../src/cli/parse.ts';
+import { missingForC, python } from './bench/contestants.ts';
+import { measure } from './bench/engine.ts';
+import { blocks, documents, equipped, markdown, rounds } from './bench/report.ts';
+import {
+  type Measured,
+  type Results,
+  readResults,
+  type TableName,
+  tableNames,
+  toJson,
+} from './bench/results.ts';
+import { tables, takesC } from './bench/tables.ts';
 import { root } from './steps.ts';
 
-const { rounds, seconds, quick, only, write, render, json } = readOptions();
-const names = chosen(only);
-const equipment = {
-  node: process.versions.node,
-  ...(python !== undefined && { python }),
-  cpus: availableParallelism(),
+const usage = `Usage: npm run bench [-- OPTIONS]
+
+  --quick       fewer connections, and one short round: rough figures
+  --only TABLE  one table: ${tableNames.slice(0, 5).join(', ')},
+                ${tableNames.slice(5).join(', ')}
+  --rounds N    how often each server has a turn: 5, and with --quick 1
+  --seconds S   how long a turn is: 0.4, and with --quick 0.1
+  --json FILE   writes the figures of each round to FILE
+  --write       writes them to results/, and the READMEs and plots with them
+  --render      measures nothing: writes the READMEs and plots again, from results/bench.json`;
+
+const text = { type: 'string' } as const;
+const flag = { type: 'boolean' } as const;
+const options = {
+  quick: flag,
+  only: text,
+  rounds: text,
+  seconds: text,
+  json: text,
+  write: flag,
+  render: flag,
 };
-const begin = performance.now();
-
-async function measure(name: TableName): Promise<Measured> {
-  const where = `table ${names.indexOf(name) + 1} of ${names.length}, ${name}`;
-  const say = (line: string) =>
-    process.stderr.write(`${clock(performance.now() - begin)}, ${where}: ${line}\n`);
-  const entries = await tables[name].measure({ rounds, seconds, quick, say });
-  return { ...equipment, rounds, seconds, entries };
+const {
+  quick = false,
+  write = false,
+  render = false,
+  only,
+  json,
+  ...typed
+} = parseOrHelp({ options }, usage).values;
+const own = { min: 1, max: 1000 };
+const plan = {
+  rounds: wholeNumberOrFail(typed.rounds ?? (quick ? '1' : '5'), 'Cannot use --rounds', own),
+  seconds: Number(typed.seconds ?? (quick ? 0.1 : 0.4)),
+  quick,
+};
+if (!(plan.seconds >= 0.1 && plan.seconds <= 600)) {
+  fail(`Cannot use --seconds ${JSON.stringify(typed.seconds)}: it is a number from 0.1 to 600`);
 }
+if (quick && write) fail('Cannot use --write with --quick: what is measured quickly is not worth keeping');
 
-/** Milliseconds as a clock shows them: `1:05`. */
-function clock(milliseconds: number): string {
-  const seconds = Math.floor(milliseconds / 1000);
-  return `${Math.floor(seconds / 60)}:${`${seconds % 60}`.padStart(2, '0')}`;
-}
+const equipment = { node: process.versions.node, ...(python && { python }), cpus: availableParallelism() };
+const speedTables = tableNames.filter(takesC);
 
-function print(name: TableName, measured: Measured): void {
-  for (const block of blocks(name, measured)) console.log(`\n### ${block.title}\n\n${markdown(block)}`);
+/** The tables to measure. */
+function chosen(): readonly TableName[] {
+  const known = tableNames.filter((name) => only === undefined || name === only);
+  if (known.length === 0)
+    fail(`Cannot use --only ${JSON.stringify(only)}: there are ${tableNames.join(', ')}`);
+  if (!missingForC) return known;
+  const possible = known.filter((name) => !takesC(name));
+  if (possible.length === 0)
+    fail(`Cannot measure ${only}: its clients are in C, and there is no ${missingForC} here`);
+  return possible;
 }
 
 /** Writes what is made of these results. */
-function show(results: Results): void {
-  orFail(() => {
-    for (const [path, content] of documents(results)) writeFileSync(join(root, path), content);
-  });
+async function show(results: Results): Promise<void> {
+  const files = await documents(results).catch((error: Error) => fail(error.message));
+  for (const [path, content] of files) orFail(() => writeFileSync(join(root, path), content));
 }
 
-/** After each table: whoever ends a run keeps what it has measured. */
-function keep(results: Results): void {
-  if (json !== undefined) orFail(() => writeFileSync(resolve(json), toJson(results)));
-  if (write) show({ ...orFail(readResults), ...results });
-}
-
-async function run(): Promise<void> {
-  const minutes = duration(names, { rounds, seconds, quick }) / 60;
-  console.log(`${equipped(equipment)}; rounds: ${rounds}, of ${seconds} s for each; medians.`);
-  console.log(
-    `It takes about ${minutes < 1.5 ? `${Math.ceil(60 * minutes)} s` : `${Math.round(minutes)} minutes`}.`,
-  );
+async function run(names: readonly TableName[]): Promise<void> {
+  const begin = performance.now();
   const results: Results = {};
   // If it can't be kept, it is better to know that now.
   if (json !== undefined) orFail(() => closeSync(openSync(resolve(json), 'a')));
-  if (write) show(orFail(readResults));
-  for (const name of names) {
-    const measured = await measure(name);
-    results[name] = measured;
-    print(name, measured);
-    keep(results);
+  if (write) await show(orFail(readResults));
+  console.log(`${equipped(equipment)}.`);
+  if (missingForC) {
+    const left = `the speed tables need a C compiler, and are left out: ${speedTables.join(', ')}`;
+    console.log(`There is no ${missingForC} here: ${left}.`);
   }
-  if (leftOut.length > 0) console.log(`\n${leftOut.join('\n')}`);
+  if (!python) console.log('There is no python3 here: the Python servers are left out.');
+  for (const name of names) {
+    const say = (line: string) =>
+      process.stderr.write(`${Math.round((performance.now() - begin) / 1000)} s, ${name}: ${line}\n`);
+    const measured = { ...equipment, ...plan, entries: await measure(tables[name], { ...plan, say }) };
+    print(name, measured);
+    const { quick: _, ...kept } = measured;
+    results[name] = kept;
+    // After each table: a run that is ended keeps what it has measured.
+    if (json !== undefined) orFail(() => writeFileSync(resolve(json), toJson(results)));
+    if (write) await show({ ...orFail(readResults), ...results });
+  }
 }
 
-if (render) show(orFail(readResults));
-else await run();
+function print(name: TableName, measured: Measured): void {
+  for (const block of blocks(name, measured)) {
+    console.log(
+      `\n### ${block.title}\n\n${markdown(block)}\n\n${quick ? 'Rough: ' : ''}${rounds(measured)}.`,
+    );
+  }
+}
+
+if (render) await show(orFail(readResults));
+else await run(chosen());
 process.exit();

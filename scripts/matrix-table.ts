@@ -2,7 +2,7 @@
 
 import type { BehaviourName } from '../src/behaviours/behaviours.ts';
 import { behaviours } from '../src/behaviours/behaviours.ts';
-import { type Expectation, mender } from '../src/behaviours/expectations.ts';
+import { type Expectation, flaw } from '../src/behaviours/expectations.ts';
 import { written } from './markers.ts';
 import { findSteps } from './steps.ts';
 
@@ -11,14 +11,14 @@ export type Seen = Map<BehaviourName, Expectation>;
 
 const names = Object.keys(behaviours) as BehaviourName[];
 
-/** The table, in Markdown, from what was seen of each step. */
+/** The table, in Markdown: a row for each step of which something was seen. */
 export function matrix(seen: ReadonlyMap<string, Seen>): string {
   const steps = findSteps();
   const link = (step: string, text = step) => `[${text}](${steps.get(step)?.path})`;
-  const rows = [...steps.keys()].map((step) => {
+  const rows = [...seen.keys()].map((step) => {
     const marks = names.map((name) => {
       const mark = seen.get(step)?.get(name) ?? '–';
-      return mark === '✘' ? link(mender(step, name), '✘') : mark;
+      return mark === '✘' ? link(flaw(step, name).mender, '✘') : mark;
     });
     return [link(step), ...marks];
   });

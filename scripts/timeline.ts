@@ -1,53 +1,62 @@
 // npm run timeline [-- STEP...]: leads steps through the same scenario, and draws who waited for what.
 
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fail } from '../src/cli/fail.ts';
-import { parseOrFail } from '../src/cli/parse.ts';
-import { findStep, type Step } from './steps.ts';
-import { describe } from './timeline/describe.ts';
-import { draw } from './timeline/draw.ts';
-import { toTraceEvents } from './timeline/perfetto.ts';
-import { drawnSteps, folder, pictureOf } from './timeline/pictures.ts';
+import { print } from '../src/cli/log.ts';
+import { parseOrHelp } from '../src/cli/parse.ts';
+import { failIfTaken } from './npm.ts';
+import { findStep, root } from './steps.ts';
+import { describe } from './timeline/drawing/describe.ts';
+import { draw } from './timeline/drawing/draw.ts';
+import { toTraceEvents } from './timeline/drawing/perfetto.ts';
+import { toTimeline } from './timeline/drawing/read.ts';
+import { toJson } from './timeline/drawing/timeline.ts';
 import { record } from './timeline/record.ts';
-import { toTimeline } from './timeline/timeline.ts';
 
-const { to, perfetto, steps } = readCommandLine();
+const usage = `Usage: npm run timeline [-- STEP... OPTIONS]
+
+  STEP         a step to draw; without any, those whose pictures are in results/
+  --write      writes pictures, and the timelines they show, into results/
+  --to FOLDER  writes them into this folder; without either, into a temporary one
+  --perfetto   writes a file for https://ui.perfetto.dev beside each picture`;
+
+failIfTaken('npm run timeline', { write: '', to: 'FOLDER', perfetto: '' }, process.argv.slice(2));
+const { values, positionals } = parseOrHelp(
+  {
+    allowPositionals: true,
+    options: { write: { type: 'boolean' }, to: { type: 'string' }, perfetto: { type: 'boolean' } },
+  },
+  usage,
+);
+const results = join(root, 'results');
+const drawn = readdirSync(results).flatMap((file) => /^timeline-(\w+)\.svg$/.exec(file)?.[1] ?? []);
+const steps = (positionals.length > 0 ? positionals : drawn).map(findStep);
+const short = steps.find(({ name }) => /^single[12]$/.test(name));
+if (short) fail(`Cannot draw ${short.name}: when its first user leaves, it ends`);
+const folder = values.write ? results : (values.to ?? mkdtempSync(join(tmpdir(), 'timeline-')));
+
 for (const step of steps) {
   const recording = await record(step).catch((error: Error) => fail(error.message));
   const timeline = toTimeline(recording);
-  write(pictureOf(step.name), draw(timeline));
-  if (perfetto)
-    write(
-      `timeline-${step.name}.json`,
-      `${JSON.stringify({ traceEvents: toTraceEvents(recording, timeline) })}\n`,
-    );
-  console.log(`${describe(timeline)}\n`);
+  print(write(`timeline-${step.name}.svg`, draw(timeline)));
+  write(`timeline-${step.name}.json`, toJson(timeline));
+  if (values.perfetto) {
+    const traceEvents = toTraceEvents(recording, timeline);
+    print(write(`timeline-${step.name}.perfetto.json`, `${JSON.stringify({ traceEvents })}\n`));
+  }
+  print(`${describe(timeline)}\n`);
 }
-if (perfetto) console.log('https://ui.perfetto.dev opens the files that end in .json.');
-process.exit();
+if (values.perfetto) print('https://ui.perfetto.dev opens the files that end in .perfetto.json.');
 
-function write(name: string, content: string): void {
-  const path = join(to, name);
+/** Writes a file, and returns how its path is best shown. */
+function write(name: string, content: string): string {
+  const path = join(folder, name);
   try {
     writeFileSync(path, content);
   } catch (error) {
     fail(`Cannot write ${path}: ${(error as NodeJS.ErrnoException).code}`);
   }
-  console.log(relative('', path));
-}
-
-function readCommandLine(): { to: string; perfetto: boolean; steps: Step[] } {
-  const { values, positionals } = parseOrFail(
-    { allowPositionals: true, options: { to: { type: 'string' }, perfetto: { type: 'boolean' } } },
-    'there are --perfetto, --to FOLDER, and names of steps',
-  );
-  const { to = folder, perfetto = false } = values;
-  return { to, perfetto, steps: (positionals.length > 0 ? positionals : drawnSteps()).map(find) };
-}
-
-function find(name: string): Step {
-  const step = findStep(name);
-  if (/^single[12]$/.test(name)) fail(`Cannot draw ${name}: when its first user leaves, it ends`);
-  return step;
+  return path.startsWith(root) ? relative('', path) : path;
 }

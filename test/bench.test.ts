@@ -2,252 +2,235 @@
 // results/bench.json says.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import { createInterface } from 'node:readline';
 import { describe, expect, test } from 'vitest';
-import { documents, readResults } from '../scripts/bench/documents.ts';
-import { blocks, conditions, markdown } from '../scripts/bench/report.ts';
-import { type Entry, type Measured, tableNames, toJson } from '../scripts/bench/results.ts';
+import { compile, isHere, missingForC } from '../scripts/bench/contestants.ts';
+import { blocks, conditions, documents, markdown } from '../scripts/bench/report.ts';
+import {
+  type Entry,
+  type Measured,
+  median,
+  readResults,
+  type TableName,
+  tableNames,
+  toJson,
+} from '../scripts/bench/results.ts';
+import { tables, takesC } from '../scripts/bench/tables.ts';
 import { written } from '../scripts/markers.ts';
-import { apart } from '../scripts/plot.ts';
 import { root } from '../scripts/steps.ts';
-import { PATIENCE } from '../src/behaviours/inbox.ts';
 import { Program } from '../src/behaviours/program.ts';
 import { nodeOptions } from '../src/behaviours/server.ts';
 import { run, runScript, until } from './harness.ts';
 
-const bench = (table: string, ...args: string[]) => [
-  ...nodeOptions,
-  ...['scripts/bench.ts', '--quick', '--only', table, ...args],
-];
+const bench = (...args: string[]) => [...nodeOptions, 'scripts/bench.ts', '--quick', ...args];
 
-/** It starts many servers, which take their time, and are to end with it. */
-const options = { patience: 2 * PATIENCE, group: true };
+/** It starts many servers, which take their time on a busy machine, and are to end with it. */
+const patience = 120_000;
+const options = { patience, group: true };
+const LONG = { timeout: 3 * patience };
 
 describe.concurrent('npm run bench', () => {
-  const measure = (table: string) => run(process.execPath, bench(table), options);
+  /** What a line shows behind the name of the server. */
+  const figures: Partial<Record<TableName, RegExp>> = {
+    echo: /^[\d,]+ \| [\d.–]+ \| [\d.–]+$/,
+    chat: /^[\d,]+ \| 0 \| [\d.–]+ \| [\d.–]+$/, // Nothing is lost.
+    cpu: /^[\d.]+ µs \| [\d.]+ µs$/,
+    threads: /^[\d.]+ m?s \| [\d.]+ m?s \| -?[\d.]+ \S+$/,
+    'start-up': /^[\d.]+ m?s \| [\d.]+ m?s \| [\d.]+ MB$/,
+  };
+  for (const [name, figure] of Object.entries(figures) as [TableName, RegExp][]) {
+    if (takesC(name) && missingForC) continue;
+    test(`measures the servers of ${name} that are here`, LONG, async () => {
+      const { exit, stdout, stderr } = await run(process.execPath, bench('--only', name), options);
+      expect(exit, stderr).toBe(0);
+      const rows = [...stdout.matchAll(/^\| ([^|]+) \| (.*) \|$/gm)].slice(2);
+      const servers = tables[name].groups(true).flatMap(({ servers }) => servers.filter(isHere));
+      expect(rows.map(([, who]) => who)).toEqual(servers.map(({ name }) => name));
+      for (const [, who, cells] of rows) expect(cells, who).toMatch(figure);
+      expect(stdout).toMatch(/^Rough: one round( of 0.1 s)?\.$/m);
+    });
+  }
 
-  test('measures the servers that there are', async () => {
-    const { exit, stdout, stderr } = await measure('echo');
-    expect(exit, stderr).toBe(0);
-    const servers = ['select3', 'node:net'];
-    if (!stdout.includes('the C servers are left out')) servers.push('C, epoll');
-    if (!stdout.includes('the Python servers are left out')) servers.push('Python, selectors');
-    const ratio = '(\\d+\\.\\d\\d|–)';
-    for (const server of servers) {
-      expect(stdout).toMatch(new RegExp(`^\\| ${server} \\| [\\d,]+ \\| ${ratio} \\| ${ratio} \\|$`, 'm'));
-    }
-  });
-
-  test('has everybody talk to everybody, and nothing is lost', async () => {
-    const { exit, stdout, stderr } = await measure('chat');
-    expect(exit, stderr).toBe(0);
-    const peers = ['node:net'];
-    if (!stdout.includes('the C servers are left out')) peers.push('C, epoll, a send for each');
-    if (!stdout.includes('the Python servers are left out')) peers.push('Python, asyncio');
-    const ratio = '\\| (\\d+\\.\\d\\d|–) ';
-    for (const peer of peers) {
-      expect(stdout).toMatch(new RegExp(`^\\| ${peer} \\| [\\d,]+ \\| 0 ${ratio}${ratio}\\|$`, 'm'));
-    }
-    const lost = Array.from(stdout.matchAll(/^\| [^|]+ \| [\d,]+ \| ([^|]+) \|/gm), ([, figure]) => figure);
-    expect(lost.length).toBeGreaterThanOrEqual(peers.length);
-    expect(new Set(lost)).toEqual(new Set(['0']));
-  });
-
-  test.runIf(process.platform === 'linux')('tells how much CPU time a message takes, and where', async () => {
-    const { exit, stdout, stderr } = await measure('cpu');
-    expect(exit, stderr).toBe(0);
-    const rows = [...stdout.matchAll(/^\| ([^|]+) \| ([\d.]+) µs \| ([\d.]+) µs \|$/gm)];
-    expect(rows.map(([, server]) => server)).toEqual(
-      expect.arrayContaining(['select6', 'generator6', 'await6', 'callback6', 'stream6', 'node:net']),
-    );
-    for (const [, server, kernel, user] of rows) {
-      expect(Number(kernel) + Number(user), server).toBeGreaterThan(0);
-      if (server === 'C, epoll') expect(Number(kernel)).toBeGreaterThan(Number(user)); // It makes calls, and little else.
-    }
-  });
-
-  test('has a crowd come, and finds a pool to be quicker than a thread for each', async () => {
-    const { exit, stdout, stderr } = await measure('threads');
-    expect(exit, stderr).toBe(0);
-    const one = (server: string) =>
-      Number(new RegExp(`^\\| ${server} \\| ([\\d.]+) ms \\|`, 'm').exec(stdout)?.[1]);
-    expect(one('pool4')).toBeLessThan(one('thread4'));
-  });
-
-  test('keeps the figures of each round, and names what is not installed', async () => {
+  test('keeps the figures of each round, and says in a line each what is missing', LONG, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'bench-'));
     try {
       const file = join(folder, 'results.json');
-      const args = bench('suspended', '--json', file);
-      const { exit, stdout, stderr } = await run(process.execPath, args, {
-        ...options,
-        env: { PATH: folder },
-      });
+      const env = { PATH: folder };
+      const bare = (...args: string[]) => run(process.execPath, bench(...args), { ...options, env });
+      const { exit, stdout, stderr } = await bare('--only', 'suspended', '--json', file);
       expect(exit, stderr).toBe(0);
-      expect(stdout).toMatch(/^There is no (cc|epoll) here: the C servers are left out/m);
+      expect(stdout).toMatch(/^There is no (cc|epoll) here: the speed tables need a C compiler, .* echo, /m);
       expect(stdout).toMatch(/^There is no python3 here: the Python servers are left out\.$/m);
       const { suspended } = JSON.parse(readFileSync(file, 'utf8'));
       expect(stdout).toContain(blocks('suspended', suspended).map(markdown).join());
       for (const { figures } of suspended.entries) expect(figures.memory).toEqual([expect.any(Number)]);
+
+      const speed = await bare('--only', 'echo');
+      expect([speed.exit, speed.stdout]).toEqual([1, '']);
+      expect(speed.stderr).toMatch(/^Cannot measure echo: .+\n$/);
     } finally {
       rmSync(folder, { recursive: true });
     }
   });
 
-  test('leaves no process behind after Ctrl-C', async () => {
-    const program = new Program(process.execPath, bench('connections'), options);
-    const group = -(program.child.pid ?? Number.NaN);
-    const somebodyIsLeft = () => {
+  test.skipIf(missingForC)('leaves no process behind after Ctrl-C', LONG, async () => {
+    const program = new Program(process.execPath, bench('--only', 'connections'), options);
+    const isAlone = () => {
       try {
-        return process.kill(group, 0);
+        return !process.kill(-(program.child.pid ?? Number.NaN), 0);
       } catch {
-        return false; // ESRCH: the group has no process any more
+        return true; // ESRCH: the group has no process any more
       }
     };
     try {
       await program.stderr.lineLike(/prefork4 is warm$/); // It has children of its own.
-      expect(somebodyIsLeft()).toBe(true);
+      expect(isAlone()).toBe(false);
       program.child.kill('SIGINT'); // to the bench alone, where a terminal would tell them all
       expect(await program.exited()).toBe(130);
-      await until(() => !somebodyIsLeft());
+      await until(isAlone);
     } finally {
       program.kill('SIGKILL');
     }
   });
 
-  test('says in one line what it does not know, or can not do', async () => {
-    for (const args of [
-      ['--only', 'votes'],
-      ['--rounds', '0'],
-      ['--seconds', 'x'],
-      ['--fast'],
-      ['--quick', '--write'],
-      ['--only', 'suspended', '--json', '/no/such/folder/results.json'],
-    ]) {
-      const { exit, stderr } = await runScript('scripts/bench.ts', ...args);
-      expect(exit).toBe(1);
+  for (const args of [
+    ['--only', 'votes'],
+    ['--rounds', '0'],
+    ['--seconds', 'x'],
+    ['--fast'],
+    ['--quick', '--write'],
+    ['--only', 'suspended', '--json', '/no/such/folder/results.json'],
+  ]) {
+    test(`says in one line what is wrong with ${args.join(' ')}`, async () => {
+      const { exit, stdout, stderr } = await runScript('scripts/bench.ts', ...args);
+      expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
       expect(stderr).toMatch(/^[^\n]+\n$/);
-    }
-  });
+    });
+  }
 });
 
-describe.concurrent('connect_load.ts', () => {
-  /** Has it visit a server for a moment. */
-  async function visited(serve: (client: Socket) => void) {
-    let clients = 0;
+test('npm run bench -- --help lists the options and the tables', async () => {
+  const { exit, stdout } = await runScript('scripts/bench.ts', '--help');
+  expect(exit).toBe(0);
+  for (const name of ['--quick', '--only', '--write', '--render', '--json', ...tableNames])
+    expect(stdout).toContain(name);
+});
+
+describe.skipIf(missingForC).concurrent('the load client', () => {
+  /** Has it play clients of a server for a moment: 8 of them, or 4 that talk. */
+  async function asked(mode: string, serve: (client: Socket, all: Set<Socket>) => void) {
+    const all = new Set<Socket>();
     const server = createServer({ allowHalfOpen: true }, (client) => {
-      clients++;
+      all.add(client.setNoDelay());
+      client.on('close', () => all.delete(client));
       client.on('error', () => {}); // It may find what it wants to find, and go.
-      serve(client);
+      client.on('end', () => client.end());
+      serve(client, all);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as { port: number };
-    const result = await runScript('scripts/bench/clients/connect_load.ts', `${port}`, '8', '0.1', '32');
+    const { port } = server.address() as AddressInfo;
+    const extent = mode === 'talk' ? ['4', '32', '100'] : ['8', '32', '0.1'];
+    const result = await run(compile('scripts/bench/load.c'), [mode, `${port}`, ...extent], { patience });
     server.close();
-    return { ...result, clients };
+    return { ...result, counted: result.exit === 0 ? JSON.parse(result.stdout) : undefined };
   }
 
-  test('counts clients who have had their line back', async () => {
-    let ended = 0;
-    const { exit, stdout, stderr, clients } = await visited((client) => {
-      client.pipe(client).on('close', () => ended++);
+  const answer = (reply: (line: Buffer) => string) => (client: Socket) =>
+    client.on('data', (line) => client.write(reply(line)));
+  const wrong = [
+    ['changes a letter', answer(() => 'A'), /what came back is not what was sent/],
+    ['says too much', answer((line) => `${line}?`), /more came back|not what was sent/],
+    ['closes too early', (client: Socket) => client.end(), /closed the connection|reset by peer|Broken pipe/],
+  ] as const;
+  for (const mode of ['messages', 'visits']) {
+    test(`counts ${mode} that come back`, async () => {
+      let lines = 0;
+      const { counted, stderr } = await asked(
+        mode,
+        answer((line) => {
+          lines++;
+          return `${line}`;
+        }),
+      );
+      expect(counted?.count, stderr).toBeGreaterThan(0);
+      expect(counted.count).toBeLessThan(lines); // There was a warm-up.
+      expect(counted.seconds).toBeGreaterThanOrEqual(0.1);
     });
-    expect(exit, stderr).toBe(0);
-    const { connections, seconds } = JSON.parse(stdout);
-    expect(connections).toBeGreaterThanOrEqual(20);
-    expect(connections).toBeLessThan(clients); // some were there before it counted, and at the end
-    expect(seconds).toBeGreaterThanOrEqual(0.1);
-    await until(() => ended === clients);
-  });
 
-  const wrong: [what: string, serve: (client: Socket) => void, message: RegExp][] = [
-    [
-      'changes a letter',
-      (client) => client.on('data', () => client.write('A')),
-      /what came back is not what/,
-    ],
-    [
-      'says too much',
-      (client) => client.on('data', (line) => client.write(`${line}?`)),
-      /what came back is not what/,
-    ],
-    ['closes too early', (client) => client.end(), /the server has closed the connection/],
-  ];
-  for (const [what, serve, message] of wrong) {
-    test(`finds a server that ${what}`, async () => {
-      const { exit, stdout, stderr } = await visited(serve);
-      expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
-      expect(stderr).toMatch(message);
+    for (const [what, serve, why] of wrong) {
+      test(`ends with one line when, asked for ${mode}, a server ${what}`, async () => {
+        const { exit, stdout, stderr } = await asked(mode, serve);
+        expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
+        expect(stderr).toMatch(why);
+        expect(stderr).toMatch(/^[^\n]+\n$/);
+      });
+    }
+  }
+
+  /** A chat. `times` says how often a client gets a line. */
+  const chat = (times: (line: string) => number) => (client: Socket, all: Set<Socket>) =>
+    createInterface(client).on('line', (line) => {
+      for (const other of all) if (other !== client) other.write(`${line}\n`.repeat(times(line)));
+    });
+  const deliveries = 4 * 3 * 100;
+  const unlike = (number: string, times: number) => chat((line) => (line.includes(` ${number}`) ? times : 1));
+  for (const [what, serve, counted] of [
+    ['counts lines that reach all others', chat(() => 1), { count: deliveries, lost: 0, duplicates: 0 }],
+    ['counts lines that are lost', unlike('0000007', 0), { count: deliveries - 12, lost: 12, duplicates: 0 }],
+    ['counts lines that come twice', unlike('0000007', 2), { count: deliveries, lost: 0, duplicates: 12 }],
+  ] as const) {
+    test(what, async () => {
+      expect((await asked('talk', serve)).counted).toMatchObject(counted);
     });
   }
 });
 
-describe('what has been measured', () => {
-  const results = readResults();
+const results = readResults();
+const files = await documents(results);
 
+describe('what has been measured', () => {
   test('is kept of every table', () => {
     expect(Object.keys(results)).toEqual([...tableNames]);
   });
 
-  test('has figures of single6 for one user, and never for fifty', () => {
-    const entries = results.lines?.entries.filter(({ server }) => server === 'single6');
-    expect(entries?.map(({ busy }) => busy)).toEqual([1]);
-  });
-
-  for (const [path, content] of documents(results)) {
-    test(`is what ${path} shows: npm run bench -- --write writes it`, () => {
+  for (const [path, content] of files) {
+    test(`is what ${path} shows: npm run bench -- --render writes it`, () => {
       expect(readFileSync(join(root, path), 'utf8')).toBe(content);
     });
-  }
+    if (!path.endsWith('.svg')) continue;
 
-  const pictures = [...documents(results)].filter(([path]) => path.endsWith('.svg'));
-  for (const [path, picture] of pictures) {
-    test(`can be told apart without colours in ${path}, which is small`, () => {
-      expect(picture.length).toBeLessThan(20_000);
-      const lines = Array.from(
-        picture.matchAll(
-          /stroke-width="2"( stroke-dasharray="[^"]+")?\/>\n<path class="\S+ s-paper" d="([^"]+)"/g,
-        ),
-      );
-      const styles = new Set(lines.map(([, dashes, marker]) => `${dashes} ${marker}`));
-      const names = new Set(
-        Array.from(picture.matchAll(/paint-order="stroke">([^<]+)</g), ([, name]) => name),
-      );
-      expect(names.size).toBeGreaterThan(2);
-      expect(styles.size).toBe(names.size);
+    test(`is told in words in ${path}, and by lines that differ in more than colour`, () => {
+      expect(content).toMatch(/<title id="title">.+<\/title>\n<desc id="description">.*select.*<\/desc>/);
+      const looks = new Map<string, string>();
+      const groups = /<g([^>]*) aria-description="([^"]+)" aria-label="(line|dot)"[^>]*>(.+)/g;
+      for (const [, attributes = '', name = '', kind, drawn = ''] of content.matchAll(groups)) {
+        const look = kind === 'line' ? /dasharray="[^"]+"/.exec(attributes) : / d="[^"]+"/.exec(drawn);
+        looks.set(name, `${looks.get(name) ?? ''} ${look}`);
+      }
+      expect(looks.size).toBeGreaterThan(2);
+      expect(new Set(looks.values()).size).toBe(looks.size);
     });
   }
 });
 
 describe('a table', () => {
   const entry = (server: string, ...speed: number[]): Entry => ({ server, busy: 50, figures: { speed } });
-  const measured = (...entries: Entry[]): Measured => ({
-    node: '20.0.0',
-    cpus: 2,
-    rounds: 3,
-    seconds: 1,
-    entries,
-  });
+  const equipment = { node: '20.0.0', cpus: 2, rounds: 3, seconds: 1 };
+  const measured = (...entries: Entry[]): Measured => ({ ...equipment, entries });
 
-  test('shows medians, and ratios within rounds', () => {
-    const [block] = blocks(
-      'echo',
-      measured(entry('C, epoll', 100, 1000, 10), entry('node:net', 50, 250, 10)),
-    );
-    expect(block?.rows).toEqual([
+  test('shows medians, ratios within rounds, and a dash where there is nothing', () => {
+    expect([median([3, 1, 2]), median([4, 1, 3, 2]), median([])]).toEqual([2, 2.5, Number.NaN]);
+    const both = measured(entry('C, epoll', 100, 1000, 10), entry('node:net', 50, 250, 10));
+    expect(blocks('echo', both)[0]?.rows).toEqual([
       ['C, epoll', '100', '1.00', '2.00'],
       ['node:net', '50', '0.50', '1.00'],
     ]);
-  });
-
-  test('has a dash where there is nothing to compare to, and where nothing was measured', () => {
-    const [block] = blocks('echo', measured(entry('node:net', 50, 250, 10)));
-    expect(block?.rows).toEqual([['node:net', '50', '–', '1.00']]);
     const single6 = { ...entry('single6', 30), busy: 1 };
-    const [, byNumber] = blocks('lines', measured(single6, entry('select6', 40)));
+    const [ratios, byNumber] = blocks('lines', measured(single6, entry('select6', 40)));
+    expect(ratios?.rows).toEqual([['select6', '40', '–', '–', '1.00']]);
     expect(byNumber?.rows).toEqual([
       ['single6', '30', '–'],
       ['select6', '–', '40'],
@@ -256,43 +239,21 @@ describe('a table', () => {
 
   test('says what it was measured with, and in how many rounds', () => {
     const memory = { server: 'select3', figures: { memory: [1, 2] } };
-    expect(conditions(measured(entry('select3', 1, 2, 3)))).toBe(
-      'Node 20.0.0, 2 CPUs; medians of 3 rounds of 1 s.',
-    );
-    expect(conditions({ ...measured(entry('select3', 1, 2, 3), memory), python: '3.11.7' })).toBe(
-      'Node 20.0.0 and Python 3.11.7, 2 CPUs; medians of 2 to 3 rounds of 1 s.',
-    );
+    const both = { ...measured(entry('select3', 1, 2, 3), memory), python: '3.11.7' };
+    expect(conditions(both)).toBe('Node 20.0.0 and Python 3.11.7, 2 CPUs; medians of 2 to 3 rounds of 1 s.');
   });
 
   test('is kept as JSON, an entry a line', () => {
     const results = { echo: measured(entry('select3', 1, 2)), chat: measured(entry('a', 3), entry('b', 4)) };
     const json = toJson(results);
     expect(JSON.parse(json)).toEqual(results);
-    for (const server of ['select3', 'a', 'b'])
-      expect(json).toMatch(new RegExp(`^ +{"server":"${server}",.*},?$`, 'm'));
+    expect(json.match(/^ +{"server":"\w+",.*},?$/gm)).toHaveLength(3);
   });
 
   test('is written between its own markers, and nowhere else', () => {
-    const text =
-      'a\n<!-- x -->\nold\n<!-- as far as here -->\nb\n<!-- y -->\nkept\n<!-- as far as here -->\nc\n';
+    const end = '<!-- as far as here -->';
+    const text = `a\n<!-- x -->\nold\n${end}\nb\n<!-- y -->\nkept\n${end}\nc\n`;
     expect(written(text, 'x', 'new')).toBe(text.replace('old', '\nnew\n'));
-    expect(written(text, 'y', 'new')).toBe(text.replace('kept', '\nnew\n'));
     expect(() => written(text, 'z', 'new')).toThrow('Cannot find <!-- z -->');
   });
-});
-
-test('names that would stand on each other are moved apart, in the order of their lines', () => {
-  const heights = fc.array(fc.integer({ min: 0, max: 300 }), { minLength: 1, maxLength: 12 });
-  fc.assert(
-    fc.property(heights, (wanted) => {
-      const moved = apart(wanted);
-      for (const [i, a] of moved.entries()) {
-        for (const [j, b] of moved.entries()) {
-          if (i === j) continue;
-          expect(Math.abs(a - b)).toBeGreaterThan(14.9);
-          if ((wanted[i] as number) < (wanted[j] as number)) expect(a).toBeLessThan(b);
-        }
-      }
-    }),
-  );
 });

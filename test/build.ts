@@ -3,8 +3,9 @@
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import type { Plugin } from 'esbuild';
 import { root } from '../scripts/steps.ts';
+import { toJavaScript } from '../src/cli/javascript.ts';
 
 /**
  * Scripts and behaviours find the project from where their files stand, and a bundle stands elsewhere: so the old place is written into it.
@@ -24,23 +25,17 @@ const inPlace: Plugin = {
   },
 };
 
-export default async function setup(): Promise<(() => void) | undefined> {
-  if (process.env.BUILT) return undefined; // vitest calls this once for each of its projects.
+export default async function setup(): Promise<() => void> {
   const cache = join(root, 'node_modules/.cache');
   mkdirSync(cache, { recursive: true });
   const outdir = mkdtempSync(join(cache, 'tests-')); // Two may run at once.
   process.env.BUILT = outdir; // for harness.ts
-  await build({
+  await toJavaScript('build', {
     absWorkingDir: root,
-    entryPoints: ['src/**/*.ts', 'scripts/*.ts', 'scripts/bench/clients/*.ts', 'test/fixtures/*.ts'],
+    entryPoints: ['src/**/*.ts', 'scripts/*.ts', 'test/fixtures/*.ts'],
     outbase: root,
     outdir,
     outExtension: { '.js': '.mjs' },
-    bundle: true,
-    external: ['koffi', 'esbuild'],
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
     plugins: [inPlace],
   });
   return () => rmSync(outdir, { recursive: true });

@@ -279,6 +279,20 @@ describe('the log', () => {
   });
 });
 
+describe.concurrent('a script', () => {
+  for (const [path, usage] of [
+    ['scripts/start.ts', 'npm start [STEP] [-- OPTIONS]'],
+    ['scripts/step.ts', 'npm run step NAME [-- --files]'],
+    ['scripts/timeline.ts', 'npm run timeline [-- STEP... OPTIONS]'],
+  ] as const) {
+    test(`${path} says how it is used`, async () => {
+      const { exit, stdout, stderr } = await runScript(path, '--help');
+      expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+      expect(stdout.startsWith(`Usage: ${usage}\n`)).toBe(true);
+    });
+  }
+});
+
 describe.concurrent('npm run step', () => {
   test('prints the header, the difference, its size, and what to type', async () => {
     const { exit, stdout } = await runScript('scripts/step.ts', 'single6');

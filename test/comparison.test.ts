@@ -1,16 +1,16 @@
-// Every behaviour against every step. A step that passes where it is meant to fail is as wrong as one that
-// fails where it is meant to pass.
+// Every behaviour against every step. A step that passes where it is meant to fail is as wrong as one that fails where it is
+// meant to pass, or that fails in another way.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { matrix, withMatrix } from '../scripts/matrix-table.ts';
 import { findSteps, levelOf, root } from '../scripts/steps.ts';
-import type { BehaviourName } from '../src/behaviours/behaviours.ts';
-import { type Expectation, expectations } from '../src/behaviours/expectations.ts';
-import { PATIENCE } from '../src/behaviours/inbox.ts';
-import { lasts, outcome, SHORT_PATIENCE } from '../src/behaviours/outcome.ts';
-import { serving } from './harness.ts';
+import { type BehaviourName, behaviours } from '../src/behaviours/behaviours.ts';
+import { examine } from '../src/behaviours/examine.ts';
+import { expectations, flaw } from '../src/behaviours/expectations.ts';
+import { symptoms } from '../src/behaviours/symptoms.ts';
+import { runScript } from './harness.ts';
 
 test('the README shows what is expected', () => {
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -21,38 +21,48 @@ test('every step has its row in the table', () => {
   expect([...expectations.keys()].sort()).toEqual([...findSteps().keys()].sort());
 });
 
-const withMark = (row: Map<BehaviourName, Expectation>, mark: Expectation) =>
-  [...row].filter(([, expectation]) => expectation === mark).map(([name]) => name);
+test('a failure names a step that does it right', () => {
+  for (const [name, { step }] of Object.entries(behaviours)) {
+    expect(expectations.get(step)?.get(name as BehaviourName), name).toBe('✔');
+  }
+  for (const { step } of Object.values(symptoms)) if (step) expect([...findSteps().keys()]).toContain(step);
+});
 
-for (const [step, row] of expectations) {
-  const level = levelOf(step);
-  const passes = withMark(row, '✔');
-  const fails = withMark(row, '✘');
-
-  describe.concurrent(step, () => {
-    if (lasts(level) && passes.length > 0) {
-      test(`${step} passes, all with the same server: ${passes.join('; ')}`, () =>
-        serving(step, async (server) => {
-          for (const name of passes) {
-            server.stdout.forget();
-            expect(await outcome(name, level, server, PATIENCE), name).toBe('passes');
-          }
-        }));
-    }
-
-    for (const name of lasts(level) ? [] : passes) {
-      test(`${step} passes: ${name}`, async () => {
-        expect(await serving(step, (server) => outcome(name, level, server, PATIENCE))).toBe('passes');
+describe.concurrent('a step passes what it is to pass, and fails the rest with the symptom that belongs to it:', () => {
+  for (const { name, path } of findSteps().values()) {
+    test(name, async () => {
+      const expected: Partial<Record<BehaviourName, string>> = {};
+      for (const [behaviour, mark] of expectations.get(name) ?? []) {
+        if (mark !== '–') expected[behaviour] = mark === '✔' ? '✔' : flaw(name, behaviour).symptom;
+      }
+      const seen: typeof expected = {};
+      await examine({ name, path, level: levelOf(name) }, (behaviour, failure) => {
+        if (!failure) seen[behaviour] = '✔';
+        else if (failure.symptom === expected[behaviour]) seen[behaviour] = failure.symptom;
+        else seen[behaviour] = `${failure.symptom}: ${failure.error.message}`;
       });
-    }
+      expect(seen).toEqual(expected);
+    });
+  }
+});
 
-    for (const name of fails) {
-      test(`${step} is meant to fail: ${name}`, async () => {
-        const expected = /^fails/;
-        expect(await serving(step, (server) => outcome(name, level, server, SHORT_PATIENCE))).toMatch(
-          expected,
-        );
-      });
-    }
+describe.concurrent('npm run matrix', () => {
+  test('tries a step, prints its row, and writes nothing', async () => {
+    const readme = join(root, 'README.md');
+    const before = statSync(readme).mtimeMs;
+    const { exit, stdout } = await runScript('scripts/matrix.ts', 'select3');
+    expect(stdout).toContain('✘ select3: a slow reader gets every byte: bytes are missing after a pause\n');
+    const row = matrix(new Map([...expectations].filter(([step]) => step === 'select3')));
+    expect(stdout.endsWith(`\n\n${row}\n`)).toBe(true);
+    expect(exit).toBe(0);
+    expect(statSync(readme).mtimeMs).toBe(before);
   });
-}
+
+  test('writes the table only with all steps in it', async () => {
+    const { exit, stderr } = await runScript('scripts/matrix.ts', 'select3', '--write');
+    expect({ exit, stderr }).toEqual({
+      exit: 1,
+      stderr: 'Cannot write a part of the table: --write takes all steps\n',
+    });
+  });
+});

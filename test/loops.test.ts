@@ -42,7 +42,7 @@ describe.concurrent('many at once', () => {
               await client.send(stream.slice(0, cut));
               await client.send(stream.slice(cut));
               const answers = lines.map((line) => `${line}\n`).join('');
-              expect(`${await client.bytes(answers.length)}`).toBe(answers);
+              expect(`${await client.take(answers.length)}`).toBe(answers);
             }),
           );
           for (const client of clients) client.end();

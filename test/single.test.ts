@@ -141,20 +141,11 @@ describe.concurrent('single6', () => {
   });
 });
 
-describe.concurrent('commands', () => {
+describe.concurrent('QUIT', () => {
   for (const step of from(7)) {
-    test(`${step} answers each command, whatever its case`, () =>
+    test(`${step} logs that QUIT closed the connection`, () =>
       serving(step, async (server) => {
-        const before = new Date().toISOString();
-        const answers = await say(
-          server,
-          'ECHO hello  world \r\nEcho\n\n\r\ntime\nHELP\nDANCE now\nquit\nECHO unheard\n',
-        );
-        const [hello, nothing, time = '', ...rest] = answers.split('\n');
-        expect([hello, nothing]).toEqual(['hello  world ', '']);
-        expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-        expect(time >= before && time <= new Date().toISOString()).toBe(true);
-        expect(rest).toEqual(['ECHO TIME HELP QUIT', 'ERROR unknown command: DANCE', 'BYE', '']);
+        await say(server, 'QUIT\n');
         const why = step === 'single10' ? 'closed by the protocol' : 'QUIT';
         expect((await logUntilSomebodyLeft(server)).at(-1)).toBe(`who disconnected: ${why}`);
       }));

@@ -2,9 +2,9 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { flood } from '../src/behaviours/behaviours.ts';
 import { Client } from '../src/behaviours/client.ts';
 import { ExpectationError, PATIENCE } from '../src/behaviours/inbox.ts';
+import { pour } from '../src/behaviours/pour.ts';
 import { runnable, type Server } from '../src/behaviours/server.ts';
 import { onLinux, request, run, say, serving, servingWithin, until } from './harness.ts';
 
@@ -13,7 +13,7 @@ const LONG = 150_000;
 
 /** Connects, and has something echoed. */
 async function meet(server: Server, word = 'hello', patience?: number): Promise<Client> {
-  const client = await Client.connect(server.port, patience);
+  const client = await Client.connect(server.port, { ...(patience && { patience }) });
   await ask(client, word);
   return client;
 }
@@ -389,7 +389,11 @@ describe.concurrent('drain4', () => {
         async (server) => {
           const polite = await meet(server);
           const greedy = await Client.connect(server.port);
-          await flood(greedy, server, `${'x'.repeat(1000)}\n`);
+          greedy.socket.pause();
+          await pour(greedy, Array(32_000).fill(`${'x'.repeat(1000)}\n`), {
+            program: server,
+            log: server.stdout,
+          });
           await sitsInSend(server);
           const begin = performance.now();
           server.kill('SIGINT');

@@ -1,112 +1,101 @@
-// Who is measured: the steps of the project, and their peers in other languages, as far as they are there.
+// What is measured, and how it is started: the steps of the project, and the same servers in other languages.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { buildSync } from 'esbuild';
 import { fail } from '../../src/cli/fail.ts';
-import { root } from '../steps.ts';
-import type { Command } from './processes.ts';
+import { toJavaScript } from '../../src/cli/javascript.ts';
+import { findSteps, root } from '../steps.ts';
 
-/** A server, and how to start it. */
-export type Contestant = { name: string; command: Command };
+/** A server with its name in the tables, what it is written in, and what that is to run. */
+export type Contestant = { name: string; language: Language; program: string; args: string[] };
 
-const folder = import.meta.dirname;
+type Language = 'C' | 'Python' | 'TypeScript' | 'JavaScript';
+
 const cache = join(root, 'node_modules/.cache/async-comparisons/bench');
-const typescript = ['--import', 'tsx'];
 
-/** Why C is left out, if it is. The servers and the load client wait with epoll, which only Linux has. */
-const noC = process.platform !== 'linux' ? 'epoll' : installed('cc') ? undefined : 'cc';
-const python3 = spawnSync('python3', ['--version'], { encoding: 'utf8' });
+const known = findSteps();
+
+/** What the servers and the clients in C need, if it is missing: they wait with epoll, which only Linux has. */
+export const missingForC =
+  process.platform !== 'linux' ? 'epoll' : version('cc') === undefined ? 'cc' : undefined;
 
 /** The version of Python, if it is here. */
-export const python = python3.status === 0 ? python3.stdout.trim().replace('Python ', '') : undefined;
+export const python = version('python3')?.replace('Python ', '');
 
-/** What is not here to be measured, a sentence each. */
-export const leftOut: string[] = [];
-if (noC)
-  leftOut.push(
-    `There is no ${noC} here: the C servers are left out, and the load clients are slower ones, on Node.`,
-  );
-if (python === undefined) leftOut.push('There is no python3 here: the Python servers are left out.');
+export const c = (name: string, mode: string) => contestant(name, 'C', 'server.c', mode);
+export const py = (name: string, mode: string) => contestant(name, 'Python', 'server.py', mode);
+export const net = (mode: string) => contestant('node:net', 'TypeScript', 'server.ts', mode);
+/** Not a server, but a function that waits. */
+export const waiting = (name: string, kind: string) => contestant(name, 'JavaScript', 'waiting.ts', kind);
 
-/** What plays the clients, from clients/. Each is there twice: in C, and on Node for where C is left out. */
-export function loadClient(name: string): Command {
-  if (noC) return [process.execPath, ...typescript, `scripts/bench/clients/${name}.ts`];
-  return [compile('clients', name)];
+/** Steps, without their logs, which would cost more than the rest. */
+export function steps(...names: string[]): Contestant[] {
+  return names.map((name) => step(name, name));
 }
 
-/** A server in C, from peers/: none where C is left out. */
-export function c(name: string, source: string): Contestant[] {
-  return noC ? [] : [{ name, command: [compile('peers', source)] }];
+/** Where a step is: src/select/select6.ts. */
+export function pathOf(step: string): string {
+  return known.get(step)?.path ?? fail(`Cannot find ${step}`);
 }
 
-/** A server in Python, from peers/: none where Python is left out. */
-export function py(name: string, file: string): Contestant[] {
-  return python === undefined ? [] : [{ name, command: ['python3', `scripts/bench/peers/${file}`] }];
+export function step(name: string, step: string, ...args: string[]): Contestant {
+  return { name, language: 'TypeScript', program: pathOf(step), args: ['--quiet', ...args] };
 }
 
-/** A server on node:net, from peers/. */
-export function net(name: string, file: string): Contestant[] {
-  return [{ name, command: [process.execPath, ...typescript, `scripts/bench/peers/${file}`] }];
+/** The same without tsx, which takes its time to load. */
+export function asJavaScript(contestant: Contestant): Contestant {
+  return { ...contestant, name: `${contestant.name}, types taken out`, language: 'JavaScript' };
 }
 
-/** A server in TypeScript whose types are taken out before, so that it is started without tsx, which has to be loaded. */
-export function javascript(name: string, path: string, ...args: string[]): Contestant[] {
-  return [{ name, command: [process.execPath, withoutTypes(path), ...args] }];
+function contestant(name: string, language: Language, file: string, mode: string): Contestant {
+  return { name, language, program: `scripts/bench/${file}`, args: [mode] };
+}
+
+/** Whether what it is written in is here. */
+export function isHere({ language }: Contestant): boolean {
+  return !(language === 'C' && missingForC) && !(language === 'Python' && python === undefined);
+}
+
+/** What starts it. */
+export function commandOf({ language, program, args }: Contestant): [command: string, ...args: string[]] {
+  if (language === 'C') return [compile(program), ...args];
+  if (language === 'Python') return ['python3', program, ...args];
+  if (language === 'JavaScript') return [process.execPath, withoutTypes(program), ...args];
+  return [process.execPath, '--import', 'tsx', program, ...args];
+}
+
+/** A program in C, compiled unless that has been done since it was changed. Returns its path. */
+export function compile(source: string): string {
+  const program = join(cache, basename(source, '.c'));
+  if (modified(program) > modified(join(root, source))) return program;
+  return made(program, (file) => {
+    const { status, stderr } = spawnSync('cc', ['-O2', '-o', file, join(root, source)], { encoding: 'utf8' });
+    if (status !== 0) fail(`Cannot compile ${source}: ${stderr.trim().split('\n')[0]}`);
+  });
 }
 
 /** A program in TypeScript as one file of JavaScript. Returns its path. */
 export function withoutTypes(path: string): string {
-  const file = join(cache, `${basename(path, '.ts')}.mjs`);
-  const unfinished = `${file}.${process.pid}`;
-  buildSync({
-    entryPoints: [join(root, path)],
-    outfile: unfinished,
-    bundle: true,
-    external: ['koffi'],
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-  });
-  renameSync(unfinished, file);
-  return file;
+  return made(join(cache, `${basename(path, '.ts')}.mjs`), (outfile) =>
+    toJavaScript('buildSync', { entryPoints: [join(root, path)], outfile }),
+  );
 }
 
-/** A step of the project, without its log, which would cost more than the rest. None if there is no such step. */
-export function step(name: string, path: string, ...args: string[]): Contestant[] {
-  if (existsSync(join(root, path))) {
-    return [{ name, command: [process.execPath, ...typescript, path, '--quiet', ...args] }];
-  }
-  const sentence = `There is no ${path} here: it is left out.`;
-  if (!leftOut.includes(sentence)) leftOut.push(sentence);
-  return [];
-}
-
-/** Some steps of a chapter. */
-export function steps(chapter: string, ...names: string[]): Contestant[] {
-  return names.flatMap((name) => step(name, `src/${chapter}/${name}.ts`));
-}
-
-function installed(command: string): boolean {
-  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
-}
-
-/** Compiles NAME.c, unless it has not changed since, nor has a file that it may include. Returns the path of the program. */
-function compile(kind: 'peers' | 'clients', name: string): string {
-  const sources = readdirSync(join(folder, kind)).filter((file) => /\.[ch]$/.test(file)); // They include each other.
-  const program = join(cache, name);
-  const changed = Math.max(...sources.map((file) => modified(join(folder, kind, file))));
-  if (modified(program) > changed) return program;
+/** Makes a file under another name first: another process may be making, or running, the same. */
+function made(path: string, make: (unfinished: string) => void): string {
+  const unfinished = `${path}.${process.pid}`;
   mkdirSync(cache, { recursive: true });
-  const source = join(folder, kind, `${name}.c`);
-  const unfinished = `${program}.${process.pid}`; // Somebody else may be compiling, or running, the same.
-  const compiler = spawnSync('cc', ['-O2', '-o', unfinished, source], { encoding: 'utf8' });
-  if (compiler.status !== 0) fail(`Cannot compile ${source}: ${compiler.stderr.trim().split('\n')[0]}`);
-  renameSync(unfinished, program);
-  return program;
+  make(unfinished);
+  renameSync(unfinished, path);
+  return path;
 }
 
 function modified(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+function version(command: string): string | undefined {
+  const { status, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : undefined;
 }

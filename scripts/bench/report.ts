@@ -1,157 +1,130 @@
-// The tables as they are shown: made of the figures and nothing else, so that they can be made again.
+// What is made of the figures, and of nothing else, so that it can be made again: the tables, and what of them is in the READMEs.
 
-import { bytes, microseconds, milliseconds, ratio, whole } from './format.ts';
-import { compare, counts, having, memoryOfEach, servers } from './questions.ts';
-import type { Entry, Figure, Measured, TableName } from './results.ts';
-import { LINE, MESSAGE } from './sizes.ts';
-import { mean, median } from './statistics.ts';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { written } from '../markers.ts';
+import { root } from '../steps.ts';
+import { pathOf } from './contestants.ts';
+import {
+  compare,
+  counts,
+  type Entry,
+  having,
+  type Measured,
+  median,
+  memoryOfEach,
+  RESULTS,
+  type Results,
+  type TableName,
+  toJson,
+} from './results.ts';
+import { bytes, ratio, type Shown, tables, USUAL, whole } from './tables.ts';
 
 /** A table, or a part of one. The first column says who, all others are numbers. */
 export type Block = { title: string; columns: string[]; rows: string[][] };
 
-/** A column that compares to one of the entries: its name, and the server. */
-type Reference = [column: string, server: string];
-
-/** A column that tells of the entry itself. */
-type Column = [name: string, cell: (entry: Entry) => string];
-
-/** The number of busy connections with which servers are compared. */
-export const USUAL = 50;
-
-const C: Reference = ['of C', 'C, epoll'];
-const NODE: Reference = ['of node:net', 'node:net'];
-
-const reports: Record<TableName, (entries: Entry[]) => Block[]> = {
-  echo: (entries) =>
-    counts(entries, 'busy').map((busy) =>
-      compared(
-        `Messages of ${MESSAGE} bytes, ${busy} connections`,
-        having(entries, { busy }),
-        perSecond('messages'),
-        [C, NODE],
-      ),
-    ),
-  lines: (entries) => {
-    const title = `Lines of ${LINE} bytes, ${USUAL} connections`;
-    const usual = having(entries, { busy: USUAL });
-    return [
-      compared(title, usual, perSecond('messages'), [C, NODE, ['of select6', 'select6']]),
-      by('busy', 'The same in messages a second, by the number of connections', entries, speedOf),
-    ];
-  },
-  connections: (entries) => [
-    compared(
-      `Clients who say one line and leave, ${entries[0]?.busy} at a time`,
-      entries,
-      perSecond('connections'),
-      [C, NODE],
-    ),
-  ],
-  idle: (entries) => {
-    const busy = entries[0]?.busy;
-    const speeds = entries.filter(({ figures }) => figures.speed);
-    const sizes = entries.filter(({ figures }) => figures.memory);
-    return [
-      by(
-        'idle',
-        `Messages a second of ${busy} busy connections, by the number of idle ones`,
-        speeds,
-        speedOf,
-      ),
-      withEach(by('idle', 'Memory of the server, by the number of idle connections', sizes, memoryOf), sizes),
-    ];
-  },
-  chat: (entries) => {
-    const title = `${entries[0]?.busy} users, lines of ${LINE} bytes, everyone to everyone`;
-    const deliveries: Column[] = [...perSecond('deliveries'), ['lost', wrong]];
-    return [compared(title, entries, deliveries, [['of C', 'C, epoll, a send for each'], NODE])];
-  },
-  threads: (entries) => [
-    compared('From connect() to the echo', entries, [
-      ['one client', figure('one', milliseconds)],
-      [`${entries[0]?.busy} clients at once`, figure('crowd', milliseconds)],
-      ['memory of each', figure('memory', bytes)],
-    ]),
-  ],
-  'start-up': (entries) => [
-    compared('From the start of the server', entries, [
-      ['to its first line', figure('listens', milliseconds)],
-      ['to its first answer', figure('answers', milliseconds)],
-      ['memory, with one client', figure('memory', bytes)],
-    ]),
-  ],
-  cpu: (entries) => [
-    compared('CPU time of the server for each message', entries, [
-      ['in the kernel', meanOf('kernel')],
-      ['outside of it', meanOf('user')],
-    ]),
-  ],
-  suspended: (entries) => {
-    const exact = figure('memory', (bytes) => `${whole(bytes)} bytes`);
-    return [
-      {
-        ...compared('Memory of what waits for a line', entries, [['memory', exact]]),
-        columns: ['what waits', 'memory'],
-      },
-    ];
-  },
+/** The tables of each README, in their order. */
+const readmes: Record<string, (TableName | 'summary')[]> = {
+  'README.md': ['summary'],
+  'src/single/README.md': ['start-up'],
+  'src/threaded/README.md': ['threads', 'connections'],
+  'src/select/README.md': ['echo', 'chat', 'idle'],
+  'src/coroutine/README.md': ['suspended', 'lines', 'cpu'],
 };
 
-/** The clock of the kernel is coarse: what it says is true of many turns, and may be 0 in one. */
-function meanOf(name: Figure): (entry: Entry) => string {
-  return ({ figures }) => microseconds(mean(figures[name] ?? []));
+/** The mechanisms, and the server that each is measured by. */
+const mechanisms: [mechanism: string, server: string][] = [
+  ['one after the other', 'single6'],
+  ['threads', 'thread4'],
+  ['a pool of threads', 'pool4'],
+  ['processes', 'prefork4'],
+  ['a selector', 'select6'],
+  ['generators', 'generator6'],
+  ["async functions on a loop of one's own", 'await6'],
+  ["callbacks on Node's loop", 'callback6'],
+  ["streams and `await` on Node's loop", 'stream6'],
+  ['node:net without this project', 'node:net'],
+  ['a selector in C', 'C, epoll'],
+];
+
+/** All files that show these results, by path, as they are to be. What has not been measured stays as it is. */
+export async function documents(results: Results): Promise<Map<string, string>> {
+  const { idlePlot, requestsPlot } = await import('./plots.ts'); // It takes its time, and few runs need it.
+  const files = new Map([[RESULTS, toJson(results)]]);
+  for (const [path, names] of Object.entries(readmes)) {
+    let text = readFileSync(join(root, path), 'utf8');
+    for (const name of names) {
+      const content = section(name, results);
+      if (content) text = written(text, `npm run bench writes this: ${name}`, content);
+    }
+    files.set(path, text);
+  }
+  const { lines, idle } = results;
+  if (lines) files.set('results/requests.svg', requestsPlot(lines.entries));
+  if (idle) files.set('results/idle.svg', idlePlot(idle.entries));
+  return files;
 }
 
-/** A line for each entry: what is to be said of itself, and its speed in comparison. */
-function compared(title: string, entries: Entry[], columns: Column[], references: Reference[] = []): Block {
-  const rows = entries.map((entry) => [
-    entry.server,
-    ...columns.map(([, cell]) => cell(entry)),
-    ...references.map(([, server]) => ratio(compare(entry, having(entries, { server })[0]))),
+/** What stands between the markers of a table. */
+function section(name: TableName | 'summary', results: Results): string | undefined {
+  if (name === 'summary') return results.lines && summary(results);
+  const measured = results[name];
+  if (!measured) return undefined;
+  const titled = blocks(name, measured).map((block) => `${block.title}:\n\n${markdown(block)}`);
+  return [...titled, conditions(measured)].join('\n\n');
+}
+
+/** What each mechanism costs, from several tables, and what that was measured with: mostly, the same for all of it. */
+function summary({ lines, connections, idle }: Results): string {
+  const speed = (entry: Entry | undefined) => whole(median(entry?.figures.speed));
+  const talking = (server: string, busy: number) => having(lines?.entries ?? [], { server, busy })[0];
+  const rows = mechanisms.map(([mechanism, server]) => [
+    /\d$/.test(server) ? `${mechanism}: [${server}](${pathOf(server)})` : mechanism,
+    speed(talking(server, 1)),
+    speed(talking(server, USUAL)),
+    ratio(compare(talking(server, USUAL), talking('C, epoll', USUAL))),
+    speed(having(connections?.entries ?? [], { server })[0]),
+    bytes(memoryOfEach(idle?.entries ?? [], server)),
   ]);
-  return { title, columns: ['server', ...[...columns, ...references].map(([name]) => name)], rows };
+  const speeds = ['messages a second, one user', `${USUAL} users`, 'of C', 'connections a second'];
+  const measured = [lines, connections, idle].filter((table) => table !== undefined);
+  return [
+    markdown({ columns: ['mechanism', ...speeds, 'memory for each idle user'], rows }),
+    `${[...new Set(measured.map(equipped))].join('; ')}.`,
+  ].join('\n\n');
+}
+
+/** What is shown of a table: a block for each number of busy connections, unless its columns are those numbers. */
+export function blocks(name: TableName, { entries }: Measured): Block[] {
+  return tables[name].blocks.flatMap((shown) => {
+    if ('by' in shown) return byNumber(shown, entries);
+    const own = shown.busy === undefined ? entries : having(entries, { busy: shown.busy });
+    return counts(own, 'busy').map((busy) => {
+      const rows = own
+        .filter((entry) => (entry.busy ?? 0) === busy)
+        .map((entry) => [entry.server, ...shown.columns.map(([, cell]) => cell(entry, entries))]);
+      const columns = [shown.first ?? 'server', ...shown.columns.map(([name]) => filled(name, busy))];
+      return { title: filled(shown.title, busy), columns, rows };
+    });
+  });
 }
 
 /** A line for each server, and a column for each number of connections. */
-function by(what: 'busy' | 'idle', title: string, entries: Entry[], cell: (entry: Entry) => string): Block {
-  const numbers = counts(entries, what);
-  const rows = servers(entries).map((server) => [
+function byNumber({ title, by, figure, each }: Extract<Shown, { by: unknown }>, all: Entry[]): Block {
+  const entries = all.filter(({ figures }) => figures[figure]);
+  const numbers = counts(entries, by);
+  const format = figure === 'memory' ? bytes : whole;
+  const rows = [...new Set(entries.map(({ server }) => server))].map((server) => [
     server,
-    ...numbers.map((number) => having(entries, { server, [what]: number }).map(cell)[0] ?? whole(Number.NaN)),
+    ...numbers.map((number) => format(median(having(entries, { server, [by]: number })[0]?.figures[figure]))),
+    ...(each ? [bytes(memoryOfEach(entries, server))] : []),
   ]);
-  return { title, columns: ['server', ...numbers.map(whole)], rows };
+  const columns = ['server', ...numbers.map(whole), ...(each ? [each] : [])];
+  return { title: filled(title, entries[0]?.busy ?? 0), columns, rows };
 }
 
-/** With one more column: how much more memory a server takes with most of them, for each. */
-function withEach({ title, columns, rows }: Block, entries: Entry[]): Block {
-  const each = rows.map(([server = '', ...cells]) => [
-    server,
-    ...cells,
-    bytes(memoryOfEach(entries, server)),
-  ]);
-  return { title, columns: [...columns, 'for each one'], rows: each };
-}
-
-function figure(name: Figure, format: (number: number) => string): (entry: Entry) => string {
-  return ({ figures }) => format(median(figures[name] ?? []));
-}
-
-const speedOf = figure('speed', whole);
-const memoryOf = figure('memory', bytes);
-
-function perSecond(what: string): Column[] {
-  return [[`${what} a second`, speedOf]];
-}
-
-/** What has not come in all rounds together, and what should not have come. */
-function wrong({ figures: { lost = [], duplicates = [] } }: Entry): string {
-  const sum = (numbers: number[]) => numbers.reduce((sum, number) => sum + number, 0);
-  return `${whole(sum(lost))}${sum(duplicates) > 0 ? `, ${whole(sum(duplicates))} duplicates` : ''}`;
-}
-
-/** The tables of a name. */
-export function blocks(name: TableName, { entries }: Measured): Block[] {
-  return reports[name](entries);
+function filled(text: string, busy: number): string {
+  return text.replace('{busy}', `${busy}`);
 }
 
 /** A table in Markdown, without its title. */
@@ -161,9 +134,8 @@ export function markdown({ columns, rows }: Omit<Block, 'title'>): string {
 }
 
 /** What it was measured with, and how often. */
-export function conditions({ seconds, entries, ...equipment }: Measured): string {
-  const turns = entries.some(({ figures }) => figures.speed) ? ` of ${seconds} s` : '';
-  return `${equipped(equipment)}; ${rounds(entries)}${turns}.`;
+export function conditions(measured: Measured): string {
+  return `${equipped(measured)}; ${rounds(measured)}.`;
 }
 
 /** What it was measured with. */
@@ -172,10 +144,11 @@ export function equipped({ node, python, cpus }: Pick<Measured, 'node' | 'python
 }
 
 /** Some figures may have been measured in fewer rounds than others. */
-function rounds(entries: Entry[]): string {
+export function rounds({ seconds, entries }: Measured): string {
   const lengths = entries.flatMap(({ figures }) => Object.values(figures).map(({ length }) => length));
   const [least, most] = [Math.min(...lengths), Math.max(...lengths)];
-  if (most === 1) return 'one round';
   const what = entries.some(({ figures }) => figures.kernel) ? 'means' : 'medians';
-  return `${what} of ${least === most ? most : `${least} to ${most}`} rounds`;
+  const many = `${what} of ${least === most ? most : `${least} to ${most}`} rounds`;
+  const turns = entries.some(({ figures }) => figures.speed) ? ` of ${seconds} s` : '';
+  return `${most === 1 ? 'one round' : many}${turns}`;
 }

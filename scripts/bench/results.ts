@@ -1,4 +1,10 @@
-// What is kept of a run: the figures of each round, from which every table and picture can be made again.
+// What is kept of a run: the figures of each round, from which each table and plot can be made again. And what can be asked of them.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../steps.ts';
+
+export const RESULTS = 'results/bench.json';
 
 /** The tables, in the order in which they are measured. */
 export const tableNames = [
@@ -15,31 +21,32 @@ export const tableNames = [
 
 export type TableName = (typeof tableNames)[number];
 
-/** What a figure says. Times are in milliseconds, memory in bytes. */
+/** What a figure says. Times are in milliseconds, memory is in bytes. */
 export type Figure =
-  /** Messages a second that have come back, or have reached somebody else; or connections a second. */
+  /** In a second: messages that came back, lines that reached another user, or connections. */
   | 'speed'
-  /** Messages that have not come, and that have come twice or after a later one. */
+  /** Messages that did not arrive, and messages that arrived twice or after a later one. */
   | 'lost'
   | 'duplicates'
-  /** The memory of the server, or for one of what the table is about. */
+  /** Of the server, or of one of what the table is about. */
   | 'memory'
   /** From the start of the server to its first line of output, and to its first answer. */
   | 'listens'
   | 'answers'
-  /** From connect() to the echo: of one client, and of the last of a crowd. */
+  /** From connect() to the echo: of one client, and of the last client of a crowd. */
   | 'one'
   | 'crowd'
   /** CPU time of the server for each message, in microseconds: in the kernel, and outside of it. */
   | 'kernel'
   | 'user';
 
-/** What was measured of a server in one situation. */
+/** What a turn says. */
+export type Figures = Partial<Record<Figure, number>>;
+
+/** What was measured of a server in one situation: with so many connections that talk, and so many that say nothing. */
 export type Entry = {
   server: string;
-  /** Connections that talk. */
   busy?: number;
-  /** Connections beside them that say nothing. */
   idle?: number;
   /** Of each round. */
   figures: Partial<Record<Figure, number[]>>;
@@ -58,7 +65,7 @@ export type Measured = {
 /** The tables that have been measured. */
 export type Results = Partial<Record<TableName, Measured>>;
 
-/** As JSON with an entry a line: what has changed is seen in a diff. */
+/** As JSON with an entry a line: a diff shows what has changed. */
 export function toJson(results: Results): string {
   const tables = tableNames.flatMap((name) => {
     const measured = results[name];
@@ -69,4 +76,47 @@ export function toJson(results: Results): string {
     return [`  ${JSON.stringify(name)}: ${open},"entries":[\n${lines.join(',\n')}\n  ]}`];
   });
   return `{\n${tables.join(',\n')}\n}\n`;
+}
+
+/** What has been measured and kept. A figure that could not be measured is NaN, for which JSON has only null. */
+export function readResults(): Results {
+  return JSON.parse(readFileSync(join(root, RESULTS), 'utf8'), (_, value) => value ?? Number.NaN);
+}
+
+/** The entries of a situation. */
+export function having(entries: Entry[], situation: Partial<Omit<Entry, 'figures'>>): Entry[] {
+  const wanted = Object.entries(situation) as [keyof Entry, unknown][];
+  return entries.filter((entry) => wanted.every(([key, value]) => entry[key] === value));
+}
+
+/** How many connections there were, from few to many. */
+export function counts(entries: Entry[], what: 'busy' | 'idle'): number[] {
+  return [...new Set(entries.map((entry) => entry[what] ?? 0))].sort((a, b) => a - b);
+}
+
+/** NaN if there are none. */
+export function median(numbers: readonly number[] = []): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const [below = Number.NaN, above = Number.NaN] = sorted.slice(middle - 1, middle + 1);
+  return sorted.length % 2 === 1 ? (sorted[middle] as number) : (below + above) / 2;
+}
+
+/** NaN if there are none. */
+export function mean(numbers: readonly number[] = []): number {
+  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+}
+
+/** The speed of an entry in that of another: the median of the ratios within each round. NaN if there is no other. */
+export function compare(entry?: Entry, reference?: Entry): number {
+  const speeds = reference?.figures.speed ?? [];
+  return median(entry?.figures.speed?.map((speed, round) => speed / (speeds[round] ?? Number.NaN)));
+}
+
+/** The memory that a server takes for each idle connection: NaN if that has not been measured. */
+export function memoryOfEach(entries: Entry[], server: string): number {
+  const own = having(entries, { server }).filter(({ figures }) => figures.memory);
+  const [without = [], most = []] = [own[0]?.figures.memory, own.at(-1)?.figures.memory];
+  const differences = most.map((memory, round) => memory - (without[round] ?? 0));
+  return median(differences) / (own.at(-1)?.idle || Number.NaN);
 }

@@ -1,48 +1,256 @@
-// The tables there are: how each is measured, and about how long that takes.
+// The tables of npm run bench: which servers are measured, in which situations, and what is shown of it.
 
-import type { Plan } from './plan.ts';
-import { type Entry, type TableName, tableNames } from './results.ts';
-import { chat } from './tables/chat.ts';
-import { connections } from './tables/connections.ts';
-import { cpu } from './tables/cpu.ts';
-import { echo } from './tables/echo.ts';
-import { idle } from './tables/idle.ts';
-import { lines } from './tables/lines.ts';
-import { startUp } from './tables/start-up.ts';
-import { suspended } from './tables/suspended.ts';
-import { threads } from './tables/threads.ts';
+import { asJavaScript, type Contestant, c, net, py, step, steps, waiting } from './contestants.ts';
+import { compare, type Entry, type Figure, having, mean, median, type TableName } from './results.ts';
 
-/** Seconds on two cores: once, and in each round beside its turns; and how many turns that has. */
-type Cost = [once: number, round: number, turns: number];
+/** Servers, each of which is tried with each number of busy connections beside each number of idle ones. */
+export type Group = { servers: Contestant[]; busy?: number[]; idle?: number[] };
 
-export type Table = { measure(plan: Plan): Promise<Entry[]>; full: Cost; quick: Cost };
-
-export const tables: Record<TableName, Table> = {
-  echo: { measure: echo, full: [3, 1, 10], quick: [2, 0, 5] },
-  lines: { measure: lines, full: [4, 5, 39], quick: [4, 0, 18] },
-  connections: { measure: connections, full: [8, 1, 16], quick: [8, 1, 16] },
-  idle: { measure: idle, full: [4, 24, 26], quick: [4, 11, 11] },
-  chat: { measure: chat, full: [3, 0, 5], quick: [2, 1, 9] },
-  threads: { measure: threads, full: [0, 6, 0], quick: [0, 2, 0] },
-  'start-up': { measure: startUp, full: [0, 2, 0], quick: [0, 3, 0] },
-  suspended: { measure: suspended, full: [0, 1, 0], quick: [0, 2, 0] },
-  cpu: { measure: cpu, full: [4, 1, 7], quick: [3, 0, 7] },
+export type Table = {
+  /** What the clients do, by the modes of load.c; or another way to measure, by the name that engine.ts has for it. */
+  how: 'messages' | 'visits' | 'talk' | 'threads' | 'start-up' | 'suspended';
+  /** How long a message or line is, in bytes, with its \n. */
+  size?: number;
+  groups(quick: boolean): Group[];
+  /** Servers whose memory is measured as well. */
+  weighed?(quick: boolean): Group[];
+  /** Whether to ask for the CPU time as well. */
+  cpu?: boolean;
+  /** Whether half as many rounds do: where figures vary little, or take long. */
+  fewer?: boolean;
+  blocks: Shown[];
 };
 
-/** A turn begins with a warm-up of so many seconds, or as long as itself if that is less. */
-const WARM_UP = 0.3;
+/** A column: its name, in which {busy} stands for the number of busy connections, and what it shows of an entry. */
+type Column = [name: string, cell: (entry: Entry, entries: Entry[]) => string];
 
-/** About how many seconds it takes to measure these tables. */
-export function duration(names: readonly TableName[], { rounds, seconds, quick }: Omit<Plan, 'say'>): number {
-  const turn = seconds + Math.min(seconds, WARM_UP);
-  const costs = names.map((name) => {
-    const [once, round, turns] = tables[name][quick ? 'quick' : 'full'];
-    return once + rounds * (round + turns * turn);
-  });
-  return costs.reduce((sum, cost) => sum + cost, 0);
+/** What is shown: a line for each entry, or a line for each server and a column for each number of connections. */
+export type Shown = Rows | { title: string; by: 'busy' | 'idle'; figure: Figure; each?: string };
+
+/** `busy` leaves out other numbers of connections; `first` is what the first column is about, if not servers. */
+type Rows = { title: string; columns: Column[]; busy?: number; first?: string };
+
+/** The number of busy connections with which servers are compared. */
+export const USUAL = 50;
+const MESSAGE = 64;
+const LINE = 32;
+const NONE = '–';
+
+function rows(title: string, columns: Column[], busy?: number): Rows {
+  return { title, columns, ...(busy && { busy }) };
 }
 
-/** The tables in the order of {@link tableNames}, or only one of them. */
-export function chosen(only: TableName | undefined): readonly TableName[] {
-  return only === undefined ? tableNames : [only];
+function group(servers: Contestant[], busy?: number[], idle?: number[]): Group {
+  return { servers, ...(busy && { busy }), ...(idle && { idle }) };
+}
+
+const figure =
+  (name: Figure, format: (number: number) => string) =>
+  ({ figures }: Entry) =>
+    format(median(figures[name]));
+
+const ratioTo =
+  (server: string) =>
+  ({ busy, ...entry }: Entry, entries: Entry[]) =>
+    ratio(compare(entry, having(entries, busy === undefined ? { server } : { server, busy })[0]));
+
+const speed = (what: string): Column => [`${what} a second`, figure('speed', whole)];
+const ofC: Column = ['of C', ratioTo('C, epoll')];
+const ofNode: Column = ['of node:net', ratioTo('node:net')];
+const ofSelect6: Column = ['of select6', ratioTo('select6')];
+const ofChat: Column = ['of C', ratioTo('C, epoll, a send for each')];
+const lost: Column = ['lost', wrong];
+const byIdle = 'by the number of idle';
+
+const level6 = steps('select6', 'generator6', 'await6', 'callback6', 'stream6');
+const epoll = c('C, epoll', 'lines');
+const threads = py('Python, threads', 'threads');
+const asyncio = py('Python, asyncio', 'asyncio');
+const echoes = [...steps('select3'), py('Python, selectors', 'selectors'), asyncio];
+const blocking = steps('single3', 'single6', 'thread4', 'accept4', 'pool4', 'prefork4', 'select3');
+const chats = [
+  c('C, epoll, a send for each', 'chat'),
+  c('C, epoll, a send for each user and tick', 'gathered'),
+  ...steps('select11', 'generator11', 'await11', 'callback11', 'stream11'),
+  py('Python, asyncio', 'chat'),
+  net('chat'),
+];
+
+const selectors = ['epoll', 'poll'].map((name) => step(`select3, ${name}`, 'select3', '--selector', name));
+
+/** Beside idle connections. A server that has a thread for each is tried with few of them. */
+const looked = (quick: boolean): Group[] => [
+  group([...selectors, net('echo')], [quick ? 10 : USUAL], quick ? [0, 20, 1000] : [0, 100, 1000, 10_000]),
+  group(steps('thread4'), [quick ? 10 : USUAL], quick ? [0, 20] : [0, 100]),
+];
+
+export const tables: Record<TableName, Table> = {
+  echo: {
+    how: 'messages',
+    size: MESSAGE,
+    groups: (quick) => [
+      group([c('C, epoll', 'echo'), ...echoes, net('echo')], quick ? [USUAL] : [USUAL, 500]),
+    ],
+    blocks: [rows(`Messages of ${MESSAGE} bytes, {busy} connections`, [speed('messages'), ofC, ofNode])],
+  },
+  lines: {
+    how: 'messages',
+    size: LINE,
+    groups: (quick) => [
+      group([epoll, ...level6, net('lines')], quick ? [1, USUAL] : [1, 10, USUAL, 200, 1000]),
+      group(steps('single6'), [1]), // one user at a time
+      group(steps('thread4'), quick ? [1] : [1, 10, USUAL]), // as many threads as start in good time
+    ],
+    blocks: [
+      rows(`Lines of ${LINE} bytes, {busy} connections`, [speed('messages'), ofC, ofNode, ofSelect6], USUAL),
+      { title: 'The same in messages a second, by the number of connections', by: 'busy', figure: 'speed' },
+    ],
+  },
+  connections: {
+    how: 'visits',
+    size: LINE,
+    groups: () => [group([epoll, ...blocking, ...level6, net('lines'), threads, asyncio], [8])],
+    blocks: [
+      rows('Clients who say one line and leave, {busy} at a time', [speed('connections'), ofC, ofNode]),
+    ],
+  },
+  idle: {
+    how: 'messages',
+    size: MESSAGE,
+    fewer: true,
+    groups: looked,
+    weighed: (quick) => [
+      group([epoll], [quick ? 10 : USUAL], [0, quick ? 1000 : 10_000]),
+      ...looked(quick),
+      group(quick ? [] : level6, [USUAL], [0, 10_000]),
+    ],
+    blocks: [
+      { title: `Messages a second of {busy} busy connections, ${byIdle} ones`, by: 'idle', figure: 'speed' },
+      {
+        title: `Memory of the server, ${byIdle} connections`,
+        by: 'idle',
+        figure: 'memory',
+        each: 'for each one',
+      },
+    ],
+  },
+  chat: {
+    how: 'talk',
+    size: LINE,
+    groups: () => [group(chats, [50])],
+    blocks: [
+      rows(`{busy} users, lines of ${LINE} bytes, everyone to everyone`, [
+        speed('deliveries'),
+        lost,
+        ofChat,
+        ofNode,
+      ]),
+    ],
+  },
+  threads: {
+    how: 'threads',
+    fewer: true,
+    groups: (quick) => [group([...steps('thread4', 'pool4'), threads], [quick ? 10 : 200])],
+    blocks: [
+      rows('From connect() to the echo', [
+        ['one client', figure('one', milliseconds)],
+        ['{busy} clients at once', figure('crowd', milliseconds)],
+        ['memory of each', figure('memory', bytes)],
+      ]),
+    ],
+  },
+  'start-up': {
+    how: 'start-up',
+    groups: () => [
+      group([c('C, epoll', 'echo'), threads, asyncio]),
+      group([net('echo'), ...steps('single1')].flatMap((server) => [asJavaScript(server), server])),
+      group(steps('select6', 'thread4')),
+    ],
+    blocks: [
+      rows('From the start of the server', [
+        ['to its first line', figure('listens', milliseconds)],
+        ['to its first answer', figure('answers', milliseconds)],
+        ['memory, with one client', figure('memory', bytes)],
+      ]),
+    ],
+  },
+  suspended: {
+    how: 'suspended',
+    groups: () => [
+      group([
+        waiting('a state, as in select6', 'state'),
+        waiting('five callbacks, as in callback6', 'callbacks'),
+        waiting('a generator', 'generator'),
+        waiting('a generator within another, as in generator6', 'generator-in-generator'),
+        waiting('an async function', 'async'),
+        waiting('an async function that awaits another, as in await6', 'async-in-async'),
+      ]),
+    ],
+    blocks: [
+      {
+        ...rows('Memory of what waits for a line', [
+          ['memory', figure('memory', (bytes) => `${whole(bytes)} bytes`)],
+        ]),
+        first: 'what waits',
+      },
+    ],
+  },
+  cpu: {
+    how: 'messages',
+    size: LINE,
+    cpu: true,
+    groups: () => [group([epoll, ...level6, net('lines')], [USUAL])],
+    // The clock of the kernel is coarse: what it says is true of many turns, and may be 0 in one.
+    blocks: [
+      rows('CPU time of the server for each message', [
+        ['in the kernel', ({ figures }) => microseconds(mean(figures.kernel))],
+        ['outside of it', ({ figures }) => microseconds(mean(figures.user))],
+      ]),
+    ],
+  },
+};
+
+/** Whether its clients are those of load.c. */
+export function takesC(name: TableName): boolean {
+  return tables[name].size !== undefined;
+}
+
+/** What has not come in all rounds together, and what should not have come. */
+function wrong({ figures: { lost = [], duplicates = [] } }: Entry): string {
+  const [missing, twice] = [lost, duplicates].map((figures) =>
+    figures.reduce((sum, number) => sum + number, 0),
+  );
+  return `${whole(missing ?? 0)}${twice ? `, ${whole(twice)} duplicates` : ''}`;
+}
+
+// Figures as they are read: as exact as they are known, and no more. What has not been measured is a dash.
+
+export function whole(number: number): string {
+  return Number.isNaN(number) ? NONE : Math.round(number).toLocaleString('en');
+}
+
+/** `1.25`, and where that would be nothing, what there is of it: `0.002`. */
+export function ratio(number: number): string {
+  if (Number.isNaN(number)) return NONE;
+  return number >= 0.01 ? number.toFixed(2) : number.toPrecision(1);
+}
+
+/** Memory: `431 bytes`, `1.6 KB`, `9.4 MB`. */
+export function bytes(number: number): string {
+  if (Number.isNaN(number)) return NONE;
+  if (Math.abs(number) < 1000) return `${Math.round(number)} bytes`;
+  const [size, unit] = number < 1000 * 1024 ? [number / 1024, 'KB'] : [number / 1024 ** 2, 'MB'];
+  return `${size < 100 ? size.toFixed(1) : whole(size)} ${unit}`;
+}
+
+/** Very little time: `1.4 µs`. */
+function microseconds(number: number): string {
+  return `${number.toFixed(1)} µs`;
+}
+
+/** Time: `0.3 ms`, `35 ms`, `9.80 s`. */
+function milliseconds(number: number): string {
+  if (Number.isNaN(number)) return NONE;
+  if (number < 10) return `${number.toFixed(1)} ms`;
+  return number < 1000 ? `${Math.round(number)} ms` : `${(number / 1000).toFixed(2)} s`;
 }

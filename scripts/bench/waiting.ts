@@ -1,10 +1,10 @@
-// How much memory a function takes that waits, or what stands for it where no function can: run by the table `suspended`.
+// How much memory a function takes while it waits, or an object in its place: run by the table `suspended`.
 //
 //   node --expose-gc waiting.mjs KIND
 //
-// Makes very many that all wait for a line, as the servers of level 6 do, and prints the bytes that each of them takes, along
-// with what a loop keeps to wake it. What all have alike, such as a socket and a splitter, is there once, and does not count.
-// It is to be run as JavaScript: tsx gives each function a property with its name, which takes 250 bytes.
+// Makes very many that all wait for a line, as the servers of level 6 do, and prints the bytes of each, along with what a
+// loop keeps to wake it. A socket and a splitter are there once for all, and do not count. It is run as JavaScript: tsx gives
+// each function a property with its name, which takes 250 bytes.
 
 import { fail } from '../../src/cli/fail.ts';
 
@@ -13,7 +13,7 @@ const COUNT = 100_000;
 type Wake = () => void;
 type Line = string | undefined;
 
-/** What a loop keeps of those who wait: how to wake each of them. */
+/** What a loop keeps to wake each function. */
 const waiters: Wake[] = [];
 
 const client = { address: '127.0.0.1:12345', splitter: {}, lines: [] as string[], closed: false };
@@ -111,4 +111,4 @@ const kept: unknown[] = new Array(COUNT).fill(undefined);
 const before = used();
 for (let i = 0; i < COUNT; i++) kept[i] = kind();
 const bytes = (used() - before) / COUNT;
-if (kept.length + waiters.length > 0) console.log(Math.round(bytes)); // V8 drops what nobody asks for any more.
+if (kept.length + waiters.length > 0) console.log(Math.round(bytes)); // V8 drops an object after its last use.

@@ -1,55 +1,51 @@
-// Runs a step through the scenario, and reads what its trace and the clients have to say of it.
+// Leads a step through the scenario, and reads what its trace and the clients tell of it.
 
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expectations } from '../../src/behaviours/expectations.ts';
-import { PATIENCE } from '../../src/behaviours/inbox.ts';
 import { serving } from '../../src/behaviours/server.ts';
-import { now, type SystemCall } from '../../src/sockets/system-call.ts';
 import { levelOf, type Step } from '../steps.ts';
-import { type ClientLog, play, visit } from './scenario.ts';
-import type { CoroutineEvent } from './watch-loop.ts';
-import type { CallbackEvent } from './watch-node.ts';
-
-/** What happened when a step was led through the scenario. Times are in microseconds, on one and the same clock. */
-export type Recording = {
-  step: string;
-  /** When the scenario began. */
-  begin: number;
-  clients: ClientLog[];
-  /** Calls that returned, those of each thread in their order. */
-  calls: Required<SystemCall>[];
-  /** Of steps on the loop of this project. */
-  coroutines: CoroutineEvent[];
-  /** Of steps on Node's own loop. */
-  callbacks: CallbackEvent[];
-};
+import type { Recording, Wait } from './drawing/recording.ts';
+import { DURATION, play, visit } from './scenario.ts';
 
 /** How many guests there are: as many as accept4 and prefork4 have workers, so that each of them has one. */
 const GUESTS = 4;
 
-/** How long those who come afterwards wait for an answer, which does not matter, in milliseconds. */
+/** How long those that come afterwards wait for an answer, which does not matter, in milliseconds. */
 const AFTERWARDS = 300;
 
-/** Runs a step through the scenario, which takes two seconds. */
-export async function record({ name, path, code }: Step): Promise<Recording> {
+/** How a recording may differ from those of the pictures. */
+export type Manner = {
+  /** How long the scenario may take if clients still wait for an answer, in milliseconds. */
+  patience?: number;
+  /** C reads nothing before the trace has this in it. */
+  hold?: string;
+};
+
+/** Leads a step through the scenario, which takes two seconds for a picture. */
+export async function record(
+  { name, path, code }: Step,
+  { patience = DURATION, hold = '' }: Manner = {},
+): Promise<Recording> {
   const level = levelOf(name);
   const folder = mkdtempSync(join(tmpdir(), 'timeline-'));
   const trace = join(folder, 'trace.jsonl');
   const lead = async (port: number) => {
-    if (expectations.get(name)?.get('serves two at once') === '✔') await visit(port, level, GUESTS, PATIENCE);
-    const begin = now();
-    const clients = await play(port, level);
+    if (expectations.get(name)?.get('serves two at once') === '✔') await visit(port, level, GUESTS);
+    const played = await play(port, level, patience, async () => {
+      while (!readFileSync(trace, 'utf8').includes(hold)) await sleep(20);
+    });
     await visit(port, level, GUESTS, AFTERWARDS);
-    return { begin, clients };
+    return played;
   };
   const remove = () => rmSync(folder, { recursive: true, force: true });
-  process.once('exit', remove); // on Ctrl-C, too: see harness.ts
+  process.once('exit', remove); // on Ctrl-C, too: see program.ts
   const nodeArgs = watcher(code).flatMap((file) => ['--import', join(import.meta.dirname, file)]);
   try {
-    const { begin, clients } = await serving(
+    const played = await serving(
       path,
       async ({ port, child }) => {
         const ended = once(child, 'exit').then(() => {
@@ -59,7 +55,7 @@ export async function record({ name, path, code }: Step): Promise<Recording> {
       },
       { args: ['--quiet'], nodeArgs, env: { TRACE: trace } },
     );
-    return { step: name, begin, clients, ...readTrace(trace) };
+    return { step: name, platform: process.platform, ...played, ...readTrace(trace) };
   } finally {
     process.off('exit', remove);
     remove();
@@ -72,14 +68,16 @@ function watcher(code: string): string[] {
   return code.includes('Loop(') ? ['watch-loop.ts'] : [];
 }
 
-function readTrace(path: string): Pick<Recording, 'calls' | 'coroutines' | 'callbacks'> {
+function readTrace(path: string): Pick<Recording, 'calls' | 'waits' | 'callbacks'> {
   const events = readFileSync(path, 'utf8')
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
+  const waits: Wait[] = events.filter((event) => 'wait' in event);
   return {
     calls: events.filter((event) => 'call' in event).sort((a, b) => a.begin - b.begin),
-    coroutines: events.filter((event) => 'coroutine' in event),
+    // Each was told when it began, and once more when it was over.
+    waits: [...new Map(waits.map((wait) => [`${wait.wait} ${wait.fd} ${wait.begin}`, wait])).values()],
     callbacks: events.filter((event) => 'callback' in event),
   };
 }

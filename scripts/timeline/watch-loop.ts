@@ -1,17 +1,11 @@
-// Loaded into a step before all else: has the loop of the coroutines tell, in the trace, who waits for what.
+// Loaded into a step before all else: has the loop of the coroutines tell, in the trace, what they waited for.
 
 import { openSync, writeSync } from 'node:fs';
 import { Loop } from '../../src/coroutine/loop.ts';
 import { now } from '../../src/sockets/system-call.ts';
-
-/** That a coroutine has begun to wait until a socket can be read or written, or has been woken because it can. */
-export type CoroutineEvent = { coroutine: 'waits' | 'wakes'; what: 'read' | 'write'; fd: number; at: number };
+import type { Wait } from './drawing/recording.ts';
 
 const trace = openSync(process.env.TRACE ?? '/dev/null', 'a');
-
-function tell(event: CoroutineEvent): void {
-  writeSync(trace, `${JSON.stringify(event)}\n`);
-}
 
 const { wait } = Loop.prototype;
 Loop.prototype.wait = function (what, wake) {
@@ -20,10 +14,14 @@ Loop.prototype.wait = function (what, wake) {
     wait.call(this, what, wake);
     return;
   }
-  const { fd } = socket;
-  tell({ coroutine: 'waits', what: kind, fd, at: now() });
+  const event: Wait = { wait: kind, fd: socket.fd, begin: now() };
+  tell(event);
   wait.call(this, what, () => {
-    tell({ coroutine: 'wakes', what: kind, fd, at: now() });
+    tell({ ...event, took: now() - event.begin });
     wake();
   });
 };
+
+function tell(event: Wait): void {
+  writeSync(trace, `${JSON.stringify(event)}\n`);
+}

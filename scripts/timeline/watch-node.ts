@@ -4,25 +4,14 @@
 import { createHook } from 'node:async_hooks';
 import { openSync, writeSync } from 'node:fs';
 import { now } from '../../src/sockets/system-call.ts';
-
-/** That Node has called JavaScript, or that it has accepted a connection. */
-export type CallbackEvent = {
-  callback: 'called' | 'accepted';
-  /** The connection that it is about, if it is about one: a number of Node's own. */
-  connection?: number;
-  /** How many bytes Node has received on it so far. */
-  received?: number;
-  /** When the call began, in microseconds, and how many it took. */
-  begin: number;
-  took: number;
-};
+import type { Callback } from './drawing/recording.ts';
 
 const trace = openSync(process.env.TRACE ?? '/dev/null', 'a');
 const connections = new Map<number, { bytesRead: number }>();
 let depth = 0;
 let begin = 0;
 
-function tell(event: CallbackEvent): void {
+function tell(event: Callback): void {
   writeSync(trace, `${JSON.stringify(event)}\n`);
 }
 

@@ -1,229 +1,403 @@
-// What a user may do to a server, and what should come of it. Each behaviour is one conversation, that ends well
-// or with an ExpectationError. Which step passes which is in expectations.ts.
+// What a client may do to a server, and what should come of it. Each behaviour is one conversation: it ends well, or with an
+// ExpectationError. Which step of this project passes which is in expectations.ts.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Client } from './client.ts';
-import { ExpectationError, PATIENCE } from './inbox.ts';
-import type { Server } from './server.ts';
+import type { AnswerError, Client } from './client.ts';
+import { ExpectationError, type Inbox, type Why } from './inbox.ts';
+import { pour } from './pour.ts';
+import type { Program } from './program.ts';
+import type { Symptom } from './symptoms.ts';
 
 /** A server as a behaviour sees it. */
 export type Subject = {
-  server: Server;
-  /** 6 for select6: what it can be asked. */
+  port: number;
+  /** What is asked of it: 6 for select6. */
   level: number;
   connect(): Promise<Client>;
+  /** Where this process has started it. */
+  program?: Program;
+  /** Its log, where it is one of this project. */
+  log?: Inbox;
 };
 
-export type Behaviour = (subject: Subject) => Promise<void>;
+/** The levels that ask for something that those below them do not. Each asks for what those ask for, too. */
+export const levels = [3, 4, 6, 7, 9, 11] as const;
 
-function equal(actual: string, expected: string): void {
-  if (actual === expected) return;
-  throw new ExpectationError(`${JSON.stringify(actual)} in place of ${JSON.stringify(expected)}`);
-}
+export type Level = (typeof levels)[number];
 
-/** The next line that is an answer. At level 11, lines that begin with `*` tell who comes and goes. */
-async function answer({ level }: Subject, client: Client): Promise<string> {
-  while (true) {
-    const line = await client.line();
-    if (level < 11 || !line.startsWith('* ')) return line;
-  }
-}
+export type Behaviour = {
+  /** The level that asks for it, and all above it: as far as `until`, where those above it can not be asked. */
+  level: Level;
+  until?: Level;
+  /** The step that does it first. */
+  step: string;
+  converse(subject: Subject): Promise<void>;
+};
 
-/** All answers that are still to come. */
-async function answers({ level }: Subject, client: Client): Promise<string> {
-  const rest = await client.rest();
-  return level < 11 ? rest : rest.replace(/^\* .*\n/gm, '');
-}
+export const CTRL_C = 'Ctrl-C ends it with clients connected';
 
-/** Has `text` echoed, in whichever way the level has for it. */
-async function echo(subject: Subject, client: Client, text: string): Promise<void> {
-  await client.send(subject.level < 7 ? `${text}\n` : `ECHO ${text}\n`);
-  equal(await answer(subject, client), text);
-}
+const conversations = {
+  'echoes bytes back': {
+    level: 3,
+    until: 6,
+    step: 'single1',
+    converse: async ({ connect }) => {
+      const client = await connect();
+      const all = Buffer.from([...Array(256).keys(), '\n'.charCodeAt(0)]);
+      await client.send(all);
+      await client.expect(all);
+    },
+  },
 
-/** What to send to get these lines back. */
+  'serves the next client': {
+    level: 3,
+    step: 'single3',
+    converse: async (subject) => {
+      const first = await subject.connect();
+      await echo(subject, first, 'first');
+      first.end();
+      await first.expectEnd();
+      const second = await subject.connect();
+      await echo(subject, second, 'second');
+    },
+  },
+
+  'answers after a half-close': {
+    level: 3,
+    step: 'single1',
+    converse: async (subject) => {
+      const client = await subject.connect();
+      await client.send(request(subject, ['last words']));
+      client.end();
+      await hear(client, ['last words']);
+      await client.expectEnd();
+    },
+  },
+
+  'survives a reset': {
+    level: 3,
+    step: 'single3',
+    converse: async (subject) => {
+      const first = await subject.connect();
+      await echo(subject, first, 'first');
+      first.reset();
+      const second = await subject.connect();
+      await second.send(request(subject, ['second']).slice(0, -1));
+      second.reset();
+      const third = await subject.connect();
+      await echo(subject, third, 'third');
+    },
+  },
+
+  [CTRL_C]: {
+    level: 3,
+    step: 'single1',
+    converse: async (subject) => {
+      const { log, level } = subject;
+      const clients = [await subject.connect(), await subject.connect()];
+      // single1 has no log. generator4 answers no client, but Ctrl-C ends it, too.
+      if (!log || level === 1) await echo(subject, clients[0] as Client, 'here');
+      else await log.lineLike(/ connected$/);
+      await suspecting('it goes on after Ctrl-C', endsByCtrlC(subject, clients), ANY);
+    },
+  },
+
+  'serves two at once': {
+    level: 4,
+    step: 'thread4',
+    converse: async (subject) => {
+      const first = await subject.connect();
+      await echo(subject, first, 'first');
+      const second = await subject.connect();
+      await echo(subject, second, 'second');
+      await echo(subject, first, 'first again');
+    },
+  },
+
+  'a client that never reads stops no other': {
+    level: 4,
+    step: 'select6',
+    converse: async (subject) => {
+      const greedy = await subject.connect();
+      greedy.socket.pause();
+      await pour(
+        greedy,
+        longLines.map((line) => request(subject, [line])),
+        subject,
+      );
+      const other = await subject.connect();
+      await echo(subject, other, 'and me?');
+    },
+  },
+
+  'one reply per line, however it is cut': {
+    level: 6,
+    step: 'single6',
+    converse: async (subject) => {
+      const client = await subject.connect();
+      const [packet, bytes] = [
+        ['one', 'two', 'three'],
+        ['byte by byte', 'again'],
+      ];
+      const half = request(subject, ['unfinished']).slice(0, -1);
+      await client.send(request(subject, packet));
+      await suspecting('two lines came as one', hearInOrder(client, packet));
+      for (const byte of request(subject, bytes)) await client.send(byte);
+      await suspecting('half a line was answered', hear(client, bytes));
+      // No answer comes before a line is whole: if one did, it would be there before the end of the stream.
+      await client.send(half);
+      client.end();
+      await client.expectEnd().catch(async (error: AnswerError) => {
+        error.suspect = (await answers(subject, half))
+          ? 'half a line was answered'
+          : 'the end of the stream was taken for the end of a line';
+        throw error;
+      });
+    },
+  },
+
+  /** The log of a step shows the character, whole, though its two bytes come one after the other. */
+  'a character cut in two': {
+    level: 6,
+    step: 'single6',
+    converse: async (subject) => {
+      const client = await subject.connect();
+      const who = `127.0.0.1:${client.socket.localPort}`;
+      const bytes = Buffer.from(request(subject, ['é']));
+      const cut = bytes.length - 2;
+      await client.send(bytes.subarray(0, cut));
+      if (subject.level < 6) await client.expect(bytes.subarray(0, cut));
+      await client.send(bytes.subarray(cut));
+      await client.expect(subject.level < 6 ? bytes.subarray(cut) : 'é\n');
+      client.end();
+      await client.expectEnd();
+      if (subject.log) await showsCharacter(subject.log, who);
+    },
+  },
+
+  /** Before there are commands, a `\r` is a character like any other; a command has none at its end. */
+  CRLF: {
+    level: 6,
+    step: 'single6',
+    converse: async (subject) => {
+      const client = await subject.connect();
+      await client.send(request(subject, ['one', 'two'], '\r\n'));
+      const end = subject.level < 7 ? '\r' : '';
+      await suspecting('the line ends are others', hear(client, [`one${end}`, `two${end}`]));
+    },
+  },
+
+  'a slow reader gets every byte': {
+    level: 6,
+    step: 'select6',
+    converse: async (subject) => {
+      const client = await subject.connect();
+      client.socket.pause();
+      const pieces = longLines.map((line) => request(subject, [line]));
+      const { all } = await pour(client, pieces, subject);
+      client.socket.resume();
+      void all.then(() => client.end());
+      const [first, ...rest] = longLines as [string];
+      await hear(client, [first]);
+      await suspecting('bytes are missing after a pause', hear(client, rest), ANY);
+      await client.expectEnd();
+    },
+  },
+
+  'commands, whatever their case': {
+    level: 7,
+    step: 'single7',
+    converse: async (subject) => {
+      const client = await subject.connect();
+      await client.send('ECHO hello  world \r\nEcho\n\n\r\nDANCE now\ntime\nHELP\nquit\nECHO unheard\n');
+      await hear(client, ['hello  world ', '', 'ERROR unknown command: DANCE']);
+      await client.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)$/, new Date().toISOString());
+      await client.match(/^ECHO TIME HELP QUIT\b/, 'ECHO TIME HELP QUIT');
+      await hear(client, ['BYE']);
+      await client.expectEnd();
+    },
+  },
+
+  'a hostile command name does no harm': {
+    level: 9,
+    step: 'single9',
+    converse: async (subject) => {
+      const client = await subject.connect();
+      for (const word of [
+        'constructor',
+        '__proto__',
+        '__init__',
+        'toString',
+        'run',
+        'Dispatch',
+        'SERSERVEVE',
+        'quit\0',
+      ]) {
+        await client.send(`${word}\n`);
+        await suspecting(
+          'a word that is no command was obeyed',
+          hear(client, [`ERROR unknown command: ${word}`]),
+          ANY,
+        );
+      }
+      await echo(subject, client, 'still here');
+    },
+  },
+
+  /** Each hears what all the others say, every line once, whole, and in the order in which it was said. */
+  'users can talk, nothing lost, in order': {
+    level: 11,
+    step: 'select11',
+    converse: async (subject) => {
+      const users = [await subject.connect(), await subject.connect(), await subject.connect()];
+      // A user who has been welcomed hears every line that is said after that.
+      for (const user of users) await user.notice(WELCOME, '* welcome, guest1');
+      for (const [who, user] of users.entries()) {
+        void user.send(Array.from({ length: LINES }, (_, n) => `SAY ${who} says ${n}\n`).join(''));
+      }
+      for (const [who, user] of users.entries()) {
+        await hearOthers(
+          user,
+          [0, 1, 2].filter((other) => other !== who),
+        );
+        await suspecting('lines came twice', echo(subject, user, 'that was all'));
+      }
+    },
+  },
+
+  'users have names': {
+    level: 11,
+    step: 'select11',
+    converse: async ({ connect }) => {
+      const [ann, ben] = [await connect(), await connect()];
+      await ben.notice(WELCOME, '* welcome, guest2');
+      await ann.send('NICK ann\n');
+      for (const user of [ann, ben]) await user.notice(/^\* \S+ is now ann$/, '* guest1 is now ann');
+      await ben.send('NICK ben\nNICK ann\n');
+      await ann.notice(/^\* \S+ is now ben$/, '* guest2 is now ben');
+      await hear(ben, ['ERROR name taken: ann']);
+      await ann.send('WHO\nMSG ben psst\nMSG nemo hello\n');
+      await ann.match(/^WHO (\S+ )*ann (\S+ )*ben( \S+)*$/, 'WHO ann ben');
+      await hear(ann, ['ERROR no such user: nemo']);
+      await hear(ben, ['-ann- psst']);
+      await ann.send('QUIT\n');
+      await hear(ann, ['BYE']);
+      await ben.notice(/^\* ann left$/, '* ann left');
+    },
+  },
+} satisfies Record<string, Behaviour>;
+
+export type BehaviourName = keyof typeof conversations;
+
+/** In the order in which the steps learn them. */
+export const behaviours: Record<BehaviourName, Behaviour> = conversations;
+
+/** What a process may hold of what it was sent, with all buffers of the kernel: this is more, in bytes. */
+const MORE_THAN_BUFFERS = 24_000_000;
+/** The length of a line that is sent many times, in bytes: the log of a step shows 900 of them. */
+const LONG = 8000;
+const longLines = Array.from({ length: MORE_THAN_BUFFERS / LONG }, (_, i) => `${i} `.padEnd(LONG, 'x'));
+
+/** The first line that a user of a chat is sent. */
+const WELCOME = /^\* welcome, \S+$/;
+
+/** What to send to have these lines echoed. From level 7 on, a line is a command. */
 function request({ level }: Subject, lines: string[], end = '\n'): string {
   return lines.map((line) => (level < 7 ? `${line}${end}` : `ECHO ${line}${end}`)).join('');
 }
 
-export const behaviours = {
-  /** Whatever is sent comes back: every byte there is, in order. */
-  'echoes bytes back': async ({ connect, level }) => {
-    const client = await connect();
-    const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
-    const sent = level < 6 ? all : Buffer.concat([all, Buffer.from('\n')]);
-    await client.send(sent);
-    equal((await client.bytes(sent.length)).toString('hex'), sent.toString('hex'));
-  },
+/** Has `text` echoed. */
+async function echo(subject: Subject, client: Client, text: string): Promise<void> {
+  await client.send(request(subject, [text]));
+  await client.expect(`${text}\n`);
+}
 
-  'serves the next client': async (subject) => {
-    const first = await subject.connect();
-    await echo(subject, first, 'first');
-    first.end();
-    equal(await answers(subject, first), '');
-    const second = await subject.connect();
-    await echo(subject, second, 'second');
-  },
+async function hear(client: Client, lines: string[]): Promise<void> {
+  for (const line of lines) await client.expect(`${line}\n`);
+}
 
-  'serves two at once': async (subject) => {
-    const first = await subject.connect();
-    await echo(subject, first, 'first');
-    const second = await subject.connect();
-    await echo(subject, second, 'second');
-    await echo(subject, first, 'first again');
-  },
-
-  /** A message is what stands before a `\n`, whatever the pieces it arrives in. */
-  'one reply per line, however it is cut': async (subject) => {
-    const client = await subject.connect();
-    await client.send(request(subject, ['one', 'two', 'three']));
-    for (const line of ['one', 'two', 'three']) equal(await answer(subject, client), line);
-    for (const byte of request(subject, ['byte by byte', 'again'])) await client.send(byte);
-    for (const line of ['byte by byte', 'again']) equal(await answer(subject, client), line);
-    // Nothing is said before a line is whole: if it were, it would be there before the end of the stream.
-    await client.send(request(subject, ['unfinished']).slice(0, -1));
-    client.end();
-    equal(await answers(subject, client), '');
-  },
-
-  /** The log shows the character, whole, though its two bytes come one after the other. */
-  'a character cut in two': async (subject) => {
-    const { connect, level, server } = subject;
-    const client = await connect();
-    const bytes = Buffer.from(level < 7 ? 'é\n' : 'ECHO é\n');
-    const cut = bytes.length - 2;
-    await client.send(bytes.subarray(0, cut));
-    if (level < 6) equal((await client.bytes(cut)).toString('hex'), 'c3');
-    await client.send(bytes.subarray(cut));
-    if (level < 6) equal((await client.bytes(2)).toString('hex'), 'a90a');
-    else equal(await answer(subject, client), 'é');
-    client.end();
-    // Its own lines: what those before it have done may still be on its way into the log.
-    const who = `127.0.0.1:${client.socket.localPort}`;
-    const log: string[] = [];
-    while (!log.at(-1)?.startsWith(`${who} disconnected: `)) {
-      const line = await server.log();
-      if (line.startsWith(`${who} `)) log.push(line);
-    }
-    // Level 10 logs bytes as they come, and does so without loss.
-    const whole = log.some((line) => line.includes('é')) || log.join().includes('\\xc3');
-    if (!whole || log.join().includes('\uFFFD')) throw new ExpectationError(`the log has no é: ${log}`);
-  },
-
-  /** Before there are commands, a `\r` is a character like any other; a command has none at its end. */
-  CRLF: async (subject) => {
-    const client = await subject.connect();
-    await client.send(request(subject, ['one', 'two'], '\r\n'));
-    const end = subject.level < 7 ? '\r' : '';
-    for (const line of ['one', 'two']) equal(await answer(subject, client), `${line}${end}`);
-  },
-
-  'answers after a half-close': async (subject) => {
-    const client = await subject.connect();
-    await client.send(request(subject, ['last words']));
-    client.end();
-    equal(await answers(subject, client), 'last words\n');
-  },
-
-  /** A client that breaks the connection, at rest or in the middle of a line, is no harm to the next. */
-  'survives a reset': async (subject) => {
-    const first = await subject.connect();
-    await echo(subject, first, 'first');
-    first.reset();
-    const second = await subject.connect();
-    await second.send(request(subject, ['second']).slice(0, -1));
-    second.reset();
-    const third = await subject.connect();
-    await echo(subject, third, 'third');
-  },
-
-  /** A client that sends and sends, and reads no answer: until it stalls, or all is sent. */
-  'a client that never reads stops nobody else': async (subject) => {
-    const greedy = await subject.connect();
-    await flood(greedy, subject.server, request(subject, ['x'.repeat(8000)])); // The log shows 900 of them.
-    const other = await subject.connect();
-    await echo(subject, other, 'and me?');
-  },
-
-  /** A word that is no command is answered with an error, and that is all. */
-  'a hostile command name does no harm': async (subject) => {
-    const client = await subject.connect();
-    for (const word of ['constructor', '__proto__', 'toString', 'run', 'Dispatch', 'SERSERVEVE', 'quit\0']) {
-      await client.send(`${word}\n`);
-      equal(await answer(subject, client), `ERROR unknown command: ${word}`);
-    }
-    await echo(subject, client, 'still here');
-  },
-
-  /** Each hears what all the others say, every line once, whole, and in the order in which it was said. */
-  'users can talk, nothing lost, in order': async (subject) => {
-    const users = [await subject.connect(), await subject.connect(), await subject.connect()];
-    const [first] = users as [Client];
-    // A user who has been welcomed hears every line that is said after that.
-    for (const user of users) await user.has(' welcome, ');
-    const said = Array.from({ length: 50 }, (_, n) => n);
-    for (const [who, user] of users.entries()) {
-      void user.send(said.map((n) => `SAY ${who} says ${n}\n`).join(''));
-    }
-    for (const [who, user] of users.entries()) {
-      const heard: string[] = [];
-      while (heard.length < 2 * said.length) heard.push((await answer(subject, user)).replace(/^<\S+> /, ''));
-      for (const other of [0, 1, 2].filter((other) => other !== who)) {
-        const theirs = heard.filter((line) => line.startsWith(`${other} `));
-        equal(theirs.join(), said.map((n) => `${other} says ${n}`).join());
-      }
-    }
-    equal(first.waiting, '');
-  },
-
-  'Ctrl-C ends it with clients connected': async (subject) => {
-    const clients = [await subject.connect(), await subject.connect()];
-    // single1 has no log. generator4 answers no client, but Ctrl-C ends it, too.
-    if (subject.level === 1) await echo(subject, clients[0] as Client, 'here');
-    else await subject.server.logged(/ connected$/);
-    equal(String(await subject.server.stop('SIGINT')), 'SIGINT');
-    for (const client of clients) equal(await answers(subject, client), '');
-  },
-} satisfies Record<string, Behaviour>;
-
-export type BehaviourName = keyof typeof behaviours;
-
-/** What a process may hold of what it was sent, with all buffers of the kernel: this is more, in bytes. */
-const MORE_THAN_BUFFERS = 32_000_000;
-
-/**
- * Sends this line again and again, and reads no answer, until so many bytes have gone out, or the server is stuck: for half
- * a second it takes no byte, logs nothing, and has no thread that runs or wants to run. A server that is merely slow, on a
- * busy machine, has one. What is left goes out by itself, should the server go on.
- */
-export async function flood(client: Client, server: Server, line: string): Promise<void> {
-  client.socket.pause();
-  const lines = Buffer.from(line.repeat(Math.ceil(64_000 / line.length)));
-  let sent = 0;
-  const pour = async () => {
-    for (; sent < MORE_THAN_BUFFERS; sent += lines.length) await client.send(lines);
-  };
-  void pour();
-  const deadline = performance.now() + PATIENCE;
-  let seen = '';
-  for (let still = 0; still < 10 && sent < MORE_THAN_BUFFERS && performance.now() < deadline; ) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const now = `${sent} ${server.stdout.received}`;
-    still = now === seen && !isRunning(server.child.pid) ? still + 1 : 0;
-    seen = now;
+/** Hears lines, one of which may come where another is due. */
+async function hearInOrder(client: Client, lines: string[]): Promise<void> {
+  for (const [i, line] of lines.entries()) {
+    await client.expect(`${line}\n`).catch((error: AnswerError) => {
+      const [first = ''] = `${error.received}`.split('\n');
+      if (lines.slice(i + 1).includes(first)) error.suspect = 'the answers came in another order';
+      throw error;
+    });
   }
 }
 
-/** Whether a thread of this process runs, or waits for nothing but a CPU. Without /proc, nothing tells. */
-function isRunning(pid: number | undefined): boolean {
-  const threads = `/proc/${pid}/task`;
-  if (!existsSync(threads)) return false;
-  return readdirSync(threads).some((thread) => {
-    try {
-      return /\) R /.test(readFileSync(join(threads, thread, 'stat'), 'utf8'));
-    } catch {
-      return true; // It has ended just now.
-    }
-  });
+/** How many lines each user of a chat says. */
+const LINES = 50;
+
+/** Hears all that these users say: the lines of each in their order. */
+async function hearOthers(user: Client, others: readonly number[]): Promise<void> {
+  const next = new Map(others.map((other) => [other, 0]));
+  for (let heard = 0; heard < others.length * LINES; heard++) {
+    const due = [...next].map(([other, n]) => `${other} says ${n}`);
+    const pattern = new RegExp(`^<\\S+> (${due.join('|')})$`);
+    const line = await user.match(pattern, `<guest> ${due[0]}`).catch((error: AnswerError) => {
+      const [other, n] = saidIn(`${error.received}`);
+      const again = error.why === 'other' && n < (next.get(other) ?? LINES);
+      error.suspect = again ? 'lines came twice' : 'lines are lost, or in another order';
+      throw error;
+    });
+    const [other, n] = saidIn(line);
+    next.set(other, n + 1);
+  }
+}
+
+function saidIn(line: string): [who: number, n: number] {
+  const [, who, n] = /> (\d) says (\d+)/.exec(line) ?? [];
+  return [Number(who), Number(n)];
+}
+
+/** Whether a new client is answered who sends this, and keeps its half of the connection open. */
+function answers({ connect }: Subject, piece: string): Promise<boolean> {
+  return connect()
+    .then(async (client) => {
+      await client.send(piece);
+      await client.until('an answer', () => client.answers.length > 0);
+    })
+    .then(
+      () => true,
+      () => false,
+    );
+}
+
+const ANY: readonly Why[] = ['other', 'end', 'silence'];
+
+/** What to suspect if the conversation fails in one of these ways. */
+async function suspecting<Result>(
+  symptom: Symptom,
+  conversation: Promise<Result>,
+  whys: readonly Why[] = ['other'],
+): Promise<Result> {
+  try {
+    return await conversation;
+  } catch (error) {
+    if (error instanceof ExpectationError && error.why && whys.includes(error.why)) error.suspect ??= symptom;
+    throw error;
+  }
+}
+
+async function endsByCtrlC({ program, log }: Subject, clients: readonly Client[]): Promise<void> {
+  program?.kill('SIGINT');
+  for (const client of clients) await client.expectEnd();
+  const exit = await program?.exited();
+  if (log && exit !== 'SIGINT') throw new ExpectationError(`It ended by ${exit}`, 'other');
+}
+
+/** The log has the character, whole, in the lines of this client. Level 10 logs bytes as they come, and does so without loss. */
+async function showsCharacter(log: Inbox, who: string): Promise<void> {
+  const lines: string[] = [];
+  while (!lines.at(-1)?.startsWith(`${who} disconnected: `)) {
+    const line = await log.line();
+    if (line.startsWith(`${who} `)) lines.push(line);
+  }
+  const whole = lines.some((line) => line.includes('é')) || lines.join().includes('\\xc3');
+  if (!whole || lines.join().includes('\uFFFD')) {
+    const error = new ExpectationError(`The log has no é: ${lines}`);
+    error.suspect = 'the log shows half a character';
+    throw error;
+  }
 }

@@ -1,53 +1,53 @@
 // What each step does, and what it is meant to get wrong. The README's matrix is made of this table.
 
 import { type BehaviourName, behaviours } from './behaviours.ts';
+import type { Symptom } from './symptoms.ts';
 
 /** ✔ it does, ✘ it is meant to fail, – it does not apply. */
 export type Expectation = '✔' | '✘' | '–';
 
-// The columns, in the order of `behaviours`: echoes bytes back, next client, two at once, lines however cut,
-// a character cut in two, CRLF, half-close, reset, never reads, hostile command, users can talk, Ctrl-C. (reactor6 answers
-// nobody: it passes on what one says to all the others.)
+// The columns, in the order of `behaviours`: echoes bytes back, next client, half-close, reset, Ctrl-C; two at once, never
+// reads; lines however cut, a character cut in two, CRLF, slow reader; commands; hostile command; users can talk, names.
 const table = `
-  single1     ✔ ✘ ✘ – – – ✔ ✘ ✘ – – ✔
-  single2     ✔ ✘ ✘ – ✘ – ✔ ✘ ✘ – – ✔
-  single3     ✔ ✔ ✘ – ✘ – ✔ ✔ ✘ – – ✔
-  single4     ✔ ✔ ✘ – ✘ – ✔ ✔ ✘ – – ✔
-  single5     ✔ ✔ ✘ – ✘ – ✔ ✔ ✘ – – ✔
-  single6     ✔ ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ – – ✔
-  single7     – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✔
-  single8     – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✔
-  single9     – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✔ – ✔
-  single10    – ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✘ ✔ – ✔
-  thread4     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
-  accept4     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
-  drain4      ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
-  pool4       ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
-  prefork4    ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
-  thread9     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
-  thread10    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
-  thread11    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✘ ✔ ✔ ✔
-  poll3       ✔ ✔ ✔ – ✘ – ✔ ✔ ✘ – – ✔
-  select3     ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
-  select6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
-  reactor6    ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
-  select9     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
-  select10    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
-  select11    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  generator4  ✘ ✘ ✘ – ✘ – ✘ ✘ ✘ – – ✔
-  loop4       ✔ ✔ ✔ – ✘ – ✔ ✔ ✔ – – ✔
-  generator6  ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
-  await6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
-  callback6   ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
-  stream6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✔
-  generator10 – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
-  await10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
-  callback10  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
-  stream10    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔
-  generator11 – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  await11     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  callback11  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  stream11    – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  single1      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – – – ✔ – – – –
+  single2      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – ✘ – ✔ – – – –
+  single3      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – –
+  single4      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – –
+  single5      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – –
+  single6      ✔ ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ – – – –
+  single7      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ ✘ – –
+  single8      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ ✘ – –
+  single9      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ ✔ – –
+  single10     – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ ✔ – –
+  thread4      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – –
+  accept4      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – –
+  drain4       ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – –
+  pool4        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – –
+  prefork4     ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – –
+  thread9      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
+  thread10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
+  thread11     – ✔ ✔ ✔ ✔ ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  poll3        ✔ ✔ ✔ ✔ ✔ ✔ ✘ – ✘ – ✔ – – – –
+  select3      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✘ – – – –
+  select6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – –
+  reactor6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – –
+  select9      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
+  select10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
+  select11     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  generator4   ✘ ✘ ✘ ✘ ✔ ✘ ✘ – ✘ – ✘ – – – –
+  loop4        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – –
+  generator6   ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – –
+  await6       ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – –
+  callback6    ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – –
+  stream6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – –
+  generator10  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
+  await10      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
+  callback10   – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
+  stream10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
+  generator11  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  await11      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  callback11   – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  stream11     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
 `;
 
 const names = Object.keys(behaviours) as BehaviourName[];
@@ -65,35 +65,47 @@ export const expectations = new Map<string, Map<BehaviourName, Expectation>>(
     }),
 );
 
-const CUT = 'a character cut in two';
-const NEVER_READS = 'a client that never reads stops nobody else';
+const NEVER_READS = 'a client that never reads stops no other';
+const LATE = 'the answer came only after another client left';
+const HALF = 'the log shows half a character';
 
-/** Which step mends what the steps of a mechanism are meant to get wrong. */
-const menders: Record<string, Partial<Record<BehaviourName, string>>> = {
-  single: {
-    'serves the next client': 'single3',
-    'serves two at once': 'thread4',
-    [CUT]: 'single6',
-    'survives a reset': 'single3',
-    [NEVER_READS]: 'thread4',
-    'a hostile command name does no harm': 'single9',
-  },
-  thread: { [CUT]: 'thread9', [NEVER_READS]: 'select11' },
-  accept: { [CUT]: 'thread9' },
-  drain: { [CUT]: 'thread9' },
-  pool: { [CUT]: 'thread9' },
-  prefork: { [CUT]: 'thread9' },
-  poll: { [CUT]: 'select6', [NEVER_READS]: 'select6' },
-  select: { [CUT]: 'select6' },
-  generator: { ...Object.fromEntries(names.map((name) => [name, 'loop4'])), [CUT]: 'generator6' },
-  loop: { [CUT]: 'generator6' },
-};
+type Flaw = [steps: string, behaviour: BehaviourName, symptom: Symptom, mender: string];
 
-/** The step that mends what this one is meant to get wrong, and passes there. */
-export function mender(step: string, behaviour: BehaviourName): string {
-  const found = menders[step.replace(/\d+$/, '')]?.[behaviour];
-  if (!found || expectations.get(found)?.get(behaviour) !== '✔') {
-    throw new Error(`Nobody mends what ${step} gets wrong: ${behaviour}`);
+/** What the steps get wrong, what that looks like, and which step mends it. */
+const flaws: Flaw[] = [
+  ['single1 single2', 'serves the next client', 'the process ended', 'single3'],
+  ['single1 single2', 'survives a reset', 'the process ended', 'single3'],
+  ['single1 single2', 'serves two at once', 'the process ended', 'thread4'],
+  ['single1 single2', NEVER_READS, 'the process ended', 'thread4'],
+  ['single', 'serves two at once', LATE, 'thread4'],
+  ['single', NEVER_READS, LATE, 'thread4'],
+  [
+    'single7 single8',
+    'a hostile command name does no harm',
+    'a word that is no command was obeyed',
+    'single9',
+  ],
+  ['thread11', NEVER_READS, LATE, 'select11'],
+  ['poll3', NEVER_READS, LATE, 'select6'],
+  ['select3', 'a slow reader gets every byte', 'bytes are missing after a pause', 'select6'],
+  ['generator4', 'a character cut in two', 'nothing came', 'generator6'],
+  ...names.map((name): Flaw => ['generator4', name, 'nothing came', 'loop4']),
+  ['loop4', 'a character cut in two', HALF, 'generator6'],
+  ['poll3 select3', 'a character cut in two', HALF, 'select6'],
+  ['single', 'a character cut in two', HALF, 'single6'],
+  ['thread4 accept4 drain4 pool4 prefork4', 'a character cut in two', HALF, 'thread9'],
+];
+
+/** What a step is meant to get wrong: what that looks like, and the step that mends it. */
+export function flaw(step: string, behaviour: BehaviourName): { symptom: Symptom; mender: string } {
+  const mechanism = step.replace(/\d+$/, '');
+  const found = flaws.find(
+    ([steps, name]) =>
+      name === behaviour && steps.split(' ').some((some) => some === step || some === mechanism),
+  );
+  const [, , symptom, mender] = found ?? [];
+  if (!symptom || !mender || expectations.get(mender)?.get(behaviour) !== '✔') {
+    throw new Error(`No step mends what ${step} gets wrong: ${behaviour}`);
   }
-  return found;
+  return { symptom, mender };
 }

@@ -1,10 +1,36 @@
 import { GrowingBuffer } from '../protocol/growing-buffer.ts';
+import type { Symptom } from './symptoms.ts';
 
 /** How long to wait for what should come, in milliseconds: long, because these machines may be busy. */
 export const PATIENCE = 20_000;
 
+/** Why a wait is over: the deadline has passed, the stream has ended, or other bytes came than those expected. */
+export type Why = 'silence' | 'end' | 'other';
+
 /** What should have come did not, or something else did. */
-export class ExpectationError extends Error {}
+export class ExpectationError extends Error {
+  readonly why: Why | undefined;
+  /** The likeliest symptom, where the conversation knows one. */
+  suspect: Symptom | undefined;
+
+  constructor(message: string, why?: Why) {
+    super(message);
+    this.why = why;
+  }
+}
+
+export type InboxOptions = {
+  /** How long to wait, in milliseconds. */
+  patience?: number;
+  /** Whether the sender has work to do at this moment: then its silence is not the end of patience. */
+  isBusy?: () => boolean;
+};
+
+/** A sender that has work to do is waited for this many times as long, at most. */
+const MOST = 20;
+/** How often a sender that is late is looked at, in milliseconds, and how often it has to be idle. */
+const PAUSE = 50;
+const IDLE = 10;
 
 /** Bytes that arrive over time, and can be waited for. */
 export class Inbox {
@@ -17,10 +43,12 @@ export class Inbox {
   #changed = () => {};
   readonly #name: string;
   readonly #patience: number;
+  readonly #isBusy: (() => boolean) | undefined;
 
-  constructor(name: string, patience: number) {
+  constructor(name: string, { patience = PATIENCE, isBusy }: InboxOptions = {}) {
     this.#name = name;
     this.#patience = patience;
+    this.#isBusy = isBusy;
   }
 
   push(bytes: Buffer): void {
@@ -29,21 +57,26 @@ export class Inbox {
     this.#changed();
   }
 
-  /** Drops what has come so far. */
+  /** Drops all that has arrived. */
   forget(): void {
-    this.#arrived = [];
-    this.#memory.clear();
-    this.#taken = 0;
+    this.drop(this.bytes.length);
   }
 
-  end(): void {
+  /** No more will arrive. */
+  over(): void {
     this.#ended = true;
     this.#changed();
   }
 
-  get #bytes(): Buffer {
+  /** What has arrived and was not taken. */
+  get bytes(): Buffer {
     if (this.#arrived.length > 0) this.#memory.append(Buffer.concat(this.#arrived.splice(0)));
     return this.#memory.bytes.subarray(this.#taken);
+  }
+
+  /** Whether the stream has ended. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** How many bytes have ever arrived. */
@@ -51,25 +84,25 @@ export class Inbox {
     return this.#received;
   }
 
-  /** What has arrived and was not taken. */
+  /** The same as text. */
   get waiting(): string {
-    return this.#bytes.toString();
+    return this.bytes.toString();
   }
 
   /** Waits until what has come, and was not taken, has this in it. Takes nothing. */
   async has(text: string): Promise<void> {
     let searched = 0; // Not from the beginning each time: there may be megabytes.
     await this.until(JSON.stringify(text), () => {
-      const found = this.#bytes.includes(text, searched);
-      searched = Math.max(0, this.#bytes.length - Buffer.byteLength(text));
+      const found = this.bytes.includes(text, searched);
+      searched = Math.max(0, this.bytes.length - Buffer.byteLength(text));
       return found;
     });
   }
 
   /** Waits for a line, and takes it, without its `\n`. */
   async line(): Promise<string> {
-    await this.until('a line', () => this.#bytes.includes('\n'));
-    return this.#take(this.#bytes.indexOf('\n') + 1)
+    await this.until('a line', () => this.bytes.includes('\n'));
+    return this.#take(this.bytes.indexOf('\n') + 1)
       .toString()
       .slice(0, -1);
   }
@@ -83,41 +116,61 @@ export class Inbox {
   }
 
   /** Waits for that many bytes, and takes them. */
-  async bytes(count: number): Promise<Buffer> {
-    await this.until(`${count} bytes`, () => this.#bytes.length >= count);
+  async take(count: number): Promise<Buffer> {
+    await this.until(`${count} bytes`, () => this.bytes.length >= count);
     return this.#take(count);
   }
 
   /** Waits for the end, and takes all until then. */
   async rest(): Promise<string> {
     await this.until('the end', () => this.#ended);
-    return this.#take(this.#bytes.length).toString();
+    return this.#take(this.bytes.length).toString();
   }
 
   /** Waits until something is so, which can only change when more comes. */
   async until(what: string, isThere: () => boolean): Promise<void> {
-    const deadline = performance.now() + this.#patience;
+    const begin = performance.now();
+    let deadline = begin + this.#patience;
+    let idle = 0;
     while (!isThere()) {
-      const left = deadline - performance.now();
-      if (this.#ended || left <= 0) {
-        const why = this.#ended ? 'the end' : `nothing more in ${this.#patience} ms`;
-        const seen = JSON.stringify(this.waiting.slice(-1000));
-        throw new ExpectationError(`${this.#name}: waited for ${what}, but after ${seen} came ${why}`);
+      const now = performance.now();
+      if (this.#isBusy && now > deadline && now < begin + MOST * this.#patience) {
+        idle = this.#isBusy() ? 0 : idle + 1;
+        if (idle < IDLE) deadline = now + PAUSE;
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left);
-        this.#changed = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      if (this.#ended || now > deadline) {
+        const seen = JSON.stringify(this.waiting.slice(-1000));
+        const end = this.#ended ? 'the end' : `nothing more in ${this.#patience} ms`;
+        const why = this.#ended ? 'end' : 'silence';
+        throw new ExpectationError(`${this.#name}: waited for ${what}, but after ${seen} came ${end}`, why);
+      }
+      await this.#change(deadline - now);
     }
   }
 
-  #take(count: number): Buffer {
-    const taken = Buffer.from(this.#bytes.subarray(0, count));
+  /** Until more has arrived, or so many milliseconds have passed. */
+  #change(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      // A timer that is late goes first: what has arrived meanwhile is received before the immediate.
+      const timer = setTimeout(() => setImmediate(resolve), milliseconds);
+      this.#changed = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Takes these bytes, which have arrived, and returns nothing. */
+  drop(count: number): void {
     this.#taken += count;
-    if (this.#taken === this.#memory.length) this.forget();
+    if (this.#taken < this.#memory.length) return;
+    this.#memory.clear();
+    this.#taken = 0;
+  }
+
+  #take(count: number): Buffer {
+    const taken = Buffer.from(this.bytes.subarray(0, count));
+    this.drop(count);
     return taken;
   }
 }

@@ -1,8 +1,16 @@
 // Programs that a conversation or a measurement needs, and what they print. None of them outlives this process.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ExpectationError, Inbox, PATIENCE } from './inbox.ts';
+
+/** How long a program may take to end when SIGTERM asks it to, in milliseconds. */
+const GRACE = 2000;
+/** How often it is looked at meanwhile, in milliseconds. */
+const PAUSE = 20;
+const IDLE = 500 / PAUSE;
 
 /** How a program ended: its exit code, or the signal that ended it. */
 export type Exit = number | NodeJS.Signals;
@@ -35,19 +43,36 @@ export class Program {
     const inherited = { ...process.env, npm_config_loglevel: 'notice' };
     this.child = spawn(command, args, { cwd, env: { ...inherited, ...env }, detached: group });
     running.add(this);
-    this.stdout = new Inbox(`stdout of ${args.join(' ')}`, patience);
-    this.stderr = new Inbox(`stderr of ${args.join(' ')}`, patience);
-    this.child.stdout?.on('data', (bytes) => this.stdout.push(bytes)).on('end', () => this.stdout.end());
-    this.child.stderr?.on('data', (bytes) => this.stderr.push(bytes)).on('end', () => this.stderr.end());
+    this.stdout = new Inbox(`stdout of ${args.join(' ')}`, { patience });
+    this.stderr = new Inbox(`stderr of ${args.join(' ')}`, { patience });
+    this.child.stdout?.on('data', (bytes) => this.stdout.push(bytes)).on('end', () => this.stdout.over());
+    this.child.stderr?.on('data', (bytes) => this.stderr.push(bytes)).on('end', () => this.stderr.over());
     this.child.stdin?.on('error', () => {}); // It may end before it has read all it was sent.
     this.#end = new Promise((resolve, reject) => {
       this.child.on('error', reject);
       this.child.on('exit', (code, signal) => {
-        running.delete(this);
+        if (!group || !this.#signal(0)) running.delete(this); // else it has left behind what it had started
         resolve(signal ?? code ?? 0);
       });
     });
-    this.#end.catch(() => {}); // Whoever waits for it will hear of it.
+    this.#end.catch(() => {}); // exited() throws it.
+  }
+
+  /** Whether it has ended, or does so within that many milliseconds. */
+  async endsWithin(milliseconds: number): Promise<boolean> {
+    const late = new AbortController();
+    const has = this.#end.then(() => true);
+    const hasNot = sleep(milliseconds, false, { signal: late.signal }).catch(() => false);
+    return Promise.race([has, hasNot]).finally(() => late.abort());
+  }
+
+  /** Whether it has ended, or does so before it has been idle for half a second. */
+  async endsSoon(): Promise<boolean> {
+    for (let idle = 0; idle < IDLE; ) {
+      if (await this.endsWithin(PAUSE)) return true;
+      idle = this.isBusy ? 0 : idle + 1;
+    }
+    return false;
   }
 
   /** Waits until it has ended: with this exit code, or by this signal. */
@@ -55,7 +80,7 @@ export class Program {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const why = `${this.child.spawnargs.join(' ')} has not ended in ${this.#patience} ms`;
-      timer = setTimeout(() => reject(new ExpectationError(why)), this.#patience);
+      timer = setTimeout(() => reject(new ExpectationError(why, 'silence')), this.#patience);
     });
     try {
       return await Promise.race([this.#end, late]);
@@ -64,38 +89,85 @@ export class Program {
     }
   }
 
-  /** What it sees when somebody types. */
+  /** Whether one of its threads, or of its children's, runs, or waits for nothing but a CPU. Without /proc, nothing tells. */
+  get isBusy(): boolean {
+    return isRunning(this.child.pid ?? 0);
+  }
+
+  /** Types this: sends it to its standard input. */
   type(text: string): void {
     this.child.stdin?.write(text);
   }
 
-  /** Ends it, if it has not ended by itself. */
-  stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
-    this.kill(signal);
+  /** Asks it to end by SIGTERM, and ends what is left of it two seconds later by SIGKILL. */
+  async terminate(): Promise<Exit> {
+    this.kill('SIGTERM');
+    const deadline = performance.now() + GRACE;
+    while (this.#signal(0) && performance.now() < deadline) await sleep(PAUSE);
+    this.kill('SIGKILL');
     return this.exited();
   }
 
+  /** Ends it, if it has not ended by itself. While this process is ending itself, this does not return. */
+  async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
+    this.kill(signal);
+    const exit = await this.exited();
+    await ending;
+    return exit;
+  }
+
   kill(signal: NodeJS.Signals): void {
-    if (!this.#group || !this.child.pid) {
-      this.child.kill(signal);
-      return;
-    }
+    this.#signal(signal);
+  }
+
+  /** Returns whether there was a process to be sent it. */
+  #signal(signal: NodeJS.Signals | 0): boolean {
+    const { pid, exitCode, signalCode } = this.child;
+    if (!pid) return false;
+    if (!this.#group) return exitCode === null && signalCode === null && this.child.kill(signal);
     try {
-      process.kill(-this.child.pid, signal);
+      return process.kill(-pid, signal);
     } catch (error) {
-      // It has ended just now, and we have not heard of it yet.
       const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'ESRCH' && code !== 'EPERM') throw error; // On macOS, EPERM.
+      if (code !== 'ESRCH' && code !== 'EPERM') throw error; // EPERM: on macOS, where it has just ended
+      return false;
     }
   }
 }
 
-// If a test gives up, or the tests are interrupted, nothing that they started is left behind.
+function isRunning(pid: number): boolean {
+  return contents(`/proc/${pid}/task`, (path) => readdirSync(path)).some((thread) => {
+    const read = (file: string) =>
+      `${contents(`/proc/${pid}/task/${thread}/${file}`, (path) => readFileSync(path))}`;
+    const children = read('children').split(' ').map(Number);
+    return /\) [RD] /.test(read('stat')) || children.some((child) => child > 0 && isRunning(child));
+  });
+}
+
+/** Nothing, if there is no such file: no /proc, or the thread has ended just now. */
+function contents<Contents>(path: string, read: (path: string) => Contents): Contents | [] {
+  try {
+    return read(path);
+  } catch {
+    return [];
+  }
+}
+
 const running = new Set<Program>();
+/** Never fulfilled, once this process has been told to end. */
+let ending: Promise<never> | undefined;
+
+// Nothing that is started here outlives this process, which may end by itself, by Ctrl-C, or by a signal of vitest, when a
+// test hangs.
 process.on('exit', () => {
   for (const program of running) program.kill('SIGKILL');
 });
-// vitest ends the process of a test that hangs by a signal, and people end npm run timeline by Ctrl-C: then there is no 'exit'.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => process.exit(128 + constants.signals[signal]));
+  process.on(signal, async () => {
+    const exit = () => process.exit(128 + constants.signals[signal]);
+    if (ending) exit(); // The second Ctrl-C does not wait.
+    ending = new Promise(() => {});
+    await Promise.allSettled(Array.from(running, (program) => program.terminate()));
+    exit();
+  });
 }

@@ -2,10 +2,10 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fail } from '../cli/fail.ts';
+import { toJavaScript } from '../cli/javascript.ts';
 
 const cache = join(import.meta.dirname, '../../node_modules/.cache/async-comparisons');
 
@@ -19,16 +19,7 @@ const cache = join(import.meta.dirname, '../../node_modules/.cache/async-compari
 export function prepareProgram(): URL {
   const step = process.argv[1] ?? '';
   try {
-    const esbuild = createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
-    const { outputFiles } = esbuild.buildSync({
-      entryPoints: [step],
-      bundle: true,
-      external: ['koffi', 'esbuild'],
-      format: 'esm',
-      platform: 'node',
-      target: 'node20',
-      write: false,
-    });
+    const { outputFiles = [] } = toJavaScript('buildSync', { entryPoints: [step], write: false });
     const code = outputFiles[0]?.text ?? '';
     const hash = createHash('sha256').update(code).digest('hex').slice(0, 16);
     const file = join(cache, `${basename(step, '.ts')}-${hash}.mjs`);

@@ -1,0 +1,425 @@
+// load: the clients of npm run bench. They check each answer. What goes wrong is one line on stderr, and exit code 1.
+//
+//   load messages PORT CLIENTS SIZE SECONDS [IDLE]  Each client sends a message, waits until it is back, and sends the next.
+//     IDLE connections are opened first, and say nothing. `all` is with the messages of the warm-up.
+//   load visits PORT CLIENTS SIZE SECONDS  Each client connects, sends a message, ends its half of the connection when that is
+//     back, and is followed by the next client when the server has ended its half.
+//   load talk PORT CLIENTS SIZE LINES  Each client says LINES lines, as fast as the server takes them, with `SAY ` before each,
+//     and hears those of all others, as they were sent or as `<name> text`. A line that begins with `*` does not count.
+//     `duplicates` have arrived twice, or after a later line of the same client.
+//
+// SIZE is that of a message or line, in bytes, with its \n. Prints {"count":N,"seconds":S}, with "all", or "lost" and
+// "duplicates".
+
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WARM_UP 0.3 // seconds, but no longer than what follows
+#define PATIENCE 30 // seconds that a blocking call may take
+#define MAX_EVENTS 512
+#define LARGEST 4096 // fits any send buffer, so that the first send() of a message is never partial
+
+#define BATCH 64 // connections that are opened before one of them waits for an echo
+#define LEAST 20 // visits that are counted, however long they take
+#define FIRST_SOURCE 0x7f000002 // 127.0.0.2
+#define SOURCES 250
+
+#define SOON 10 // milliseconds after which a greeting is repeated
+#define QUIET 5000 // milliseconds without a line after which the rest is lost
+#define PIECE 65536 // bytes of lines that a client has ready
+#define MEMORY (1 << 18)
+#define LONGEST (LARGEST + 256) // a line, with a name before it
+
+struct client {
+  int fd;
+  bool asked;
+  size_t received; // of the message that is under way
+};
+
+static int port;
+static int count; // of clients
+static size_t size;
+static char message[LARGEST];
+static int selector;
+
+static void die(const char *action, const char *cause) {
+  fprintf(stderr, "Cannot %s 127.0.0.1:%d: %s\n", action, port, cause);
+  exit(1);
+}
+
+static void *allocate(size_t number, size_t bytes) {
+  void *memory = calloc(number, bytes);
+  if (memory == NULL) die("connect to", "no memory");
+  return memory;
+}
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+static double warm_up(double seconds) { return seconds < WARM_UP ? seconds : WARM_UP; }
+
+/** Connects from this address. The kernel chooses the port in connect(); in bind() it would want one that is free. */
+static int open_socket(int flags, in_addr_t source) {
+  struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(port)};
+  struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(source)};
+  struct timeval patience = {.tv_sec = PATIENCE};
+  server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+  if (fd < 0) die("connect to", strerror(errno));
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience); // for connect() as well
+  if (bind(fd, (struct sockaddr *)&own, sizeof own) < 0) die("connect to", strerror(errno));
+  if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS)
+    die("connect to", strerror(errno));
+  return fd;
+}
+
+/** Watches a socket, edge-triggered: the kernel does not look again at what has been read, which is less work. */
+static void watch(int fd, uint32_t events, void *data) {
+  struct epoll_event event = {.events = events | EPOLLET, .data = {.ptr = data}};
+  if (epoll_ctl(selector, EPOLL_CTL_ADD, fd, &event) < 0) die("wait for", strerror(errno));
+}
+
+static void send_to(int fd, const char *bytes) {
+  ssize_t sent = send(fd, bytes, size, MSG_NOSIGNAL);
+  if (sent < 0) die("send to", strerror(errno));
+  if ((size_t)sent < size) die("send to", "no room for a message");
+}
+
+/** What recv() says: how many bytes, 0 at the end, -1 if there are none yet. */
+static ssize_t receive(int fd, void *bytes, size_t most, int flags) {
+  ssize_t received = recv(fd, bytes, most, flags);
+  if (received >= 0) return received;
+  if (errno == EINTR || (errno == EAGAIN && flags == MSG_DONTWAIT)) return -1;
+  die("receive from", errno == EAGAIN ? "no answer" : strerror(errno));
+  return -1;
+}
+
+/** Receives a part of the message. Returns whether all of it is back. */
+static bool receive_answer(struct client *client, int flags) {
+  static char bytes[LARGEST + 1]; // one more than is due: too much is seen
+  size_t due = size - client->received;
+  ssize_t received = receive(client->fd, bytes, due + 1, flags);
+  if (received < 0) return false;
+  if (received == 0) die("receive from", "the server has closed the connection");
+  if ((size_t)received > due) die("receive from", "more came back than was sent");
+  if (memcmp(bytes, message + client->received, received) != 0)
+    die("receive from", "what came back is not what was sent");
+  client->received += received;
+  return client->received == size;
+}
+
+// messages
+
+/**
+ * Opens connections. The last of each batch has a message echoed: by then the server has accepted those before it. So its
+ * backlog never overflows, which would cost a second.
+ */
+static struct client *open_connections(int number) {
+  struct client *clients = allocate(number + 1, sizeof *clients);
+  for (int i = 0; i < number; i++) {
+    clients[i].fd = open_socket(0, INADDR_ANY);
+    if ((i + 1) % BATCH != 0 && i + 1 != number) continue;
+    send_to(clients[i].fd, message);
+    while (!receive_answer(&clients[i], 0)) continue;
+    clients[i].received = 0;
+  }
+  return clients;
+}
+
+/** Answers each message with the next. Returns how many came back in this time. */
+static long exchange(double until) {
+  struct epoll_event events[MAX_EVENTS];
+  long messages = 0;
+  for (double left = until - now(); left > 0; left = until - now()) {
+    int ready = epoll_wait(selector, events, MAX_EVENTS, (int)(left * 1000) + 1);
+    for (int i = 0; i < ready; i++) {
+      struct client *client = events[i].data.ptr;
+      if (!receive_answer(client, MSG_DONTWAIT)) continue;
+      messages++;
+      client->received = 0;
+      send_to(client->fd, message);
+    }
+  }
+  return messages;
+}
+
+/** A reset leaves nothing behind. An orderly end keeps the port for a minute (TIME_WAIT), and thousands use them up. */
+static void reset(struct client *clients, int number) {
+  struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+  for (int i = 0; i < number; i++) {
+    setsockopt(clients[i].fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(clients[i].fd);
+  }
+}
+
+static void messages(double seconds, int idle) {
+  struct client *sleepers = open_connections(idle);
+  struct client *clients = open_connections(count);
+  for (int i = 0; i < count; i++) {
+    watch(clients[i].fd, EPOLLIN, &clients[i]);
+    send_to(clients[i].fd, message);
+  }
+  long warm = exchange(now() + warm_up(seconds));
+  double begin = now();
+  long messages = exchange(begin + seconds);
+  // On a busy machine, the server may have had no turn in a short time.
+  while (messages == 0 && now() < begin + PATIENCE) messages = exchange(now() + seconds);
+  if (messages == 0) die("receive from", "no answer");
+  printf("{\"count\":%ld,\"seconds\":%.6f,\"all\":%ld}\n", messages, now() - begin, warm + messages);
+  reset(sleepers, idle);
+
+  // The last answers, and the server's end: it is then at rest, and the next turn is another server's.
+  for (int i = 0; i < count; i++) shutdown(clients[i].fd, SHUT_WR);
+  for (int i = 0; i < count; i++) {
+    while (!receive_answer(&clients[i], 0)) continue;
+    if (receive(clients[i].fd, message, 1, 0) != 0) die("end with", "the last answer is too long");
+  }
+}
+
+// visits
+
+static int present;
+static long finished;
+
+/**
+ * A client that has left keeps its port for a minute (TIME_WAIT), and an address has only 28,000 ports for a server. So the
+ * clients come from many addresses: all of 127.0.0.0/8 is this machine.
+ */
+static void enter(struct client *client) {
+  static int visits;
+  *client = (struct client){.fd = open_socket(SOCK_NONBLOCK, FIRST_SOURCE + visits++ % SOURCES)};
+  watch(client->fd, EPOLLIN | EPOLLOUT, client);
+  present++;
+}
+
+/** Receives what there is: the message, and then the server's end. */
+static void visit(struct client *client) {
+  while (client->received < size) {
+    size_t before = client->received;
+    if (receive_answer(client, MSG_DONTWAIT)) shutdown(client->fd, SHUT_WR);
+    else if (client->received == before) return;
+  }
+  char more;
+  ssize_t received = receive(client->fd, &more, 1, MSG_DONTWAIT);
+  if (received < 0) return;
+  if (received > 0) die("receive from", "more came back than was sent");
+  close(client->fd);
+  client->fd = -1;
+  present--;
+  finished++;
+}
+
+/** Deals with what happens next. Where a client has left, the next one comes, if it may. */
+static void turn(bool next) {
+  struct epoll_event events[MAX_EVENTS];
+  int ready = epoll_wait(selector, events, MAX_EVENTS, PATIENCE * 1000);
+  if (ready == 0) die("receive from", "no answer");
+  for (int i = 0; i < ready; i++) {
+    struct client *client = events[i].data.ptr;
+    if (events[i].events & EPOLLOUT && !client->asked) send_to(client->fd, message);
+    client->asked = true; // The first event is that it is connected.
+    if (events[i].events & ~EPOLLOUT) visit(client);
+    if (client->fd < 0 && next) enter(client);
+  }
+}
+
+static void visits(double seconds) {
+  struct client *clients = allocate(count, sizeof *clients);
+  for (int i = 0; i < count; i++) enter(&clients[i]);
+  double begin = now();
+  while (now() < begin + warm_up(seconds)) turn(true);
+  begin = now();
+  finished = 0;
+  while (now() < begin + seconds || finished < LEAST) turn(true);
+  printf("{\"count\":%ld,\"seconds\":%.6f}\n", finished, now() - begin);
+  while (present > 0) turn(false); // Then the server is at rest, and the next turn is another server's.
+}
+
+// talk
+
+// A line: "SAY 012 0000345 abcdefghijklmno\n", with who says it, and its number. Number 0 is a greeting.
+#define COMMAND 4
+#define WHO 3
+#define NUMBER 7
+#define FILLING (WHO + 1 + NUMBER) // where it begins in the text
+
+struct talker {
+  int fd;
+  int who;
+  int said; // the number of the last line that was put in `out`
+  char out[PIECE];
+  size_t sent;
+  size_t length;
+  char rest[LONGEST]; // the beginning of a line
+  size_t kept;
+  int *due; // of each client: the number of the line that comes next
+};
+
+static int lines;
+static size_t text; // the size of what is between `SAY ` and \n
+static long heard; // greetings and lines, each once
+static long duplicates;
+
+static unsigned read_number(const char *digits, int length) {
+  unsigned number = 0;
+  for (int i = 0; i < length; i++) number = 10 * number + digits[i] - '0';
+  return number;
+}
+
+static void write_line(char *line, int who, int number) {
+  memcpy(line, message, size);
+  for (int i = WHO; i-- > 0; who /= 10) line[COMMAND + i] = '0' + who % 10;
+  for (int i = NUMBER; i-- > 0; number /= 10) line[COMMAND + WHO + 1 + i] = '0' + number % 10;
+}
+
+/** Says as much as the socket takes. */
+static void say(struct talker *talker) {
+  while (talker->sent < talker->length || talker->said < lines) {
+    if (talker->sent == talker->length) {
+      talker->sent = talker->length = 0;
+      for (; talker->said < lines && talker->length + size <= PIECE; talker->length += size)
+        write_line(talker->out + talker->length, talker->who, ++talker->said);
+    }
+    size_t length = talker->length - talker->sent;
+    ssize_t sent = send(talker->fd, talker->out + talker->sent, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (sent < 0) die("send to", strerror(errno));
+    talker->sent += sent;
+  }
+}
+
+/** Counts a line. Its end is what was said, whatever the server has put before it. */
+static void hear(struct talker *talker, const char *line, size_t length) {
+  if (*line == '*') return;
+  const char *said = line + length - text;
+  if (length < text || memcmp(said + FILLING, message + COMMAND + FILLING, text - FILLING) != 0)
+    die("receive from", "what came is not what was said");
+  unsigned who = read_number(said, WHO);
+  unsigned number = read_number(said + WHO + 1, NUMBER);
+  if (who >= (unsigned)count || number > (unsigned)lines) die("receive from", "what came was never said");
+  int *due = &talker->due[who];
+  if ((int)number >= *due) {
+    *due = number + 1;
+    heard++;
+  } else if (number > 0) { // A greeting may come twice.
+    duplicates++;
+  }
+}
+
+/** Receives what there is, into memory that all share. Returns what recv() says. */
+static ssize_t listen_to(struct talker *talker, int flags) {
+  static char memory[LONGEST + MEMORY];
+  memcpy(memory, talker->rest, talker->kept);
+  char *line = memory;
+  char *unseen = memory + talker->kept;
+  ssize_t received = receive(talker->fd, unseen, MEMORY, flags);
+  if (received <= 0) return received;
+  char *end = unseen + received;
+  for (char *newline; (newline = memchr(unseen, '\n', end - unseen)) != NULL; line = unseen = newline + 1)
+    hear(talker, line, newline - line);
+  talker->kept = end - line;
+  if (talker->kept > LONGEST) die("receive from", "a line is too long");
+  memcpy(talker->rest, line, talker->kept);
+  return received;
+}
+
+/** Talks until so much has been heard. Returns false if nothing has come for so many milliseconds before that. */
+static bool converse(long wanted, int patience) {
+  struct epoll_event events[MAX_EVENTS];
+  while (heard < wanted) {
+    int ready = epoll_wait(selector, events, MAX_EVENTS, patience);
+    if (ready == 0) return false;
+    for (int i = 0; i < ready; i++) {
+      struct talker *talker = events[i].data.ptr;
+      ssize_t received = events[i].events & ~EPOLLOUT ? MEMORY : -1;
+      while (received == MEMORY) received = listen_to(talker, MSG_DONTWAIT); // less than that was all: epoll(7)
+      if (received == 0) die("receive from", "the server has closed the connection");
+      if (events[i].events & EPOLLOUT) say(talker);
+    }
+  }
+  return true;
+}
+
+/**
+ * Has all greet all, again and again, until each has heard each of the others, and then lets it get quiet. A client that is
+ * connected may not be in yet, and then does not hear what is said; and not every server tells who has come.
+ */
+static void gather(struct talker *talkers, long pairs) {
+  char line[LARGEST];
+  for (int patience = SOON; heard < pairs; patience *= 2) {
+    if (patience > 1000 * PATIENCE) die("talk to", "not everybody hears everybody");
+    for (int i = 0; i < count; i++) {
+      write_line(line, i, 0);
+      send_to(talkers[i].fd, line);
+    }
+    converse(pairs, patience);
+  }
+  converse(LONG_MAX, SOON);
+}
+
+static void talk(int extent) {
+  lines = extent;
+  struct talker *talkers = allocate(count, sizeof *talkers);
+  memcpy(message, "SAY 000 0000000 ", COMMAND + FILLING + 1);
+  text = size - COMMAND - 1;
+  for (int i = 0; i < count; i++) {
+    talkers[i].due = allocate(count, sizeof(int));
+    talkers[i].due[i] = lines + 1; // It never hears itself,
+    talkers[i].said = lines; // and for now it has nothing to say.
+    talkers[i].who = i;
+    talkers[i].fd = open_socket(0, INADDR_ANY);
+    watch(talkers[i].fd, EPOLLIN | EPOLLOUT, &talkers[i]);
+  }
+  long pairs = (long)count * (count - 1);
+  gather(talkers, pairs);
+
+  double begin = now();
+  for (int i = 0; i < count; i++) {
+    talkers[i].said = 0;
+    say(&talkers[i]);
+  }
+  bool complete = converse(pairs + pairs * lines, QUIET);
+  double seconds = now() - begin - (complete ? 0 : QUIET / 1000.0);
+  for (int i = 0; i < count && complete; i++) shutdown(talkers[i].fd, SHUT_WR);
+  for (int i = 0; i < count && complete; i++) {
+    while (listen_to(&talkers[i], 0) != 0) continue; // until the server has closed too: it is then at rest
+  }
+  long deliveries = heard - pairs;
+  long lost = pairs * lines - deliveries;
+  printf("{\"count\":%ld,\"seconds\":%.6f,\"lost\":%ld,\"duplicates\":%ld}\n", deliveries, seconds, lost, duplicates);
+}
+
+int main(int argc, char **argv) {
+  if (argc < 6 || (size = strtoul(argv[4], NULL, 10)) > LARGEST) {
+    fprintf(stderr, "Usage: %s messages|visits|talk PORT CLIENTS SIZE SECONDS|LINES [IDLE]\n", argv[0]);
+    return 1;
+  }
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  port = atoi(argv[2]);
+  count = atoi(argv[3]);
+  for (size_t i = 0; i < size; i++) message[i] = i + 1 == size ? '\n' : 'a' + i % 26;
+  selector = epoll_create1(EPOLL_CLOEXEC);
+  if (strcmp(argv[1], "talk") == 0) talk(atoi(argv[5]));
+  else if (strcmp(argv[1], "visits") == 0) visits(atof(argv[5]));
+  else messages(atof(argv[5]), argc > 6 ? atoi(argv[6]) : 0);
+}

@@ -1,0 +1,131 @@
+// The picture of a timeline: time goes to the right, and every wait can be seen.
+
+import { line, round, svg, text } from '../../svg.ts';
+import { bars, box, pattern } from './bars.ts';
+import { describe, LATE } from './describe.ts';
+import { type ClientLane, gap, type Kind, kinds, type Timeline } from './timeline.ts';
+
+// Where things are, in pixels.
+const WIDTH = 880;
+const LEFT = 158;
+const RIGHT = WIDTH - 16;
+const TOP = 56;
+const CLIENT = 30;
+const SERVER = 26;
+const BAR = 16;
+const GAP = 12;
+const LEGEND = 20;
+/** Columns of the legend. */
+const COLUMNS = 3;
+
+/** From a time to its place. */
+type Scale = (time: number) => number;
+type Point = [x: number, y: number];
+
+/** The picture, as a file of SVG. */
+export function draw(timeline: Timeline): string {
+  const { step, clients, servers, arrows, duration } = timeline;
+  const below = TOP + clients.length * CLIENT + GAP;
+  const bottom = below + servers.length * SERVER;
+  const x = (time: number) => LEFT + (time / duration) * (RIGHT - LEFT);
+  const client = (i: number) => TOP + (i + 0.5) * CLIENT;
+  const server = (i: number) => below + (i + 0.5) * SERVER;
+  const all = [...clients, ...servers].flatMap(({ spans }) => spans.map(({ kind }) => kind));
+  const used = (Object.keys(kinds) as Kind[]).filter((kind) => all.includes(kind));
+  return svg(
+    {
+      width: WIDTH,
+      height: bottom + 36 + Math.ceil((used.length + 3) / COLUMNS) * LEGEND,
+      title: `${step}: who waits for what`,
+      description: describe(timeline),
+      patterns: used.map(pattern),
+    },
+    [
+      text(16, 26, `${step}: four clients, and who waits for what`, { size: 'large' }),
+      ...axis(x, duration, bottom),
+      ...clients.map((lane, i) => drawClient(lane, x, client(i))),
+      ...servers.map(
+        ({ name, spans }, i) => text(16, server(i) + 4, name) + bars(spans, x, server(i) - BAR / 2, BAR),
+      ),
+      ...arrows.map(({ from, to, arrived, woke }) =>
+        drawArrow([x(arrived), client(from) + 1], [x(woke), server(to) - BAR / 2 - 1]),
+      ),
+      // The longest gap of each client, in figures, at its arrow.
+      ...clients.flatMap((_, i) => {
+        const own = arrows.filter(({ from }) => from === i).sort((a, b) => gap(b) - gap(a));
+        const [longest] = own;
+        if (!longest || gap(longest) < LATE) return [];
+        const y = (client(i) + server(longest.to)) / 2 + 4;
+        const figure = `${Math.round(gap(longest))} ms`;
+        return text(x((longest.arrived + longest.woke) / 2), y, figure, { anchor: 'middle', halo: true });
+      }),
+      ...legend(used, bottom + 36),
+    ],
+  );
+}
+
+function axis(x: Scale, duration: number, bottom: number): string[] {
+  const parts: string[] = [];
+  for (let time = 0; time <= duration; time += 200) {
+    const from: Point = [x(time), TOP - 8];
+    const to: Point = [x(time), bottom];
+    parts.push(line([from, to], { colour: 'faint' }));
+    parts.push(
+      text(x(time), TOP - 12, `${time / 1000} s`, { anchor: 'middle', colour: 'grey', size: 'small' }),
+    );
+  }
+  return parts;
+}
+
+/** A line as long as it is connected; above it what it says, below it what is answered, on it how long it has to wait. */
+function drawClient({ name, spans, connected, left, answered }: ClientLane, x: Scale, y: number): string {
+  const from: Point = [x(connected), y];
+  const to: Point = [x(left), y];
+  const said = spans.map(({ begin }) => triangle(round(x(begin)), y - 3)).join('');
+  return [
+    text(16, y + 4, name),
+    line([from, to], { colour: 'ink', width: 1.5 }),
+    bars(spans, x, y - 4, 8),
+    said && inked(said),
+    ...answered.map((time) => circle(round(x(time)), y + 7)),
+  ].join('');
+}
+
+function inked(path: string): string {
+  return `<path class="f-ink" d="${path}"/>`;
+}
+
+/** For what a client says: it points to this place. */
+function triangle(x: number, y: number): string {
+  return `M${x} ${y}l-4-7h8z`;
+}
+
+/** For what a client has been answered. */
+function circle(x: number, y: number): string {
+  return `<circle class="f-paper s-ink" cx="${x}" cy="${y}" r="3" stroke-width="1.5"/>`;
+}
+
+/** From the client whose bytes have arrived to the lane that woke: the longer it is, the longer they lay there. */
+function drawArrow(from: Point, [x, y]: Point): string {
+  const angle = Math.atan2(y - from[1], x - from[0]);
+  const wing = (turn: number): Point => [x - 7 * Math.cos(angle + turn), y - 7 * Math.sin(angle + turn)];
+  const head = [wing(0.45), [x, y], wing(-0.45)] as const;
+  return line([from, [x, y]], { colour: 'ink' }) + line(head, { colour: 'ink', width: 1.5 });
+}
+
+function legend(used: readonly Kind[], top: number): string[] {
+  const entries: [sign: (x: number, y: number) => string, what: string][] = [
+    [(x, y) => inked(triangle(x + 11, y + 4)), 'says something'],
+    [(x, y) => circle(x + 11, y), 'has all of the answer'],
+    [(x, y) => drawArrow([x, y - 4], [x + 22, y + 4]), 'from arrival to wake-up'],
+    ...used.map((kind): [(x: number, y: number) => string, string] => [
+      (x, y) => box(kind, `M${x} ${y - 6}h22v12h-22z`),
+      kinds[kind],
+    ]),
+  ];
+  return entries.flatMap(([sign, what], i) => {
+    const x = 16 + (i % COLUMNS) * Math.round((WIDTH - 32) / COLUMNS);
+    const y = top + Math.floor(i / COLUMNS) * LEGEND;
+    return [sign(x, y), text(x + 30, y + 4, what, { size: 'small' })];
+  });
+}

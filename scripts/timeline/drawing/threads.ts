@@ -1,0 +1,133 @@
+// The lanes of threads and processes: all that is known of them are their calls, and what is between two calls is work.
+
+import type { SystemCall } from '../../../src/sockets/system-call.ts';
+import type { Clock, Seen } from './read.ts';
+import type { Recording } from './recording.ts';
+import type { Kind, Lane } from './timeline.ts';
+
+type Thread = Lane & {
+  pid: number;
+  /** When poll() or epoll_wait() last told it what to do. */
+  told?: number;
+};
+
+/** A call by which a thread accepted a connection, or received on it. */
+type Heard = {
+  thread: Thread;
+  fd: number;
+  begin: number;
+  /** When the thread woke to make it. */
+  woke: number;
+  /** How many bytes had been received when it returned. */
+  until: number;
+};
+
+/** A connection, as the server knows it: its descriptor, and the calls that accepted it and tried to receive on it. */
+export type Connection = { fd: number; heard: [Heard, ...Heard[]] };
+
+/** A call with its times in milliseconds. `waits` is how it waited, if it can. */
+type Call = Required<Pick<SystemCall, 'call' | 'pid' | 'thread' | 'fd' | 'result' | 'begin'>> & {
+  end: number;
+  waits: Kind | undefined;
+};
+
+/** When a call returns that never did. */
+const NEVER = Number.MAX_VALUE;
+
+/** The calls that wait, unless their socket is non-blocking. */
+const blocking = new Map<string, Kind>([
+  ['accept', 'accept'],
+  ['recv', 'recv'],
+  ['send', 'send'],
+  ['poll', 'poll'],
+  ['epoll_wait', 'poll'],
+  ['Atomics.wait', 'lock'],
+]);
+
+/** The threads, and the connections of the scenario in the order in which they were accepted. */
+export function readThreads(recording: Recording, time: Clock): Seen & { connections: Connection[] } {
+  const threads = new Map<string, Thread>();
+  const connections: Connection[] = [];
+  const open = new Map<string, Connection>();
+  for (const { call, pid, thread: id, fd, result, begin, end, waits } of readCalls(recording, time)) {
+    const thread = threads.get(`${pid} ${id}`) ?? { name: '', spans: [], pid };
+    threads.set(`${pid} ${id}`, thread);
+    thread.spans.push({ kind: waits ?? 'running', begin, end });
+    if (waits === 'poll') thread.told = end;
+    const heard = { thread, fd, begin, woke: thread.told ?? (waits ? end : begin), until: 0 };
+    const known = open.get(`${pid} ${fd}`)?.heard;
+    if (call === 'close') open.delete(`${pid} ${fd}`);
+    if (call === 'recv') known?.push({ ...heard, until: (known.at(-1)?.until ?? 0) + Math.max(0, result) });
+    if (call !== 'accept' || result < 0 || end < 0) continue; // Those before the scenario are the guests'.
+    const connection: Connection = { fd: result, heard: [heard] };
+    connections.push(connection);
+    open.set(`${pid} ${result}`, connection);
+  }
+  const [first] = threads.values();
+  const end = first?.spans.at(-1)?.end ?? NEVER;
+  first?.spans.push({ kind: 'node', begin: end, end: NEVER }); // It goes on in Node's own loop.
+  return {
+    lanes: named([...threads.values()], connections, recording),
+    connections,
+    woken(client, offset) {
+      const heard = connections[client]?.heard.find(({ until }) => until > offset);
+      return heard && { lane: heard.thread, at: heard.woke };
+    },
+  };
+}
+
+/** The calls, in the order in which they took effect: a descriptor is free, and may be another's, before close() returns. */
+function readCalls({ calls, platform }: Recording, time: Clock): Call[] {
+  const nonBlocking = new Set<string>();
+  const effect = ({ call, begin, end }: Call) => (call === 'close' ? begin : end);
+  const inOrder = calls
+    .map(({ fd = -1, result = -1, took = NEVER, ...call }): Call => {
+      const [begin, end] = [time(call.begin), time(call.begin + took)];
+      return { ...call, fd, result, begin, end, waits: blocking.get(call.call) };
+    })
+    .sort((a, b) => effect(a) - effect(b));
+  for (const one of inOrder) {
+    const socket = `${one.pid} ${one.fd}`; // A descriptor is known in its process, to all of its threads.
+    if (nonBlocking.has(socket)) one.waits = undefined;
+    if (one.call === 'close') nonBlocking.delete(socket);
+    // Socket.setBlocking() asks for the flags, which are not 0, and turns one over if it has to, which returns 0.
+    if (one.call === 'fcntl' && one.result === 0 && !nonBlocking.delete(socket)) nonBlocking.add(socket);
+    // On macOS, a connection is at first what its listener is.
+    if (one.call === 'accept' && platform === 'darwin' && nonBlocking.has(socket)) {
+      nonBlocking.add(`${one.pid} ${one.result}`);
+    }
+  }
+  return inOrder;
+}
+
+/** The first thread, then those that serve a client, in the order of the clients, then those that wait in vain, with names. */
+function named(
+  [main, ...workers]: Thread[],
+  connections: Connection[],
+  { clients, duration }: Recording,
+): Lane[] {
+  if (!main) return [];
+  const served = new Map<Thread, Set<string>>();
+  for (const [i, { name }] of clients.entries()) {
+    for (const { thread } of connections[i]?.heard ?? []) {
+      served.set(thread, (served.get(thread) ?? new Set()).add(name));
+    }
+  }
+  served.delete(main);
+  // The others were there for the guests.
+  const inVain = workers.filter(
+    (thread) =>
+      !served.has(thread) &&
+      thread.spans.some(({ kind, begin, end }) => kind !== 'running' && begin < duration && end > 0),
+  );
+  const [first, other] = workers.some(({ pid }) => pid !== main.pid)
+    ? ['parent', 'child']
+    : ['main thread', 'thread'];
+  main.name = workers.length > 0 ? first : 'the one thread';
+  const shown = [...served.keys(), ...inVain];
+  for (const [i, thread] of shown.entries()) {
+    const names = [...(served.get(thread) ?? [])].join(' and ');
+    thread.name = `${other} ${i + 1}${names && `, serves ${names}`}`;
+  }
+  return [main, ...shown];
+}

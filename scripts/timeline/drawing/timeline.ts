@@ -1,0 +1,51 @@
+// What a picture shows: lanes, each with what goes on in it, and arrows between them. It is plain data, so JSON can keep it.
+// Times are in milliseconds from the beginning of the scenario.
+
+/** What may go on in a lane. */
+export const kinds = {
+  unanswered: 'waits for an answer',
+  running: 'runs',
+  accept: 'blocked in accept()',
+  recv: 'blocked in recv()',
+  send: 'blocked in send()',
+  poll: 'parked in poll() or epoll_wait()',
+  lock: 'asleep in Atomics.wait()',
+  read: 'suspended until it can read',
+  write: 'suspended until it can write',
+  node: "in Node's own loop, not visible",
+} as const;
+
+export type Kind = keyof typeof kinds;
+
+/** A time in which the same goes on. */
+export type Span = { kind: Kind; begin: number; end: number };
+
+/** A client, a thread, a process, a loop, or a coroutine. */
+export type Lane = { name: string; spans: Span[] };
+
+/** A span of it lasts from when the client says something until it has all of the answer, or leaves. */
+export type ClientLane = Lane & { connected: number; left: number; answered: number[] };
+
+/** From when client number `from`, or bytes of it, arrived, until lane number `to` of the server woke for them. */
+export type Arrow = { from: number; to: number; arrived: number; woke: number };
+
+export type Timeline = {
+  step: string;
+  duration: number;
+  clients: ClientLane[];
+  servers: Lane[];
+  arrows: Arrow[];
+};
+
+/** How long bytes lay there before the server woke for them. */
+export function gap({ arrived, woke }: Arrow): number {
+  return woke - arrived;
+}
+
+/** JSON with a line for each lane and each arrow, so that a difference between two of them can be read. */
+export function toJson({ step, duration, ...lists }: Timeline): string {
+  const parts = Object.entries(lists).map(
+    ([name, list]) => `"${name}":[\n${list.map((one) => JSON.stringify(one)).join(',\n')}\n]`,
+  );
+  return `{"step":"${step}","duration":${duration},\n${parts.join(',\n')}}\n`;
+}

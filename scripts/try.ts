@@ -1,0 +1,200 @@
+// npm run try: tries what the steps learn on a server of your own, in whatever language.
+
+import { attempt, type Failure } from '../src/behaviours/attempt.ts';
+import { type BehaviourName, behaviours, CTRL_C, type Level, levels } from '../src/behaviours/behaviours.ts';
+import { AnswerError } from '../src/behaviours/client.ts';
+import { answering, type Foreign, lastLines, StartError, withForeign } from '../src/behaviours/foreign.ts';
+import { compare } from '../src/behaviours/story.ts';
+import { symptoms } from '../src/behaviours/symptoms.ts';
+import { fail } from '../src/cli/fail.ts';
+import { print } from '../src/cli/log.ts';
+import { parseOrHelp, wholeNumberOrFail } from '../src/cli/parse.ts';
+import { nearest } from './nearest.ts';
+import { failIfTaken } from './npm.ts';
+import { findSteps, type Step } from './steps.ts';
+
+const usage = `Usage: npm run try -- --level LEVEL [OPTIONS] -- COMMAND...
+       npm run try -- --level LEVEL [OPTIONS] --port PORT
+
+  COMMAND...    starts your server, anew for each conversation. {port} in it becomes the port to listen on,
+                which is in the environment variable PORT, too
+  --port PORT   the port of a server that runs already
+  --level LEVEL what is asked of it: ${levels.join(', ')}. Each level asks for what those below it do, too
+  --only NAME   this conversation alone
+  --all         go on after the first failure
+  --hint        say more of what helps
+  --json        print results as JSON
+  --list        list what each level asks
+
+Exit code 0: all passed. 1: something failed. 2: it could not be tried.`;
+
+process.exitCode = 2; // What fails from here on is no failure of the server.
+
+const CUT: BehaviourName = 'a character cut in two';
+/** How long to wait for an answer, in milliseconds. While the server has work to do, the wait goes on. */
+const PATIENCE = 3000;
+
+type Result = {
+  name: BehaviourName;
+  result: 'passed' | 'failed' | 'left out';
+  /** Why it is left out, or what of it. */
+  note?: string;
+  failure?: Failure;
+  /** Of a server that failed: the last lines that it wrote there. */
+  stderr?: string;
+};
+
+const { level, names, server, all, hint, json } = readCommandLine();
+const results: Result[] = [];
+for (const name of names) {
+  const result = await tryOut(name).catch((error) => {
+    if (error instanceof StartError) fail(`Cannot try ${told(server)}: ${error.message}`);
+    return fail(error.stack); // A mistake of this program is no failure of the server.
+  });
+  results.push(result);
+  if (!json) show(result);
+  if (result.result === 'failed' && !all) break;
+}
+const failed = results.filter(({ result }) => result === 'failed');
+if (json)
+  print(JSON.stringify({ level, passed: failed.length === 0, results: results.map(toJson) }, undefined, 2));
+else sumUp();
+process.exit(failed.length > 0 ? 1 : 0);
+
+async function tryOut(name: BehaviourName): Promise<Result> {
+  const converse = async (foreign: Foreign): Promise<Result> => {
+    const failure = await attempt(name, { ...foreign, level }, { host: foreign.host, patience: PATIENCE });
+    if (!failure)
+      return {
+        name,
+        result: 'passed',
+        ...(name === CUT && { note: 'only its answers: its log is not read' }),
+      };
+    return { name, result: 'failed', failure, stderr: lastLines(foreign.program) };
+  };
+  if ('command' in server)
+    return withForeign(server.command, process.env.INIT_CWD ?? process.cwd(), converse);
+  if (name === CTRL_C) return { name, result: 'left out', note: 'with --port, the process is not known' };
+  return converse({ port: server.port, host: await answering(server.port) });
+}
+
+function show({ name, result, note, failure, stderr = '' }: Result): void {
+  const mark = { passed: '✔', failed: '✘', 'left out': '–' }[result];
+  print(`${mark} ${name}${note ? ` (${note})` : ''}`);
+  if (!failure) return;
+  const { symptom, error, story } = failure;
+  const { cause, hint: advice, step = behaviours[name].step } = symptoms[symptom];
+  const { path, header } = findSteps().get(step) as Step;
+  const lines = [
+    ...(story.length > 0 ? [...story, ''] : []),
+    ...(error instanceof AnswerError ? compare(error) : [error.message]),
+    '',
+    ...wrapped(`${capitalised(symptom)}. ${cause}`),
+    ...(symptom === 'the process ended' && stderr ? [`Its last words:${stderr}`] : []),
+    '',
+    `${step} does it right: ${path}`,
+    ...(hint
+      ? ['', ...wrapped(advice), '', ...news(header), '', `npm run step ${step} shows it in code.`]
+      : ['--hint says more.']),
+  ];
+  print(`\n${lines.map((line) => `    ${line}`.trimEnd()).join('\n')}\n`);
+}
+
+/** What a step adds, as its header says. */
+function news(header: string): string[] {
+  return /^New.+?(?=\nTry:)/ms.exec(header)?.[0].split('\n') ?? [];
+}
+
+function sumUp(): void {
+  const passed = results.filter(({ result }) => result === 'passed').length;
+  const rest = names.length - results.length;
+  const untried = rest > 0 ? `, ${rest} not tried: --all goes on after a failure` : '';
+  print(
+    `${results.at(-1)?.failure ? '' : '\n'}Level ${level}: ${passed} passed, ${failed.length} failed${untried}.`,
+  );
+}
+
+function toJson({ failure, ...result }: Result): object {
+  if (!failure) return result;
+  const { symptom, error, story } = failure;
+  const { cause, hint, step = behaviours[result.name].step } = symptoms[symptom];
+  const comparison = error instanceof AnswerError ? compare(error) : [error.message];
+  return { ...result, symptom, cause, hint, step, comparison, story };
+}
+
+function capitalised(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
+
+/** The words in lines that fit a terminal. */
+function wrapped(text: string): string[] {
+  return text.match(/.{1,90}(?= |$)/g)?.map((line) => line.trim()) ?? [];
+}
+
+function told(server: Tried): string {
+  return 'command' in server ? server.command.join(' ') : `port ${server.port}`;
+}
+
+type Tried = { command: string[] } | { port: number };
+
+function readCommandLine() {
+  const taken = { level: 'LEVEL', port: 'PORT', only: 'NAME', all: '', hint: '', list: '' };
+  failIfTaken('npm run try', taken, process.argv.slice(2)); // npm has a --json of its own.
+  const flag = { type: 'boolean', default: false } as const;
+  const text = { type: 'string' } as const;
+  const { values, positionals: command } = parseOrHelp(
+    {
+      allowPositionals: true,
+      options: { level: text, port: text, only: text, all: flag, hint: flag, json: flag, list: flag },
+    },
+    usage,
+  );
+  if (values.list) {
+    print(listed());
+    process.exit(0);
+  }
+  const level = levels.find((level) => `${level}` === values.level);
+  if (level === undefined)
+    fail(
+      `Cannot use --level${values.level ? ` ${values.level}` : ''}: it is one of ${levels.join(', ')}; --list says what they ask`,
+    );
+  if ((values.port === undefined) === (command.length === 0)) {
+    fail('Cannot try a server: name either the command that starts it, behind --, or its --port');
+  }
+  const server =
+    values.port === undefined
+      ? { command }
+      : { port: wholeNumberOrFail(values.port, 'Cannot use --port', { min: 1, max: 65535 }) };
+  const { all, hint, json } = values;
+  return { level, names: chosen(asked(level), values.only), server, all, hint, json };
+}
+
+/** What a level asks for. */
+function asked(level: Level): BehaviourName[] {
+  const names = Object.keys(behaviours) as BehaviourName[];
+  return names.filter(
+    (name) => behaviours[name].level <= level && (behaviours[name].until ?? level) >= level,
+  );
+}
+
+/** The one whose name has this in it, or all. */
+function chosen(names: BehaviourName[], only: string | undefined): BehaviourName[] {
+  if (only === undefined) return names;
+  const found = names.filter((name) => name.toLowerCase().includes(only.toLowerCase()));
+  const exact = found.filter((name) => name === only);
+  if (exact.length === 1 || found.length === 1) return exact.length === 1 ? exact : found;
+  const near = nearest(only, names);
+  const which =
+    found.length > 1 ? `it may be ${found.join('; ')}` : near ? `did you mean ${near}?` : '--list names them';
+  return fail(`Cannot use --only ${JSON.stringify(only)}: ${which}`);
+}
+
+function listed(): string {
+  const named = (level: Level) =>
+    (Object.keys(behaviours) as BehaviourName[]).filter((name) => behaviours[name].level === level);
+  const until = (name: BehaviourName) =>
+    behaviours[name].until ? ` (up to level ${behaviours[name].until})` : '';
+  return levels
+    .map((level) => [`level ${level}`, ...named(level).map((name) => `  ${name}${until(name)}`)].join('\n'))
+    .join('\n');
+}

@@ -1,0 +1,95 @@
+// A server of which nothing is known but its port.
+
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Program } from './program.ts';
+
+/** How long a server may take until it answers, how often it is asked, and how long it may take to close: milliseconds. */
+const START = 10_000;
+const PAUSE = 50;
+const CLOSE = 500;
+
+/** Where a server answers, and its program, where this process has started it. */
+export type Foreign = { port: number; host: string; program?: Program };
+
+/** What kept a server from being tried. */
+export class StartError extends Error {}
+
+/**
+ * Runs a server for as long as `use` takes, on a port that is free: `{port}` in the command stands for it, and so does PORT in
+ * the environment of the server. It ends with all processes that it has started.
+ *
+ * @throws StartError if it ends before it answers, or does not answer in ten seconds
+ */
+export async function withForeign<Result>(
+  command: readonly string[],
+  cwd: string,
+  use: (server: Foreign) => Promise<Result>,
+): Promise<Result> {
+  const port = await freePort();
+  const [file = '', ...args] = command.map((word) => word.replaceAll('{port}', `${port}`));
+  const program = new Program(file, args, { cwd, env: { PORT: `${port}` }, group: true });
+  try {
+    return await use({ port, host: await answering(port, program), program });
+  } finally {
+    await program.terminate().catch(() => {}); // It could not be started.
+    await program.stop().catch(() => {});
+  }
+}
+
+/**
+ * Dials until the server accepts, on either address of localhost, and returns the address.
+ *
+ * @throws StartError
+ */
+export async function answering(port: number, program?: Program): Promise<string> {
+  const deadline = performance.now() + START;
+  while (performance.now() < deadline) {
+    const ended = await program?.endsWithin(PAUSE).catch((error) => {
+      throw new StartError(error.message);
+    });
+    if (ended) throw new StartError(`it ended ${await how(program)} before it answered${lastLines(program)}`);
+    for (const host of ['127.0.0.1', '::1']) if (await accepts(port, host)) return host;
+    if (!program) await sleep(PAUSE);
+  }
+  throw new StartError(`nothing answers on port ${port} in ${START / 1000} s${lastLines(program)}`);
+}
+
+/** `with exit code 1`, or `by SIGSEGV`. */
+async function how(program: Program | undefined): Promise<string> {
+  const exit = await program?.exited();
+  return typeof exit === 'number' ? `with exit code ${exit}` : `by ${exit}`;
+}
+
+/** The end of what a program wrote to stderr, below the line that it follows. */
+export function lastLines(program: Program | undefined): string {
+  const lines = program?.stderr.waiting.trimEnd().split('\n').slice(-10) ?? [];
+  return lines
+    .map((line) => `\n    ${line}`)
+    .join('')
+    .trimEnd();
+}
+
+/** Whether a connection is accepted. It is closed in good order, so that the server has no client when this returns. */
+async function accepts(port: number, host: string): Promise<boolean> {
+  const socket = connect({ port, host }).resume();
+  try {
+    await once(socket, 'connect');
+  } catch {
+    return false;
+  }
+  socket.end();
+  await Promise.race([once(socket, 'close'), sleep(CLOSE)]).catch(() => {});
+  socket.destroy();
+  return true;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,38 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from './client.ts';
+import { type Inbox, PATIENCE } from './inbox.ts';
+import type { Program } from './program.ts';
+
+/** How often the server is looked at, in milliseconds, and how often it has to be still to be stuck. */
+const PAUSE = 50;
+const STILL = 10;
+
+/**
+ * Sends these pieces until all have gone out, or the server is stuck: for half a second it takes no byte, logs nothing, and has
+ * no thread that runs or wants to run. (A server that is merely slow, on a busy machine, has one.) The client does not read
+ * meanwhile, if its socket is paused. What is left goes out by itself, should the server go on.
+ *
+ * @returns what is fulfilled when all has gone out
+ */
+export async function pour(
+  client: Client,
+  pieces: readonly string[],
+  { program, log }: { program?: Program; log?: Inbox } = {},
+): Promise<{ all: Promise<void> }> {
+  let sent = 0;
+  const all = (async () => {
+    for (const piece of pieces) {
+      await client.send(piece);
+      sent++;
+    }
+  })();
+  const deadline = performance.now() + PATIENCE;
+  let seen = '';
+  for (let still = 0; still < STILL && sent < pieces.length && performance.now() < deadline; ) {
+    await Promise.race([all, sleep(PAUSE)]);
+    const now = `${sent} ${log?.received}`;
+    still = now === seen && !program?.isBusy ? still + 1 : 0;
+    seen = now;
+  }
+  return { all };
+}

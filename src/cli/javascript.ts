@@ -1,0 +1,26 @@
+import { createRequire } from 'node:module';
+import type { BuildOptions } from 'esbuild';
+
+type Esbuild = typeof import('esbuild');
+
+/**
+ * Has esbuild make one file of JavaScript of each program in TypeScript, along with all that it imports but koffi.
+ *
+ * @param how `buildSync`, or `build` for plugins, which only that knows
+ * @throws Error where esbuild is not installed: no step needs it to run
+ * @see https://esbuild.github.io/api/#build
+ */
+export function toJavaScript<How extends 'build' | 'buildSync'>(
+  how: How,
+  options: BuildOptions,
+): ReturnType<Esbuild[How]> {
+  const esbuild = createRequire(import.meta.url)('esbuild') as Esbuild;
+  return esbuild[how]({
+    bundle: true,
+    external: ['koffi', 'esbuild'],
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    ...options,
+  }) as ReturnType<Esbuild[How]>;
+}

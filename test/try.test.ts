@@ -1,0 +1,209 @@
+// npm run try: it tells right servers from wrong ones, in whatever language, and why they are wrong.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { root } from '../scripts/steps.ts';
+import { Program } from '../src/behaviours/program.ts';
+import { runnable } from '../src/behaviours/server.ts';
+import type { Symptom } from '../src/behaviours/symptoms.ts';
+import { run, serving, until } from './harness.ts';
+
+/** A busy machine may need long for ten conversations, each with a server of its own: milliseconds. */
+const LONG = 150_000;
+
+const tryOut = (...args: string[]) =>
+  run(process.execPath, [...runnable('scripts/try.ts'), ...args], { patience: LONG });
+
+const hasPython = spawnSync('python3', ['--version']).status === 0;
+const python = (way: string) => ['--', 'python3', 'test/fixtures/wrong/wrong.py', '{port}', way];
+const javascript = (way: string) => ['--', process.execPath, 'test/fixtures/wrong/wrong.mjs', '{port}', way];
+const step = (name: string) => [
+  '--',
+  process.execPath,
+  ...runnable(`src/${name}.ts`),
+  '--port',
+  '{port}',
+  '--quiet',
+];
+
+/** Each way of being wrong, the level that notices, the conversation that does, and what that looks like. */
+const wrong: [way: string, level: number, behaviour: string, symptom: Symptom][] = [
+  ['silent', 3, 'echoes bytes back', 'nothing came'],
+  ['unread', 3, 'echoes bytes back', 'the connection was reset'],
+  ['hangs_up', 3, 'echoes bytes back', 'the server closed the connection'],
+  ['once', 3, 'echoes bytes back', 'nobody listens any more'],
+  ['keeps', 3, 'serves the next client', 'the server keeps the connection open'],
+  ['closes', 3, 'answers after a half-close', 'bytes are missing at the end'],
+  ['fragile', 3, 'survives a reset', 'the process ended'],
+  ['deaf', 3, 'Ctrl-C ends it with clients connected', 'it goes on after Ctrl-C'],
+  ['one-at-a-time', 4, 'serves two at once', 'the answer came only after another client left'],
+  ['packets', 6, 'one reply per line, however it is cut', 'half a line was answered'],
+  ['merges', 6, 'one reply per line, however it is cut', 'two lines came as one'],
+  [
+    'last',
+    6,
+    'one reply per line, however it is cut',
+    'the end of the stream was taken for the end of a line',
+  ],
+  ['first', 6, 'one reply per line, however it is cut', 'only a part came'],
+  ['order', 6, 'one reply per line, however it is cut', 'the answers came in another order'],
+  ['drops', 6, 'a slow reader gets every byte', 'bytes are missing after a pause'],
+  ['attributes', 9, 'a hostile command name does no harm', 'a word that is no command was obeyed'],
+  ['twice', 11, 'users can talk, nothing lost, in order', 'lines came twice'],
+];
+
+describe.concurrent('npm run try finds the cause of', () => {
+  for (const [way, level, behaviour, symptom] of wrong) {
+    const servers = [
+      ...(hasPython ? [{ language: 'Python', server: python(way) }] : []),
+      ...(['closes', 'one-at-a-time', 'packets', 'order', 'drops'].includes(way)
+        ? [{ language: 'JavaScript', server: javascript(way) }]
+        : []),
+    ];
+    for (const { language, server } of servers) {
+      test(`${symptom}: ${way}, in ${language}`, async () => {
+        const { exit, stdout } = await tryOut(
+          '--level',
+          `${level}`,
+          '--only',
+          behaviour,
+          '--json',
+          ...server,
+        );
+        const { results } = JSON.parse(stdout);
+        expect(results).toEqual([expect.objectContaining({ name: behaviour, result: 'failed', symptom })]);
+        expect(exit).toBe(1);
+      });
+    }
+  }
+});
+
+describe.concurrent('npm run try', () => {
+  test('passes a step at its level, which asks for all that lower levels ask for', async () => {
+    const { exit, stdout } = await tryOut('--level', '11', ...step('select/select11'));
+    expect(stdout).toMatch(/^(✔ .+\n){14}\nLevel 11: 14 passed, 0 failed\.\n$/);
+    expect(stdout).toContain('✔ a character cut in two (only its answers: its log is not read)\n');
+    expect(exit).toBe(0);
+  });
+
+  test.runIf(hasPython)('passes a right server in Python, which reads its port from PORT', async () => {
+    const code =
+      'import os, runpy, sys; sys.argv = ["", os.environ["PORT"], "right"]; runpy.run_path("test/fixtures/wrong/wrong.py")';
+    const { exit, stdout } = await tryOut('--level', '6', '--', 'python3', '-c', code);
+    expect(stdout).toContain('Level 6: 11 passed, 0 failed.');
+    expect(exit).toBe(0);
+  });
+
+  test.runIf(hasPython)('says of the server in the README what the README shows', async () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    const [, code = ''] = /^```python mine\.py\n(.*?)^```$/ms.exec(readme) ?? [];
+    const [, shown = ''] =
+      /^\$ npm run try -- --level 6 -- python3 mine\.py \{port\}\n(.*?)^```$/ms.exec(readme) ?? [];
+    const folder = mkdtempSync(join(tmpdir(), 'try-'));
+    try {
+      writeFileSync(join(folder, 'mine.py'), code);
+      const command = [...runnable('scripts/try.ts'), '--level', '6', '--', 'python3', 'mine.py', '{port}'];
+      const { stdout } = await run(process.execPath, command, { patience: LONG, env: { INIT_CWD: folder } });
+      // What the clients saw comes in other pieces each time.
+      const fixed = (text: string) => text.split('\n').filter((line) => !/^ +[\d.]+ ms /.test(line));
+      expect(fixed(stdout)).toEqual(fixed(shown));
+      expect(stdout).toMatch(/^ +[\d.]+ ms {2}A sends {9}"unfinished"$/m);
+      expect((await tryOut('--level', '4', '--', 'python3', join(folder, 'mine.py'), '{port}')).exit).toBe(0);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('stops at the first failure, and goes on with --all', async () => {
+    const marks = (text: string) => text.match(/^[✔✘–]/gm)?.join('');
+    const first = await tryOut('--level', '4', ...javascript('one-at-a-time'));
+    expect(marks(first.stdout)).toBe('✔✔✔✔✔✘');
+    expect(first.stdout).toContain('5 passed, 1 failed, 1 not tried');
+    const all = await tryOut('--level', '4', '--all', ...javascript('one-at-a-time'));
+    expect(marks(all.stdout)).toBe('✔✔✔✔✔✘✘');
+  });
+
+  test('marks the first byte that differs, and says more with --hint', async () => {
+    const { stdout } = await tryOut('--level', '6', '--only', 'crlf', '--hint', ...step('single/single9'));
+    expect(stdout).toContain('    expected  "one\\r\\n"\n    received  "ERROR unknown command: one\\n');
+    expect(stdout).toMatch(/^ {15}\^$/m);
+    expect(stdout).toContain('New since single6: a dispatcher');
+  });
+
+  test('tries a server that runs already, and leaves it running', () =>
+    serving('single6', async ({ port }) => {
+      const once = await tryOut('--level', '3', '--port', `${port}`);
+      expect(once.stdout).toContain(
+        '– Ctrl-C ends it with clients connected (with --port, the process is not known)',
+      );
+      expect(once.exit).toBe(0);
+      expect((await tryOut('--level', '3', '--port', `${port}`)).stdout).toBe(once.stdout);
+    }));
+
+  test('ends with exit code 2 and says why, where a server can not be tried', async () => {
+    const failures: [why: RegExp, ...args: string[]][] = [
+      [/^Cannot use --level 5: it is one of 3, 4, 6, 7, 9, 11/, '--level', '5', '--port', '1'],
+      [/^Cannot use --level: it is one of/, '--port', '1'],
+      [/^Cannot try a server: name either/, '--level', '3'],
+      [/^Cannot use --port "x": it is a whole number/, '--level', '3', '--port', 'x'],
+      [/^Unknown option '--fast'/, '--level', '3', '--fast'],
+      [/^Cannot use --only "o": it may be .*; /, '--level', '6', '--only', 'o', '--port', '1'],
+      [/^Cannot try nosuch: spawn nosuch ENOENT$/, '--level', '3', '--', 'nosuch'],
+      [
+        /^Cannot try .*: it ended with exit code 3 before it answered\n {4}sorry$/,
+        '--level',
+        '3',
+        '--',
+        'sh',
+        '-c',
+        'echo sorry >&2; exit 3',
+      ],
+    ];
+    for (const [why, ...args] of failures) {
+      const { exit, stderr, stdout } = await tryOut(...args);
+      expect(stderr.trimEnd()).toMatch(why);
+      expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' });
+    }
+  });
+
+  test('says within ten seconds that nothing answers', async () => {
+    const { exit, stderr } = await tryOut('--level', '3', '--', 'sleep', '1000');
+    expect(stderr).toMatch(/^Cannot try sleep 1000: nothing answers on port \d+ in 10 s\n$/);
+    expect(exit).toBe(2);
+  });
+
+  test.runIf(hasPython)('leaves no process behind after Ctrl-C, even one that hears no signal', async () => {
+    const deaf = 'trap "" INT TERM; python3 test/fixtures/wrong/wrong.py "$PORT" deaf & echo $!; wait; wait';
+    const folder = mkdtempSync(join(tmpdir(), 'try-'));
+    const pids = join(folder, 'pids');
+    const command = [...runnable('scripts/try.ts'), '--level', '3', '--', 'sh', '-c', `(${deaf}) >> ${pids}`];
+    const program = new Program(process.execPath, command);
+    try {
+      await program.stdout.line(); // One conversation is over.
+      expect(await program.stop('SIGINT')).toBe(130);
+      for (const pid of readFileSync(pids, 'utf8').trim().split('\n'))
+        await until(() => !exists(Number(pid)));
+    } finally {
+      await program.stop();
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('lists what each level asks', async () => {
+    const { stdout } = await tryOut('--list');
+    expect(stdout).toMatch(
+      /^level 3\n {2}echoes bytes back \(up to level 6\)\n(.*\n)*level 11\n {2}users can talk/,
+    );
+  });
+});
+
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
