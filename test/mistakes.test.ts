@@ -11,7 +11,7 @@ const noSuchOption = (option: string) => `Unknown option '${option}': --help lis
 const noSuchPort = (port: string) => `Cannot connect to port "${port}": it is a whole number from 1 to 65535`;
 const syncVsAsync = 'Usage: npx tsx src/coroutine/sync-vs-async.ts sync|async';
 
-/** Of each program, what is typed, and what it says. Port 1 of this machine is one that nobody listens on. */
+/** Of each program, what is typed, and what it says. No program listens on port 1. */
 const mistakes: Record<string, [args: string, message: string | RegExp][]> = {
   'src/single/single3.ts': [
     ['--prot 80', noSuchOption('--prot')],

@@ -316,7 +316,7 @@ describe('http', () => {
     expect(kept).toMatchObject({ sent: ok(SUM, 'Connection: keep-alive').repeat(2), closed: false });
   });
 
-  test('says 100 Continue to who waits for it, and refuses before the body if it is going to', () => {
+  test('says 100 Continue to a client that waits for it, and refuses before the body if it is going to', () => {
     const [head, body] = post(ADD, 'Expect: 100-continue').split('\r\n\r\n') as [string, string];
     const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
     expect(answers('http', `${head}\r\n\r\n`)).toBe(CONTINUE);
@@ -337,7 +337,7 @@ describe('http', () => {
     expect(answer).toMatch(/HTTP\/1\.1 400 .*\r\n\r\n400 Bad Request\n$/s);
   });
 
-  test('reads what is too long to its end, and closes: who sends it would not listen before', () => {
+  test('reads what is too long to its end, and closes: a client that sends does not listen before', () => {
     const long = post('x'.repeat(2_000_000));
     const early = talk(speak('http'), long.slice(0, 1000));
     expect(early.sent).toMatch(/^HTTP\/1\.1 413 .*\r\nConnection: close\r\n\r\n413 Content Too Large\n$/s);

@@ -39,7 +39,7 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
     expect(ready(selector)).toEqual([]);
     pairs[1]?.client.sendAll(Buffer.from('hello'));
     expect(ready(selector)).toEqual(['br']);
-    expect(ready(selector)).toEqual(['br']); // It is ready as long as nobody has read.
+    expect(ready(selector)).toEqual(['br']); // It is ready until the bytes are read.
     const late = Socket.connect(listener.localAddress());
     expect(ready(selector).sort()).toEqual(['br', 'listenerr']);
     late.close();

@@ -242,7 +242,7 @@ describe('a failed call', () => {
     });
   });
 
-  test('nobody listens', () => {
+  test('no socket listens there', () => {
     const listener = listen();
     const { port } = listener.localAddress();
     listener.close();
@@ -270,7 +270,7 @@ describe('a failed call', () => {
     });
   });
 
-  test('nobody will receive this', () => {
+  test('this side has ended its half', () => {
     const { client } = connection();
     client.shutdown('write');
     expect(failure(() => client.send(hello))).toMatchObject({ message: 'send EPIPE', code: 'EPIPE' });
@@ -360,7 +360,7 @@ describe('system calls', () => {
     expect(recv.begin).toBeGreaterThanOrEqual(send.begin + send.took);
   });
 
-  test('leave the error for whoever made the call, whatever the listener does', () => {
+  test('leave their error to the caller, whatever the listener does', () => {
     const { server } = connection();
     server.setBlocking(false);
     const listener = () => existsSync('/no such file'); // It fails inside, with an error of its own.
