@@ -125,8 +125,12 @@ describe('Socket', () => {
   test('sends bytes that it has just received, bytes of another slab, and bytes that lie anywhere', () => {
     const { client, server } = connection();
     const received = Array.from({ length: 40 }, (_, i) => {
-      client.sendAll(Buffer.alloc(1000, i));
-      return server.recv(4096);
+      const bytes = Buffer.alloc(1000, i);
+      client.sendAll(bytes);
+      const piece = server.recv(4096);
+      server.sendAll(piece);
+      expect(client.recv(4096).equals(bytes)).toBe(true);
+      return piece;
     });
     for (const piece of [...received, Buffer.from('anywhere'), new Uint8Array([1, 2, 3])]) {
       server.sendAll(piece.subarray(1));
