@@ -1,5 +1,5 @@
-// npm run mutate -- FOLDER: breaks the code of a folder in hundreds of small ways, one at a time, and runs tests on each. A
-// break that no test notices is code that makes no difference, or a claim that no test proves.
+// npm run mutate -- FOLDER, or one of its FILES: breaks the code in hundreds of small ways, one at a time, and runs tests on each.
+// A break that no test notices is code that makes no difference, or a claim that no test proves.
 
 /**
  * Of each folder, the files to break, and the tests that are quick enough to run that often. With `processes`, all of them on
@@ -17,15 +17,16 @@ const folders = {
   },
 };
 
-const { MUTATE: folder = '' } = process.env;
+const { MUTATE: what = '' } = process.env;
+const folder = what.replace(/\/[^/]+\.ts$/, '');
 const { files, tests, processes } = folders[folder] ?? {};
-if (!files) throw new Error(`Cannot mutate "${folder}": it is one of ${Object.keys(folders).join(', ')}`);
+if (!files) throw new Error(`Cannot mutate "${what}": the folders are ${Object.keys(folders).join(', ')}`);
 // For test/mutate.config.ts and test/fixtures/mutant.ts.
 process.env.TESTS = tests.map((name) => `test/${name}.test.ts`).join();
 process.env.PROCESSES = processes ? 'yes' : '';
 
 export default {
-  mutate: [`${folder}/${files}.ts`],
+  mutate: [what === folder ? `${folder}/${files}.ts` : what],
   testRunner: 'vitest',
   vitest: { configFile: 'test/mutate.config.ts', related: false },
   concurrency: 2,

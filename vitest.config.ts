@@ -28,6 +28,7 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
+    include: ['test/*.test.ts'], // and not their copies in the sandboxes of npm run mutate
     globalSetup: 'test/build.ts',
     // Tests wait for what they expect, and give up by themselves: see test/harness.ts. This is a last resort.
     testTimeout: 180_000,

@@ -78,7 +78,7 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
     return users.filter(({ heard }) => heard !== '');
   }
 
-  test('welcome who comes, and tell the others', () => {
+  test('welcome a newcomer, and tell the others', () => {
     const place = newPlace();
     const one = new User(place);
     expect(one.heard).toBe('* welcome, guest1\n');
@@ -115,22 +115,23 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
     expect(three.heard).toBe('WHO zoe guest3\n');
   });
 
-  test('miss whoever leaves, once, however that is', () => {
+  test('tell once that a user has left, however that is', () => {
     const [one, two, three, four] = room(4) as [User, User, User, User];
     two.says('QUIT\n');
     two.ends();
     two.chat.leave();
     expect(two).toMatchObject({ closed: true, sent: 'BYE\n' });
     three.ends();
+    expect(one.heard).toBe('* guest2 left\n* guest3 left\n');
     three.chat.leave();
     four.chat.leave();
     four.chat.leave();
-    expect(one.heard).toBe('* guest2 left\n* guest3 left\n* guest4 left\n');
+    expect(one.heard).toBe('* guest4 left\n');
     one.says('WHO\n');
     expect(one.heard).toBe('WHO guest1\n');
   });
 
-  test('give nobody a name that somebody has', () => {
+  test('give no name that another user has', () => {
     const place = newPlace();
     const one = new User(place);
     one.says('NICK Guest2\n');
@@ -151,7 +152,7 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
     ['SAY   ', 'missing text'],
     ['MSG', 'missing name'],
     ['MSG guest2', 'missing text'],
-    ['MSG guest2 ', 'missing text'],
+    ['MSG guest2    ', 'missing text'],
     ['MSG zed hello', 'no such user: zed'],
     ['MSG constructor hello', 'no such user: constructor'],
     ['SHOUT hello', 'unknown command: SHOUT'],
@@ -171,7 +172,7 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
     expect(one.heard).toBe('ECHO TIME HELP QUIT NICK SAY MSG WHO\na\n');
   });
 
-  test('let no control character through to the terminals of others, and no line that nobody has said', () => {
+  test('let no control character through to the terminals of others, and no line that no user has said', () => {
     const [one, two] = room(2) as [User, User];
     one.says('SAY \x1b[2J\x07\ttab\x7f\x9b0m\u2028\u202e\r\nMSG guest2 \x1b]0;title\x07\n');
     expect(two.heard).toBe('<guest1> ?[2J??tab??0m??\n-guest1- ?]0;title?\n');

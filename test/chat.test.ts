@@ -58,7 +58,7 @@ describe.concurrent('the chat', () => {
         { args: ['--quiet'] },
       ));
 
-    test(`${step} misses whoever leaves, once, be it by QUIT, by half-closing, by closing, or by a reset`, () =>
+    test(`${step} tells once that a user has left, by QUIT, by half-closing, by closing, or by a reset`, () =>
       serving(step, async (server) => {
         const stays = await enter(server);
         const leave: [string, (client: Client) => void][] = [
@@ -78,7 +78,7 @@ describe.concurrent('the chat', () => {
         expect(await stays.line()).toBe('WHO guest1');
       }));
 
-    test(`${step} ${step === 'thread11' ? 'is stopped by one who does not read: nobody gets a word in' : 'does not wait for one who does not read'}`, () =>
+    test(`${step} ${step === 'thread11' ? 'is stopped by a client that does not read: no user gets a word in' : 'does not wait for a client that does not read'}`, () =>
       serving(
         step,
         async (server) => {

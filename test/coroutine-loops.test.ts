@@ -85,7 +85,7 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
     expect(tooEarly).toBe(false);
   });
 
-  test('sleeps in the kernel, and does not turn round and round for a socket nobody waits for', () => {
+  test('sleeps in the kernel, and does not turn round and round for a socket that no coroutine waits for', () => {
     const loop = new GeneratorLoop(mechanism);
     const [one, other] = pair();
     let received = '';
@@ -130,7 +130,7 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
     loop.close(other);
   });
 
-  test('wakes whoever waits for a socket that another closes', () => {
+  test('wakes the coroutines that wait for a socket which another closes', () => {
     const loop = new GeneratorLoop(mechanism);
     const [one, other] = pair();
     const failures: unknown[] = [];

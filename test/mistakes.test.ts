@@ -11,7 +11,7 @@ const noSuchOption = (option: string) => `Unknown option '${option}': --help lis
 const noSuchPort = (port: string) => `Cannot connect to port "${port}": it is a whole number from 1 to 65535`;
 const syncVsAsync = 'Usage: npx tsx src/coroutine/sync-vs-async.ts sync|async';
 
-/** Of each program, what is typed, and what it says. Port 1 of this machine is one that nobody listens on. */
+/** Of each program, what is typed, and what it says. No program listens on port 1. */
 const mistakes: Record<string, [args: string, message: string | RegExp][]> = {
   'src/single/single3.ts': [
     ['--prot 80', noSuchOption('--prot')],
@@ -122,17 +122,17 @@ for (const port of ['http', '65536', '-1', '', '1e3', '0x50', '+80', ' 80', '80.
 
 describe.concurrent('--help', () => {
   for (const [path, usage] of [
-    ['src/single/single10.ts', '[options]\n  --host HOST'],
-    ['src/clients/nc.ts', 'HOST PORT'],
-    ['src/clients/ask.ts', 'HOST PORT [--protocol zen|oracle]'],
-    ['src/clients/finger.ts', '[-l] [user]@host[:port]'],
+    ['src/single/single10.ts', /^Usage: npx tsx \S+ \[options\]\n {2}--host HOST .*--port PORT .*--crlf /s],
+    ['src/clients/nc.ts', /^Usage: npx tsx src\/clients\/nc\.ts HOST PORT\n/],
+    ['src/clients/ask.ts', /^Usage: npx tsx src\/clients\/ask\.ts HOST PORT \[--protocol zen\|oracle\]/],
+    ['src/clients/finger.ts', /^Usage: npx tsx src\/clients\/finger\.ts \[-l\] \[user\]@host\[:port\]/],
+    ['scripts/start.ts', /^Usage: npm start \[STEP\] \[-- OPTIONS\]\n/],
+    ['scripts/step.ts', /^Usage: npm run step NAME \[-- --files\]\n/],
   ] as const) {
     test(`says how to use ${path}`, async () => {
       const { exit, stdout, stderr } = await runScript(path, '--help');
       expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
-      const file = path.startsWith('src/single') ? '\\S+' : path;
-      expect(stdout).toMatch(new RegExp(`^Usage: npx tsx ${file} `));
-      expect(stdout).toContain(usage);
+      expect(stdout).toMatch(usage);
     });
   }
 });

@@ -88,6 +88,14 @@ describe('a chain', () => {
   }
 });
 
+test('echo sends each line back, whatever it ends in', () => {
+  expect(answers('echo', 'a\nb\r\n\nc')).toBe('a\nb\r\n\n');
+});
+
+test('there is no chain of a protocol that is not known', () => {
+  expect(() => answers('gopher', '')).toThrow('Cannot speak "gopher": no such protocol');
+});
+
 describe('zen', () => {
   test('answers its three questions, and no other, many in one packet', () => {
     expect(
@@ -125,7 +133,7 @@ describe('oracle', () => {
   });
 
   test('answers as many questions as it may, and closes', () => {
-    const transport = talk(speak('oracle', 2), 'a?b?c?d?');
+    const transport = talk(speak('oracle', 2), ' a ?b?c?d?');
     expect(transport).toMatchObject({ sent: 'a? Very likely.b? Very likely.', closed: true });
     expect(talk(speak('oracle'), 'a?'.repeat(100)).closed).toBe(false);
   });
@@ -134,12 +142,18 @@ describe('oracle', () => {
 describe('finger', () => {
   const GRACE = 'Login: grace                    Name: Grace Hopper\r\n';
   const MORE = `${GRACE}Office: Arlington\r\nPlan:\r\nTo find the moth.\r\nTo show a nanosecond.\r\n`;
+  const more = (login: string, name: string, office: string, plan: string) =>
+    `Login: ${login.padEnd(24)} Name: ${name}\r\nOffice: ${office}\r\nPlan:\r\n${plan}\r\n`;
+  const ADA = more('ada', 'Ada Lovelace', 'London', 'To weave algebraical patterns.');
+  const ALAN = more('alan', 'Alan Turing', 'Manchester', 'To see whether it ever ends.');
   for (const [question, answer] of [
     ['\r\n', /^Login {4}Name\r\nada {6}Ada Lovelace\r\nalan {5}Alan Turing\r\ngrace {4}Grace Hopper\r\n$/],
     ['grace\r\n', GRACE],
     ['/W grace\r\n', MORE],
     ['/w GRACE\r\n', MORE],
-    ['/W\r\n', new RegExp(`Plan:\r\n[^]*\r\n\r\n${MORE}$`)],
+    ['/W\r\n', `${ADA}\r\n${ALAN}\r\n${MORE}`],
+    ['a/W grace\r\n', 'finger: a/W grace: no such user.\r\n'],
+    [' grace \r\n', GRACE],
     ['nobody\r\n', 'finger: nobody: no such user.\r\n'],
     ['constructor\r\n', 'finger: constructor: no such user.\r\n'],
     ['\x1b[2Jé\r\n', 'finger: ?[2J?: no such user.\r\n'],
@@ -190,12 +204,13 @@ describe('json-rpc', () => {
     ['cannot read half a batch', `[${call('add', [1, 2])},{"jsonrpc":"2.0","method"]`, parseError],
     ['wants a request', '1', invalidRequest],
     ['wants a request, not null', 'null', invalidRequest],
-    ['wants a method that is a text', '{"jsonrpc":"2.0","method":1,"params":"bar"}', invalidRequest],
+    ['wants a method that is a text', '{"jsonrpc":"2.0","method":1}', invalidRequest],
     [
       'wants parameters in an array or an object',
       '{"jsonrpc":"2.0","method":"echo","params":"x","id":1}',
       invalidRequest,
     ],
+    ['wants no parameters that are null', '{"jsonrpc":"2.0","method":"echo","params":null}', invalidRequest],
     ['wants version 2.0', '{"method":"add","params":[1,2],"id":1}', invalidRequest],
     ['wants an id that may be one', '{"jsonrpc":"2.0","method":"time","id":{}}', invalidRequest],
     ['knows its methods', call('foobar', [1]), failure(-32601, 'Method not found', 1)],
@@ -262,8 +277,8 @@ describe('http', () => {
   /** The status lines of all answers, and whether it has closed. */
   const statuses = (stream: string) => {
     const { sent, closed } = talk(speak('http'), stream);
-    const codes = [...sent.matchAll(/^HTTP\/1\.1 (\d+) /gm)].map(([, code]) => Number(code));
-    return closed ? [...codes, 'closed'] : codes;
+    const codes = [...sent.matchAll(/HTTP\/1\.1 (\d+) (?!undefined)\w+/g)].map(([, code]) => Number(code));
+    return closed ? [...codes, sent.includes('\r\nConnection: close\r\n') && 'closed'] : codes;
   };
 
   test('answers a body with a body', () => {
@@ -279,7 +294,7 @@ describe('http', () => {
 
   test('puts chunks together, whatever else stands in their lines', () => {
     const [one, two] = [ADD.slice(0, 16), ADD.slice(16)];
-    const body = ['10;a=b', one, two.length.toString(16).toUpperCase(), two, '0', 'Trailer: x', '', ''];
+    const body = ['10 ;a=b', one, two.length.toString(16).toUpperCase(), two, '0', 'Trailer: x', '', ''];
     expect(answers('http', chunked(...body) + post(ADD))).toBe(ok() + ok());
   });
 
@@ -301,7 +316,7 @@ describe('http', () => {
     expect(kept).toMatchObject({ sent: ok(SUM, 'Connection: keep-alive').repeat(2), closed: false });
   });
 
-  test('says 100 Continue to who waits for it, and refuses before the body if it is going to', () => {
+  test('says 100 Continue to a client that waits for it, and refuses before the body if it is going to', () => {
     const [head, body] = post(ADD, 'Expect: 100-continue').split('\r\n\r\n') as [string, string];
     const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
     expect(answers('http', `${head}\r\n\r\n`)).toBe(CONTINUE);
@@ -313,7 +328,7 @@ describe('http', () => {
 
   test('answers HEAD without a body', () => {
     expect(answers('http', 'HEAD / HTTP/1.1\r\nHost: x\r\n\r\n')).toMatch(
-      /^HTTP\/1\.1 405 .*Content-Length: \d+\r\n\r\n$/s,
+      /^HTTP\/1\.1 405 .*\r\nAllow: POST\r\nContent-Type: text\/plain\r\nContent-Length: \d+\r\n\r\n$/s,
     );
   });
 
@@ -322,7 +337,7 @@ describe('http', () => {
     expect(answer).toMatch(/HTTP\/1\.1 400 .*\r\n\r\n400 Bad Request\n$/s);
   });
 
-  test('reads what is too long to its end, and closes: who sends it would not listen before', () => {
+  test('reads what is too long to its end, and closes: a client that sends does not listen before', () => {
     const long = post('x'.repeat(2_000_000));
     const early = talk(speak('http'), long.slice(0, 1000));
     expect(early.sent).toMatch(/^HTTP\/1\.1 413 .*\r\nConnection: close\r\n\r\n413 Content Too Large\n$/s);
@@ -353,7 +368,18 @@ describe('http', () => {
     ['has a limit for a head', post(ADD, `X: ${'x'.repeat(20_000)}`), [431, 'closed']],
     ['has a limit for a head of many lines', post(ADD, ...Array(5000).fill('X: y')), [431, 'closed']],
     ['has a limit for what is behind chunks', chunked('0', ...Array(5000).fill('X: y'), ''), [431, 'closed']],
+    ['reads one head after the other, however many', post(ADD).repeat(400), Array(400).fill(200)],
+    ['reads a body of no bytes', post('') + post(ADD), [200, 200]],
+    ['reads a body of a mebibyte', post('x'.repeat(2 ** 20)), [200]],
+    ['reads a chunk of a mebibyte', chunked('100000', 'x'.repeat(2 ** 20), '0', '', ''), [200]],
+    ['says 100 Continue to no HTTP/1.0', post(ADD, 'Expect: x').replace('/1.1', '/1.0'), [200, 'closed']],
     ['cannot read nonsense', 'hello\r\n', [400, 'closed']],
+    ['cannot read a word before the method', post(ADD).replace('POST', 'x POST'), [400, 'closed']],
+    ['cannot read a word behind the version', post(ADD).replace('/1.1', '/1.1x'), [400, 'closed']],
+    ['cannot read two names before a colon', post(ADD, 'X Y: z'), [400, 'closed']],
+    ['cannot read folded lines with a colon', post(ADD, 'X: y', ' z: y'), [400, 'closed']],
+    ['cannot read a word before the size of a chunk', chunked('x3', ''), [400, 'closed']],
+    ['cannot read a word behind the size of a chunk', chunked('3 x', ''), [400, 'closed']],
     ['cannot read lines without \\r', post(ADD).replaceAll('\r', ''), [400, 'closed']],
     ['cannot read two spaces', post(ADD).replace(' / ', '  / '), [400, 'closed']],
     ['cannot read a space before a colon', post(ADD, 'X : y'), [400, 'closed']],
@@ -374,6 +400,7 @@ describe('http', () => {
     ['wants chunks with a length', chunked('x', ''), [400, 'closed']],
     ['wants chunks that end where they should', chunked('3', '[1,2]', '0', '', ''), [400, 'closed']],
     ['knows no other coding', chunked('0', '').replace('chunked', 'gzip, chunked'), [501, 'closed']],
+    ['knows no coding of a coding', chunked('0', '').replace('chunked', 'chunked, chunked'), [501, 'closed']],
     ['knows no other version', post(ADD).replace('HTTP/1.1', 'HTTP/2.0'), [505, 'closed']],
   ] as const) {
     test(title, () => expect(statuses(stream)).toEqual(expected));
@@ -390,6 +417,9 @@ describe('http', () => {
 
   test('reports a request that is cut off', () => {
     expect(talk(speak('http'), 'POST / HTT').reports).toEqual(['an unfinished line: POST / HTT']);
+    expect(talk(speak('http'), 'POST / HTTP/1.1\r\nHost: x\r\n').reports).toEqual([
+      'an unfinished request: ',
+    ]);
     expect(talk(speak('http'), post(ADD).slice(0, -50)).reports).toEqual(['an unfinished request: {"js']);
   });
 });

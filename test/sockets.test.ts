@@ -125,8 +125,12 @@ describe('Socket', () => {
   test('sends bytes that it has just received, bytes of another slab, and bytes that lie anywhere', () => {
     const { client, server } = connection();
     const received = Array.from({ length: 40 }, (_, i) => {
-      client.sendAll(Buffer.alloc(1000, i));
-      return server.recv(4096);
+      const bytes = Buffer.alloc(1000, i);
+      client.sendAll(bytes);
+      const piece = server.recv(4096);
+      server.sendAll(piece);
+      expect(client.recv(4096).equals(bytes)).toBe(true);
+      return piece;
     });
     for (const piece of [...received, Buffer.from('anywhere'), new Uint8Array([1, 2, 3])]) {
       server.sendAll(piece.subarray(1));
@@ -242,7 +246,7 @@ describe('a failed call', () => {
     });
   });
 
-  test('nobody listens', () => {
+  test('no socket listens there', () => {
     const listener = listen();
     const { port } = listener.localAddress();
     listener.close();
@@ -270,7 +274,7 @@ describe('a failed call', () => {
     });
   });
 
-  test('nobody will receive this', () => {
+  test('this side has ended its half', () => {
     const { client } = connection();
     client.shutdown('write');
     expect(failure(() => client.send(hello))).toMatchObject({ message: 'send EPIPE', code: 'EPIPE' });
@@ -307,6 +311,12 @@ describe.runIf(onLinux)('acceptOrReject', () => {
     }
   }
 
+  test('throws any other error, and keeps the descriptor in reserve for the next test', () => {
+    const listener = listen();
+    listener.shutdown('both');
+    expect(() => acceptOrReject(listener, () => {})).toThrow('EINVAL');
+  });
+
   test('rejects every client that there is no descriptor for, and accepts again when there is one', () => {
     const listener = listen();
     listener.setBlocking(false);
@@ -328,12 +338,6 @@ describe.runIf(onLinux)('acceptOrReject', () => {
     const [accepted] = accept() as [Socket, Address];
     open.push(late, accepted);
     expect(rejected.length).toBe(3);
-  });
-
-  test('throws any other error', () => {
-    const listener = listen();
-    listener.shutdown('both');
-    expect(() => acceptOrReject(listener, () => {})).toThrow('EINVAL');
   });
 });
 
@@ -360,7 +364,7 @@ describe('system calls', () => {
     expect(recv.begin).toBeGreaterThanOrEqual(send.begin + send.took);
   });
 
-  test('leave the error for whoever made the call, whatever the listener does', () => {
+  test('leave their error to the caller, whatever the listener does', () => {
     const { server } = connection();
     server.setBlocking(false);
     const listener = () => existsSync('/no such file'); // It fails inside, with an error of its own.

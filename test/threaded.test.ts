@@ -72,7 +72,7 @@ function whoServes(server: Server, client: Client): number {
       }
     }
   }
-  throw new Error('nobody serves it');
+  throw new Error('no process serves it');
 }
 
 /**
@@ -166,7 +166,7 @@ describe.runIf(onLinux).concurrent('nothing is left behind', () => {
             const { pid } = server.child;
             const visit = async () => {
               const said = step.startsWith('thread') ? request(step, 'hello') : 'hello\n';
-              const answer = (await say(server, said)).replace(/^\* .*\n/gm, ''); // thread11 tells who comes and goes.
+              const answer = (await say(server, said)).replace(/^\* .*\n/gm, ''); // thread11 tells that users come and go.
               expect(answer).toBe(step.includes('clumsy') ? '' : 'hello\n');
             };
             await Promise.all([visit(), visit(), visit()]);
@@ -293,7 +293,7 @@ describe.concurrent('as many threads as --workers says', () => {
 });
 
 describe.concurrent('pool4', () => {
-  test.runIf(onLinux)('pool4 starts a thread when nobody is free, and only then', () =>
+  test.runIf(onLinux)('pool4 starts a thread when none is free, and only then', () =>
     serving('pool4', async (server) => {
       const before = threads(server.child.pid);
       const visitors = 30;
@@ -341,7 +341,7 @@ describe.concurrent('stopped', () => {
 
 describe.concurrent('drain4', () => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    test(`drain4 --on-stop join accepts nobody after ${signal}, and ends when the last user has left`, () =>
+    test(`drain4 --on-stop join accepts no client after ${signal}, and ends when the last user has left`, () =>
       serving(
         'drain4',
         async (server) => {
@@ -409,7 +409,7 @@ describe.concurrent('drain4', () => {
 });
 
 describe.runIf(onLinux).concurrent('prefork4', () => {
-  test('prefork4 replaces a child that is killed, and nobody else notices', () =>
+  test('prefork4 replaces a child that is killed, and the other clients notice nothing', () =>
     serving('prefork4', async (server) => {
       const { pid } = server.child;
       await until(() => children(pid).length === 4);
@@ -438,7 +438,7 @@ describe.runIf(onLinux).concurrent('prefork4', () => {
   }
 });
 
-/** Whether a process still runs: one that has ended may be listed until somebody asks for it. */
+/** Whether a process still runs: one that has ended may be listed until its parent asks for it. */
 function isAlive(pid: number): boolean {
   try {
     return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
