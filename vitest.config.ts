@@ -4,9 +4,10 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** The longest first, lest one of them begins when all others have ended. */
 const longest = [
-  'loops',
   'comparison',
+  'loops',
   'threaded',
+  'try',
   'cli',
   'bench',
   'readme',

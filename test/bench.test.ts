@@ -1,9 +1,8 @@
 // npm run bench: it measures what is there, checks what it measures, leaves nothing behind, and the READMEs show what
 // results/bench.json says.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, test } from 'vitest';
@@ -23,7 +22,7 @@ import { written } from '../scripts/markers.ts';
 import { root } from '../scripts/steps.ts';
 import { Program } from '../src/behaviours/program.ts';
 import { runnable } from '../src/behaviours/server.ts';
-import { run, runScript, until } from './harness.ts';
+import { run, runScript, temporaryFolder, until } from './harness.ts';
 
 const bench = (...args: string[]) => [...runnable('scripts/bench.ts'), '--quick', ...args];
 
@@ -54,25 +53,21 @@ describe.concurrent('npm run bench', () => {
   }
 
   test('keeps the figures of each round, and says in a line each what is missing', LONG, async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'bench-'));
-    try {
-      const file = join(folder, 'results.json');
-      const env = { PATH: folder };
-      const bare = (...args: string[]) => run(process.execPath, bench(...args), { ...options, env });
-      const { exit, stdout, stderr } = await bare('--only', 'suspended', '--json', file);
-      expect(exit, stderr).toBe(0);
-      expect(stdout).toMatch(/^There is no (cc|epoll) here: the speed tables need a C compiler, .* echo, /m);
-      expect(stdout).toMatch(/^There is no python3 here: the Python servers are left out\.$/m);
-      const { suspended } = JSON.parse(readFileSync(file, 'utf8'));
-      expect(stdout).toContain(blocks('suspended', suspended).map(markdown).join());
-      for (const { figures } of suspended.entries) expect(figures.memory).toEqual([expect.any(Number)]);
+    const folder = temporaryFolder();
+    const file = join(folder, 'results.json');
+    const env = { PATH: folder };
+    const bare = (...args: string[]) => run(process.execPath, bench(...args), { ...options, env });
+    const { exit, stdout, stderr } = await bare('--only', 'suspended', '--json', file);
+    expect(exit, stderr).toBe(0);
+    expect(stdout).toMatch(/^There is no (cc|epoll) here: the speed tables need a C compiler, .* echo, /m);
+    expect(stdout).toMatch(/^There is no python3 here: the Python servers are left out\.$/m);
+    const { suspended } = JSON.parse(readFileSync(file, 'utf8'));
+    expect(stdout).toContain(blocks('suspended', suspended).map(markdown).join());
+    for (const { figures } of suspended.entries) expect(figures.memory).toEqual([expect.any(Number)]);
 
-      const speed = await bare('--only', 'echo');
-      expect([speed.exit, speed.stdout]).toEqual([1, '']);
-      expect(speed.stderr).toMatch(/^Cannot measure echo: .+\n$/);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const speed = await bare('--only', 'echo');
+    expect([speed.exit, speed.stdout]).toEqual([1, '']);
+    expect(speed.stderr).toMatch(/^Cannot measure echo: .+\n$/);
   });
 
   test.skipIf(missingForC)('leaves no process behind after Ctrl-C', LONG, async () => {

@@ -12,12 +12,9 @@ import { type Exit, Program, type ProgramOptions } from '../src/behaviours/progr
 import { runnable, Server, type ServerOptions, serving as servingPath } from '../src/behaviours/server.ts';
 import { type Address, Socket } from '../src/sockets/socket.ts';
 
-export const onLinux = process.platform === 'linux';
+export { installed } from '../src/behaviours/program.ts';
 
-/** Whether this machine has these programs. Tests that need one which is missing are skipped. */
-export function installed(...programs: string[]): boolean {
-  return programs.every((program) => spawnSync('which', [program]).status === 0);
-}
+export const onLinux = process.platform === 'linux';
 
 /** Whether strace may look at the processes of this user. Ubuntu allows it for child processes only: ptrace(2), Yama. */
 export function canTrace(): boolean {
@@ -27,10 +24,15 @@ export function canTrace(): boolean {
   return mayAttach && spawnSync('strace', ['-f', 'true']).status === 0;
 }
 
+const folders: string[] = [];
+process.on('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 /** A folder that is gone when the tests of this file have ended. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'async-comparisons-'));
-  process.on('exit', () => rmSync(folder, { recursive: true }));
+  folders.push(folder);
   return folder;
 }
 

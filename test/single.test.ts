@@ -56,33 +56,24 @@ describe.concurrent('single1', () => {
 
 describe.concurrent('the log', () => {
   for (const step of from(2)) {
-    test(`${step} logs who came, what was received, and who left and why`, () =>
+    test(`${step} tells who came, what was received, quoted so that it forges no line, and who left and why`, () =>
       serving(step, async (server) => {
-        await say(server, 'HELP\n');
-        const message = level(step) < 6 || step === 'single10' ? '"HELP\\n"' : '"HELP"';
-        expect(await logUntilSomebodyLeft(server)).toEqual([
+        const logged = async (data: string | Buffer) => {
+          await say(server, data);
+          return logUntilSomebodyLeft(server);
+        };
+        const end = level(step) < 6 || step === 'single10' ? '\\n' : '';
+        expect(await logged('HELP \x1b[2J\r"\\ \u202e\x9b\u{1f600}\n')).toEqual([
           'who connected',
-          `who sent ${message}`,
+          `who sent "HELP \\u{1b}[2J\\r\\"\\\\ \\u{202e}\\u{9b}\u{1f600}${end}"`,
           'who disconnected: end of stream',
         ]);
-      }));
-
-    test(`${step} shows what was typed quoted, so that nobody can forge a line of it`, () =>
-      serving(step, async (server) => {
-        const forged = '\x1b[2J\r"\\ \u202e\x9b\u{1f600}';
-        await say(server, `HELP ${forged}\n`);
-        const log = await logUntilSomebodyLeft(server);
-        expect(log.join('\n')).toContain('HELP \\u{1b}[2J\\r\\"\\\\ \\u{202e}\\u{9b}\u{1f600}');
-      }));
-  }
-
-  for (const step of from(6)) {
-    test(`${step} logs an unfinished line at the end with its bytes`, () =>
-      serving(step, async (server) => {
-        await say(server, Buffer.from('HELP\nunfin\xff"\x00', 'latin1'));
-        expect(await logUntilSomebodyLeft(server)).toContain(
-          'who discarded an unfinished line: "unfin\\xff\\"\\x00"',
-        );
+        if (level(step) < 6) return;
+        const unfinished = await logged(Buffer.from('HELP\nunfin\xff"\x00', 'latin1'));
+        expect(unfinished).toContain('who discarded an unfinished line: "unfin\\xff\\"\\x00"');
+        if (level(step) < 7) return;
+        const why = step === 'single10' ? 'closed by the protocol' : 'QUIT';
+        expect((await logged('QUIT\n')).at(-1)).toBe(`who disconnected: ${why}`);
       }));
   }
 });
@@ -109,20 +100,6 @@ describe.concurrent('from single3 on', () => {
         }
         expect(await say(server, request(step, 'still here'))).toBe('still here\n');
       }));
-
-    test(`${step} lets the next client wait in the listener's queue, and keeps what it says meanwhile`, () =>
-      serving(step, async (server) => {
-        const first = await Client.connect(server.port);
-        const second = await Client.connect(server.port);
-        await second.send(request(step, 'patience'));
-        for (let i = 0; i < 10; i++) {
-          await first.send(request(step, 'patience'));
-          expect(await first.line()).toBe('patience');
-          expect(second.waiting).toBe('');
-        }
-        first.close();
-        expect(await second.line()).toBe('patience');
-      }));
   }
 });
 
@@ -139,17 +116,6 @@ describe.concurrent('single6', () => {
       'who sent "three"',
     ]);
   });
-});
-
-describe.concurrent('QUIT', () => {
-  for (const step of from(7)) {
-    test(`${step} logs that QUIT closed the connection`, () =>
-      serving(step, async (server) => {
-        await say(server, 'QUIT\n');
-        const why = step === 'single10' ? 'closed by the protocol' : 'QUIT';
-        expect((await logUntilSomebodyLeft(server)).at(-1)).toBe(`who disconnected: ${why}`);
-      }));
-  }
 });
 
 describe.concurrent('single7 is fooled', () => {

@@ -22,9 +22,8 @@ async function inTerminal(command: string, use: (terminal: Program) => Promise<v
 const hasTerminals = onLinux && installed('script');
 
 describe.runIf(hasTerminals).concurrent('Ctrl-C in a terminal', () => {
-  // One step of each kind, and all that stop their threads in their own manner: comparison.test.ts sends a SIGINT to every step.
-  const threaded = ['thread4', 'accept4', 'drain4', 'pool4', 'prefork4', 'thread11'];
-  const steps = ['single3', ...threaded, 'select6', 'generator6', 'await6', 'callback6'];
+  // One step of each kind: comparison.test.ts sends a SIGINT to every step.
+  const steps = ['single3', 'thread4', 'drain4', 'prefork4', 'select6', 'await6', 'callback6'];
   const commands = [
     ...steps.map((step) => `npx tsx ${findSteps().get(step)?.path} --port 0`),
     'npm start single4 -- --port 0',

@@ -114,15 +114,15 @@ async function settled(pid: number | undefined): Promise<{ descriptors: number; 
 
 describe.concurrent('many at once', () => {
   test(
-    'thread4 serves 30, each in a thread of its own',
+    'thread4 serves 15, each in a thread of its own',
     () =>
       serving('thread4', async (server) => {
         const before = onLinux ? threads(server.child.pid) : 0;
         const clients = await Promise.all(
-          Array.from({ length: 30 }, (_, i) => meet(server, `I am ${i}`, LONG)),
+          Array.from({ length: 15 }, (_, i) => meet(server, `I am ${i}`, LONG)),
         );
         await Promise.all(clients.map((client, i) => ask(client, `and still ${i}`)));
-        if (onLinux) expect(threads(server.child.pid)).toBe(before + 30);
+        if (onLinux) expect(threads(server.child.pid)).toBe(before + 15);
       }),
     LONG,
   );
@@ -150,12 +150,12 @@ describe.concurrent('many at once', () => {
 
 describe.runIf(onLinux).concurrent('nothing is left behind', () => {
   for (const [step, count, ...args] of [
-    ['thread4', 15],
-    ['accept4', 50],
-    ['pool4', 50, '--workers', '2'],
-    ['thread9', 10],
-    ['thread11', 10],
-    ['./test/fixtures/clumsy.ts', 10],
+    ['thread4', 6],
+    ['accept4', 20],
+    ['pool4', 20, '--workers', '2'],
+    ['thread9', 6],
+    ['thread11', 6],
+    ['./test/fixtures/clumsy.ts', 6],
   ] as [step: string, count: number, ...args: string[]][]) {
     test(
       `${step} has as many descriptors and threads after ${count} connections as before`,

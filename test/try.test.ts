@@ -1,15 +1,13 @@
 // npm run try: it tells right servers from wrong ones, in whatever language, and why they are wrong.
 
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { root } from '../scripts/steps.ts';
 import { Program } from '../src/behaviours/program.ts';
 import { runnable } from '../src/behaviours/server.ts';
 import type { Symptom } from '../src/behaviours/symptoms.ts';
-import { run, serving, until } from './harness.ts';
+import { installed, run, serving, temporaryFolder, until } from './harness.ts';
 
 /** A busy machine may need long for ten conversations, each with a server of its own: milliseconds. */
 const LONG = 150_000;
@@ -17,7 +15,7 @@ const LONG = 150_000;
 const tryOut = (...args: string[]) =>
   run(process.execPath, [...runnable('scripts/try.ts'), ...args], { patience: LONG });
 
-const hasPython = spawnSync('python3', ['--version']).status === 0;
+const hasPython = installed('python3');
 const python = (way: string) => ['--', 'python3', 'test/fixtures/wrong/wrong.py', '{port}', way];
 const javascript = (way: string) => ['--', process.execPath, 'test/fixtures/wrong/wrong.mjs', '{port}', way];
 const step = (name: string) => [
@@ -102,19 +100,15 @@ describe.concurrent('npm run try', () => {
     const [, code = ''] = /^```python mine\.py\n(.*?)^```$/ms.exec(readme) ?? [];
     const [, shown = ''] =
       /^\$ npm run try -- --level 6 -- python3 mine\.py \{port\}\n(.*?)^```$/ms.exec(readme) ?? [];
-    const folder = mkdtempSync(join(tmpdir(), 'try-'));
-    try {
-      writeFileSync(join(folder, 'mine.py'), code);
-      const command = [...runnable('scripts/try.ts'), '--level', '6', '--', 'python3', 'mine.py', '{port}'];
-      const { stdout } = await run(process.execPath, command, { patience: LONG, env: { INIT_CWD: folder } });
-      // What the clients saw comes in other pieces each time.
-      const fixed = (text: string) => text.split('\n').filter((line) => !/^ +[\d.]+ ms /.test(line));
-      expect(fixed(stdout)).toEqual(fixed(shown));
-      expect(stdout).toMatch(/^ +[\d.]+ ms {2}A sends {9}"unfinished"$/m);
-      expect((await tryOut('--level', '4', '--', 'python3', join(folder, 'mine.py'), '{port}')).exit).toBe(0);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'mine.py'), code);
+    const command = [...runnable('scripts/try.ts'), '--level', '6', '--', 'python3', 'mine.py', '{port}'];
+    const { stdout } = await run(process.execPath, command, { patience: LONG, env: { INIT_CWD: folder } });
+    // What the clients saw comes in other pieces each time.
+    const fixed = (text: string) => text.split('\n').filter((line) => !/^ +[\d.]+ ms /.test(line));
+    expect(fixed(stdout)).toEqual(fixed(shown));
+    expect(stdout).toMatch(/^ +[\d.]+ ms {2}A sends {9}"unfinished"$/m);
+    expect((await tryOut('--level', '4', '--', 'python3', join(folder, 'mine.py'), '{port}')).exit).toBe(0);
   });
 
   test('stops at the first failure, and goes on with --all', async () => {
@@ -177,7 +171,7 @@ describe.concurrent('npm run try', () => {
 
   test.runIf(hasPython)('leaves no process behind after Ctrl-C, even one that hears no signal', async () => {
     const deaf = 'trap "" INT TERM; python3 test/fixtures/wrong/wrong.py "$PORT" deaf & echo $!; wait; wait';
-    const folder = mkdtempSync(join(tmpdir(), 'try-'));
+    const folder = temporaryFolder();
     const pids = join(folder, 'pids');
     const command = [...runnable('scripts/try.ts'), '--level', '3', '--', 'sh', '-c', `(${deaf}) >> ${pids}`];
     const program = new Program(process.execPath, command);
@@ -188,7 +182,6 @@ describe.concurrent('npm run try', () => {
         await until(() => !exists(Number(pid)));
     } finally {
       await program.stop();
-      rmSync(folder, { recursive: true });
     }
   });
 

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { installed } from '../../src/behaviours/program.ts';
 import { runnable } from '../../src/behaviours/server.ts';
 import { fail } from '../../src/cli/fail.ts';
 import { toJavaScript } from '../../src/cli/javascript.ts';
@@ -18,11 +19,12 @@ const cache = join(root, 'node_modules/.cache/async-comparisons/bench');
 const known = findSteps();
 
 /** What the servers and the clients in C need, if it is missing: they wait with epoll, which only Linux has. */
-export const missingForC =
-  process.platform !== 'linux' ? 'epoll' : version('cc') === undefined ? 'cc' : undefined;
+export const missingForC = process.platform !== 'linux' ? 'epoll' : installed('cc') ? undefined : 'cc';
 
 /** The version of Python, if it is here. */
-export const python = version('python3')?.replace('Python ', '');
+export const python = installed('python3')
+  ? spawnSync('python3', ['--version'], { encoding: 'utf8' }).stdout.trim().replace('Python ', '')
+  : undefined;
 
 export const c = (name: string, mode: string) => contestant(name, 'C', 'server.c', mode);
 export const py = (name: string, mode: string) => contestant(name, 'Python', 'server.py', mode);
@@ -94,9 +96,4 @@ function made(path: string, make: (unfinished: string) => void): string {
 
 function modified(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-}
-
-function version(command: string): string | undefined {
-  const { status, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
-  return status === 0 ? stdout.trim() : undefined;
 }

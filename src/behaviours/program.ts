@@ -1,8 +1,9 @@
 // Programs that a conversation or a measurement needs, and what they print. None of them outlives this process.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExpectationError, Inbox, PATIENCE } from './inbox.ts';
 
@@ -24,6 +25,12 @@ export type ProgramOptions = {
   /** Whether it starts programs of its own, such as npm does: signals go to all of them, as Ctrl-C does. */
   group?: boolean;
 };
+
+/** Whether this machine has these programs: whether they are in a folder of PATH. */
+export function installed(...programs: string[]): boolean {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return programs.every((program) => folders.some((folder) => existsSync(join(folder, program))));
+}
 
 /** A program that runs, and what it prints. */
 export class Program {
