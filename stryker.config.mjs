@@ -20,7 +20,10 @@ const folders = {
 const { MUTATE: what = '' } = process.env;
 const folder = what.replace(/\/[^/]+\.ts$/, '');
 const { files, tests, processes } = folders[folder] ?? {};
-if (!files) throw new Error(`Cannot mutate "${what}": the folders are ${Object.keys(folders).join(', ')}`);
+if (!files) {
+  console.error(`Cannot mutate "${what}": the folders are ${Object.keys(folders).join(', ')}`);
+  process.exit(1);
+}
 // For test/mutate.config.ts and test/fixtures/mutant.ts.
 process.env.TESTS = tests.map((name) => `test/${name}.test.ts`).join();
 process.env.PROCESSES = processes ? 'yes' : '';
