@@ -1,4 +1,4 @@
-// What a script writes into a README stands between two comments, which nobody sees who reads it.
+// What a script writes into a README stands between two comments, which a reader does not see.
 
 const END = '<!-- as far as here -->';
 

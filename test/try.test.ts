@@ -32,7 +32,7 @@ const wrong: [way: string, level: number, behaviour: string, symptom: Symptom][]
   ['silent', 3, 'echoes bytes back', 'nothing came'],
   ['unread', 3, 'echoes bytes back', 'the connection was reset'],
   ['hangs_up', 3, 'echoes bytes back', 'the server closed the connection'],
-  ['once', 3, 'echoes bytes back', 'nobody listens any more'],
+  ['once', 3, 'echoes bytes back', 'the server no longer listens'],
   ['keeps', 3, 'serves the next client', 'the server keeps the connection open'],
   ['closes', 3, 'answers after a half-close', 'bytes are missing at the end'],
   ['fragile', 3, 'survives a reset', 'the process ended'],

@@ -47,7 +47,7 @@ async function diagnose(
 ): Promise<Symptom> {
   if (!(error instanceof AnswerError)) {
     if (error.suspect) return error.suspect;
-    return (await program?.endsSoon()) ? 'the process ended' : 'nobody listens any more';
+    return (await program?.endsSoon()) ? 'the process ended' : 'the server no longer listens';
   }
   const { client, expected, received, why, suspect } = error;
   if (why === 'end' && (await program?.endsSoon())) return 'the process ended';

@@ -34,7 +34,7 @@ const IDLE = 10;
 
 /** Bytes that arrive over time, and can be waited for. */
 export class Inbox {
-  /** What has arrived since somebody looked, and what had arrived before that. */
+  /** What has arrived since the last look at `bytes`, and what had arrived before. */
   #arrived: Buffer[] = [];
   readonly #memory = new GrowingBuffer();
   #taken = 0;

@@ -13,7 +13,7 @@ const table = {
     hint: 'Catch errors where one client is served: log them, close that client, and go on with accept().',
     step: 'single3',
   },
-  'nobody listens any more': {
+  'the server no longer listens': {
     cause: 'The server has closed its listener, or ended.',
     hint: 'Serve clients in a loop around accept(), and close the listener only when the program ends.',
   },
