@@ -131,7 +131,7 @@ function readSlowly({ socket }: Client, most: number): void {
     begin ??= performance.now();
     count += length;
     socket.pause();
-    setTimeout(() => socket.resume(), begin + count / most - performance.now());
+    setTimeout(() => socket.resume(), Math.max(0, begin + count / most - performance.now()));
   };
   socket.on('data', read).resume();
 }
