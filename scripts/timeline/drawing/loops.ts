@@ -1,7 +1,7 @@
 // The lanes of coroutines, and of Node's own loop: what a loop tells of itself.
 
-import type { Clock, Seen } from './read.ts';
 import type { Recording } from './recording.ts';
+import type { Clock, Seen } from './seen.ts';
 import type { Connection } from './threads.ts';
 import type { Lane } from './timeline.ts';
 

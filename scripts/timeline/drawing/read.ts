@@ -2,21 +2,9 @@
 
 import { readCoroutines, readNode } from './loops.ts';
 import type { ClientLog, Recording } from './recording.ts';
+import type { Clock, Seen } from './seen.ts';
 import { readThreads } from './threads.ts';
-import type { ClientLane, Kind, Lane, Span, Timeline } from './timeline.ts';
-
-/** Milliseconds from the beginning of the scenario, for microseconds. */
-export type Clock = (at: number) => number;
-
-/** Which lane woke, and when. */
-export type Wake = { lane: Lane; at: number };
-
-/** What can be seen of a server. */
-export type Seen = {
-  lanes: Lane[];
-  /** What woke for the byte at this offset of what a client sent, or, at -1, for its connection. */
-  woken: (client: number, offset: number) => Wake | undefined;
-};
+import type { ClientLane, Kind, Span, Timeline } from './timeline.ts';
 
 /** A wait that is shorter, in milliseconds, counts as work: it can not be seen, and any call may take that long. */
 const SHORT = 1;

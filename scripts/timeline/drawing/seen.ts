@@ -1,0 +1,14 @@
+import type { Lane } from './timeline.ts';
+
+/** Milliseconds from the beginning of the scenario, for microseconds. */
+export type Clock = (at: number) => number;
+
+/** Which lane woke, and when. */
+export type Wake = { lane: Lane; at: number };
+
+/** What can be seen of a server. */
+export type Seen = {
+  lanes: Lane[];
+  /** What woke for the byte at this offset of what a client sent, or, at -1, for its connection. */
+  woken: (client: number, offset: number) => Wake | undefined;
+};
