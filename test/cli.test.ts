@@ -41,11 +41,6 @@ describe.concurrent('a step', () => {
       }));
   }
 
-  test('listens where --host says', () =>
-    started(process.execPath, [...runnable('src/single/single3.ts'), '--host', '0.0.0.0'], async (step) => {
-      expect(step.listening).toMatch(/^listening on 0\.0\.0\.0:\d+$/);
-    }));
-
   test('names WSL on Windows', async () => {
     const options = ['--import', 'tsx', '--import', './test/fixtures/windows.ts'];
     const { exit, stderr } = await run(process.execPath, [...options, 'src/single/single1.ts']);
@@ -57,46 +52,25 @@ describe.concurrent('a step', () => {
 });
 
 describe.concurrent('npm start', () => {
-  /** What runs no step, in which types are to be seen to. */
-  const start = (...args: string[]) => runScript('scripts/start.ts', ...args);
   const script = [...nodeOptions, 'scripts/start.ts'];
-  const startStep = (...args: string[]) => run(process.execPath, [...script, ...args]);
-
-  test('runs single1, and says what to type in a second terminal when it listens', () =>
-    started(
-      'npm',
-      ['start', '--', 'single1'],
-      async ({ program, port }) => {
-        for (const line of [
-          '',
-          'This is src/single/single1.ts. Talk to it from a second terminal:',
-          '',
-          `  nc localhost ${port}`,
-          '',
-          `or, without netcat, npx tsx src/clients/nc.ts localhost ${port}. Ctrl-C here ends it.`,
-          '',
-        ]) {
-          expect(await program.stdout.line()).toBe(line);
-        }
-        expect(await program.stdout.line()).toMatch(new RegExp(`^Try: nc localhost ${port}\\b`));
-        expect(await say({ port }, 'hello\n')).toBe('hello\n');
-        expect(await program.exited()).toBe(0);
-      },
-      { group: true },
-    ));
 
   for (const [host, shown] of [
     ['0.0.0.0', 'localhost'],
     ['127.0.0.2', '127.0.0.2'],
   ] as const) {
     test.runIf(process.platform === 'linux' || host === '0.0.0.0')(
-      `names ${shown} when it listens on ${host}`,
+      `listens on ${host}, and names ${shown}`,
       () =>
-        started(process.execPath, [...script, 'single3', '--host', host], async ({ program, port }) => {
-          await program.stdout.has(`\n  nc ${shown} ${port}\n`);
-          await program.stdout.has(`npx tsx src/clients/nc.ts ${shown} ${port}. `);
-          await program.stdout.has(`\nTry: nc ${shown} ${port} in two terminals.`);
-        }),
+        started(
+          process.execPath,
+          [...script, 'single3', '--host', host],
+          async ({ program, port, listening }) => {
+            expect(listening).toBe(`listening on ${host}:${port}`);
+            await program.stdout.has(`\n  nc ${shown} ${port}\n`);
+            await program.stdout.has(`npx tsx src/clients/nc.ts ${shown} ${port}. `);
+            await program.stdout.has(`\nTry: nc ${shown} ${port} in two terminals.`);
+          },
+        ),
     );
   }
 
@@ -112,26 +86,19 @@ describe.concurrent('npm start', () => {
       }));
   }
 
-  test('runs single1 unless another is named, and says nothing of a server that does not listen', async () => {
-    for (const [args, path] of [
-      [[], 'src/single/single1.ts'],
-      [['single6'], 'src/single/single6.ts'],
-    ] as const) {
-      const failed = await startStep(...args, '--port', 'x');
-      expect(failed).toEqual({ exit: 1, stdout: '', stderr: expect.stringMatching(/^.*--port "x".*\n$/) });
-      if (args.length === 0) continue;
-      const { exit, stdout } = await startStep(...args, '--help');
-      expect(exit).toBe(0);
-      expect(stdout).toContain(`Usage: npx tsx ${path} [options]\n  --host`);
-      expect(stdout).not.toContain('Talk to it');
-    }
-  });
-
-  test('says nothing but the reason when its port is in use', () =>
+  test('says nothing of a server that does not listen', () =>
     serving('single3', async ({ port }) => {
-      const { exit, stdout, stderr } = await startStep('single3', '--port', `${port}`);
-      expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
-      expect(stderr).toMatch(/^Cannot listen on .+\n$/);
+      for (const [options, exit, stdout, stderr] of [
+        ['--port x', 1, /^$/, /^.*--port "x".*\n$/],
+        [`--port ${port}`, 1, /^$/, /^Cannot listen on .+\n$/],
+        ['--help', 0, /^Usage: npx tsx src\/single\/single6\.ts \[options\]\n {2}--host/, /^$/],
+      ] as const) {
+        const result = await run(process.execPath, [...script, 'single6', ...options.split(' ')]);
+        expect(result.exit).toBe(exit);
+        expect(result.stdout).toMatch(stdout);
+        expect(result.stdout).not.toContain('Talk to it');
+        expect(result.stderr).toMatch(stderr);
+      }
     }));
 
   const list = steps.map(({ name, header }) => `  ${name} ${header.slice(name.length + 2).split('\n')[0]}`);
@@ -141,19 +108,17 @@ describe.concurrent('npm start', () => {
       .trimEnd()
       .split('\n');
 
-  test('lists all steps with what they are', async () => {
-    const { exit, stdout } = await start('--list');
+  test('lists all steps with what they are, and knows which is meant', async () => {
+    const { exit, stdout } = await runScript('scripts/start.ts', '--list');
     expect(exit).toBe(0);
     expect(squeezed(stdout)).toEqual(list);
-  });
-
-  test('knows which steps there are, and which is meant', async () => {
-    for (const [name, message] of [
-      ['singel6', 'Unknown step "singel6": did you mean single6?'],
-      ['Select11', 'Unknown step "Select11": did you mean select11?'],
-      ['what', 'Unknown step "what": the steps are those above'],
+    for (const [script, name, message] of [
+      ['start', 'singel6', 'Unknown step "singel6": did you mean single6?'],
+      ['start', 'Select11', 'Unknown step "Select11": did you mean select11?'],
+      ['start', 'what', 'Unknown step "what": the steps are those above'],
+      ['step', 'sinlge6', 'Unknown step "sinlge6": did you mean single6?'],
     ] as const) {
-      const { exit, stdout, stderr } = await start(name);
+      const { exit, stdout, stderr } = await runScript(`scripts/${script}.ts`, name);
       expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
       expect(squeezed(stderr)).toEqual([...list, '', message]);
     }
@@ -161,28 +126,19 @@ describe.concurrent('npm start', () => {
 
   test('finds the nearest name', () => {
     const names = ['single1', 'single10', 'select3', 'poll3', 'pool4'];
-    for (const [typed, name] of [
-      ['single', 'single1'],
-      ['sinlge10', 'single10'],
-      ['pol3', 'poll3'],
-      ['slct3', 'select3'],
-      ['', undefined],
-      ['foo', undefined],
-      ['8000', undefined],
-    ] as const) {
-      expect(nearest(typed, names), typed).toBe(name);
-    }
+    const typed = ['single', 'sinlge10', 'pol3', 'slct3', '', 'foo', '8000'];
+    const found = ['single1', 'single10', 'poll3', 'select3', undefined, undefined, undefined];
+    expect(typed.map((word) => nearest(word, names))).toEqual(found);
   });
 });
 
 describe.concurrent('npm without --', () => {
-  const commands: [args: string, taken: string, instead: string][] = [
+  for (const [args, taken, instead] of [
     ['start single6 --port 8000', '--port', 'npm start single6 -- --port 8000'],
     ['start single6 --quiet', '--quiet', 'npm start single6 -- --quiet'],
     ['start --crlf single10', '--crlf', 'npm start single10 -- --crlf'],
     ['run step single6 --files', '--files', 'npm run step single6 -- --files'],
-  ];
-  for (const [args, taken, instead] of commands) {
+  ] as const) {
     test(`npm ${args} says what to type`, async () => {
       const { exit, stdout, stderr } = await run('npm', args.split(' '), { group: true });
       expect(exit).toBe(1);
@@ -193,18 +149,15 @@ describe.concurrent('npm without --', () => {
 
   // What npm makes of these command lines is what it makes of those above.
   for (const [words, env, instead] of [
-    [['single6'], { port: '8000' }, 'npm start single6 -- --port 8000'],
-    [['8000'], { port: 'true' }, 'npm start -- --port 8000'],
-    [
-      ['single6', '80', '::1'],
-      { port: 'true', host: 'true' },
-      'npm start single6 -- --host HOST --port PORT',
-    ],
-    [[], { list: 'true' }, 'npm start -- --list'],
-  ] as [string[], Record<string, string>, string][]) {
-    test(`npm start ${words.join(' ')} with ${Object.keys(env)} taken says what to type`, async () => {
+    ['single6', { port: '8000' }, 'npm start single6 -- --port 8000'],
+    ['8000', { port: 'true' }, 'npm start -- --port 8000'],
+    ['single6 80 ::1', { port: 'true', host: 'true' }, 'npm start single6 -- --host HOST --port PORT'],
+    ['', { list: 'true' }, 'npm start -- --list'],
+  ] as [string, Record<string, string>, string][]) {
+    test(`npm start ${words} with ${Object.keys(env)} taken says what to type`, async () => {
       const config = Object.entries(env).map(([name, value]) => [`npm_config_${name}`, value]);
-      const { exit, stderr } = await run(process.execPath, [...runnable('scripts/start.ts'), ...words], {
+      const args = [...runnable('scripts/start.ts'), ...words.split(' ').filter(Boolean)];
+      const { exit, stderr } = await run(process.execPath, args, {
         env: { npm_lifecycle_event: 'start', ...Object.fromEntries(config) },
       });
       expect({ exit, stderr }).toEqual({ exit: 1, stderr: expect.stringContaining(`: type ${instead}\n`) });
@@ -271,40 +224,27 @@ describe.concurrent('a tool', () => {
   }
 });
 
-describe('the log', () => {
-  test('shows what was sent, a replacement character too, and cuts what is long between two characters', () => {
-    expect(quote(Buffer.from('abc\ufffd'))).toBe('"abc\ufffd"');
-    const long = Buffer.from(`${'x'.repeat(899)}é`);
-    expect(quote(long)).toBe(`"${'x'.repeat(899)}"… (901 in all)`);
-  });
+test('the log shows what was sent, a replacement character too, and cuts what is long between two characters', () => {
+  expect(quote(Buffer.from('abc\ufffd'))).toBe('"abc\ufffd"');
+  const long = Buffer.from(`${'x'.repeat(899)}é`);
+  expect(quote(long)).toBe(`"${'x'.repeat(899)}"… (901 in all)`);
 });
 
-describe.concurrent('a script', () => {
-  for (const [path, usage] of [
-    ['scripts/start.ts', 'npm start [STEP] [-- OPTIONS]'],
-    ['scripts/step.ts', 'npm run step NAME [-- --files]'],
-    ['scripts/timeline.ts', 'npm run timeline [-- STEP... OPTIONS]'],
-  ] as const) {
-    test(`${path} says how it is used`, async () => {
-      const { exit, stdout, stderr } = await runScript(path, '--help');
-      expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
-      expect(stdout.startsWith(`Usage: ${usage}\n`)).toBe(true);
-    });
-  }
+test('npm run timeline says how it is used', async () => {
+  const { exit, stdout, stderr } = await runScript('scripts/timeline.ts', '--help');
+  expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+  expect(stdout.startsWith('Usage: npm run timeline [-- STEP... OPTIONS]\n')).toBe(true);
 });
 
 describe.concurrent('npm run step', () => {
-  test('prints the header, the difference, its size, and what to type', async () => {
+  test('prints the header, the difference, and what to type', async () => {
     const { exit, stdout } = await runScript('scripts/step.ts', 'single6');
     expect(exit).toBe(0);
     expect(stdout).toMatch(/^single6: one client at a time, one message per line\.\n/);
     expect(stdout).toContain('\nStill wrong: ');
     expect(stdout).toContain("\n+        let end = buffer.indexOf('\\n');\n");
-    expect(stdout).toMatch(/\nSince single5: \d+ lines added, \d+ removed, indentation aside\.\n/);
     expect(stdout).toContain('  npx tsx src/single/single6.ts\n');
-    const changed = stdout.split('\n').filter((line) => /^[+-](?![+-])/.test(line)).length;
-    const [, added, removed] = /(\d+) lines added, (\d+) removed/.exec(stdout) ?? [];
-    expect(Number(added) + Number(removed)).toBe(changed);
+    expect(files(stdout)).toBe(null);
   });
 
   test('shows the whole of the first step, for it adds it all', async () => {
@@ -314,14 +254,20 @@ describe.concurrent('npm run step', () => {
   });
 
   for (const [name, before] of [
+    ['single6', 'single5'],
     ['single9', 'single8'],
     ['prefork4', 'accept4'],
     ['loop4', 'generator4'],
   ] as const) {
-    test(`compares ${name} to ${before}`, async () => {
+    test(`compares ${name} to ${before}, and says how many lines differ`, async () => {
       const { stdout } = await runScript('scripts/step.ts', name);
-      const added = Number(new RegExp(`Since ${before}: (\\d+) lines added`).exec(stdout)?.[1]);
-      expect(added).toBe(await linesAdded(before, name));
+      const size = new RegExp(
+        `\nSince ${before}: (\\d+) lines added, (\\d+) removed, indentation aside\\.\n`,
+      );
+      const [since = '', added, removed] = size.exec(stdout) ?? [];
+      expect(Number(added)).toBe(await linesAdded(before, name));
+      const difference = stdout.slice(0, stdout.indexOf(since));
+      expect(difference.match(/^[+-](?![+-])/gm)?.length).toBe(Number(added) + Number(removed));
     });
   }
 
@@ -333,87 +279,61 @@ describe.concurrent('npm run step', () => {
     });
   }
 
+  const folder = temporaryFolder();
+  for (const { name, code } of steps) writeFileSync(join(folder, name), code.trimStart());
+
   /** How many lines git sees added between the code of two steps, headers and indentation aside. */
   async function linesAdded(before: string, step: string): Promise<number> {
-    const folder = temporaryFolder();
-    const files = [before, step].map((name) => join(folder, name));
-    for (const [i, name] of [before, step].entries()) {
-      writeFileSync(files[i] as string, findSteps().get(name)?.code.trimStart() ?? '');
-    }
-    const { stdout } = await run('git', ['diff', '--no-index', '-w', '--numstat', ...files]);
+    const options = ['diff', '--no-index', '-w', '--numstat'];
+    const { stdout } = await run('git', [...options, before, step], { cwd: folder });
     return Number(stdout.split('\t')[0]);
   }
 
   /** The lines that name files. */
   const files = (stdout: string) => stdout.match(/^\+ \S+, \d+ lines$/gm);
 
-  test('names the files that are new beside a step, and no others', async () => {
-    const lines = (file: string) => readFileSync(join(root, file), 'utf8').split('\n').length - 1;
+  test('names the files that are new beside a step, no others, and shows them with --files', async () => {
     const { stdout } = await runScript('scripts/step.ts', 'generator6');
-    expect(files(stdout)).toEqual(
-      expect.arrayContaining([
-        `+ generator-loop.ts, ${lines('src/coroutine/generator-loop.ts')} lines`,
-        `+ loop.ts, ${lines('src/coroutine/loop.ts')} lines`, // by way of the other
-        `+ src/protocol/splitter.ts, ${lines('src/protocol/splitter.ts')} lines`,
-      ]),
-    );
+    const { stdout: shown } = await runScript('scripts/step.ts', 'generator6', '--files');
+    for (const [name, path] of [
+      ['generator-loop.ts', 'src/coroutine/generator-loop.ts'],
+      ['loop.ts', 'src/coroutine/loop.ts'], // by way of the other
+      ['src/protocol/splitter.ts', 'src/protocol/splitter.ts'],
+    ] as const) {
+      const text = readFileSync(join(root, path), 'utf8');
+      expect(files(stdout)).toContain(`+ ${name}, ${text.split('\n').length - 1} lines`);
+      expect(shown).toContain(`\n--- ${path}\n\n${text}`);
+    }
     expect(stdout).not.toMatch(/^\+ \S*(log|listen|socket|selector)\.ts,/m); // loop4 has these.
     expect(stdout).toContain('\nnpm run step generator6 -- --files shows them.\n');
-    expect(files((await runScript('scripts/step.ts', 'single6')).stdout)).toBe(null);
-  });
-
-  test('shows these files with --files', async () => {
-    const { stdout } = await runScript('scripts/step.ts', 'generator6', '--files');
-    for (const file of ['src/coroutine/loop.ts', 'src/protocol/splitter.ts']) {
-      expect(stdout).toContain(`\n--- ${file}\n\n${readFileSync(join(root, file), 'utf8')}`);
-    }
-  });
-
-  test('names the nearest step', async () => {
-    const { exit, stderr } = await runScript('scripts/step.ts', 'sinlge6');
-    expect(exit).toBe(1);
-    expect(stderr).toMatch(/\n\nUnknown step "sinlge6": did you mean single6\?\n$/);
   });
 });
 
-describe.concurrent('a client', () => {
-  test('finger takes user@host:port apart, with IPv6 addresses in brackets before a port', () => {
-    for (const [text, parts] of [
-      ['ada@localhost', { user: 'ada', host: 'localhost' }],
-      ['@localhost:7979', { user: '', host: 'localhost', port: '7979' }],
-      ['ada@far@near:79', { user: 'ada@far', host: 'near', port: '79' }],
-      ['ada@::1', { user: 'ada', host: '::1' }],
-      ['ada@[::1]', { user: 'ada', host: '::1' }],
-      ['ada@[::1]:7979', { user: 'ada', host: '::1', port: '7979' }],
-      ['@[fe80::1%eth0]:79', { user: '', host: 'fe80::1%eth0', port: '79' }],
-      ['ada@localhost:', { user: 'ada', host: 'localhost', port: '' }],
-      ['ada', undefined],
-      ['ada@', undefined],
-      ['ada@:79', undefined],
-      ['ada@[localhost]:79', undefined],
-      ['ada@localhost:79:80', { user: 'ada', host: 'localhost', port: '79:80' }],
-    ] as const) {
-      expect(splitUserAtHost(text), text).toEqual(parts);
-    }
-  });
+test('finger takes user@host:port apart, with IPv6 addresses in brackets before a port', () => {
+  for (const [text, parts] of [
+    ['ada@localhost', { user: 'ada', host: 'localhost' }],
+    ['@localhost:7979', { user: '', host: 'localhost', port: '7979' }],
+    ['ada@far@near:79', { user: 'ada@far', host: 'near', port: '79' }],
+    ['ada@::1', { user: 'ada', host: '::1' }],
+    ['ada@[::1]', { user: 'ada', host: '::1' }],
+    ['ada@[::1]:7979', { user: 'ada', host: '::1', port: '7979' }],
+    ['@[fe80::1%eth0]:79', { user: '', host: 'fe80::1%eth0', port: '79' }],
+    ['ada@localhost:', { user: 'ada', host: 'localhost', port: '' }],
+    ['ada@localhost:79:80', { user: 'ada', host: 'localhost', port: '79:80' }],
+  ] as const) {
+    expect(splitUserAtHost(text), text).toEqual(parts);
+  }
+  const wrong = ['ada', 'ada@', 'ada@:79', 'ada@[localhost]:79'];
+  expect(wrong.map(splitUserAtHost)).toEqual(wrong.map(() => undefined));
 });
 
 describe.concurrent('nc.ts', () => {
-  const nc = (...args: string[]) => [...runnable('src/clients/nc.ts'), ...args];
-
-  test('sends what is typed, shows what comes, and still does after the end of stdin', () =>
-    serving('single3', async ({ port }) => {
-      const { exit, stdout } = await run(process.execPath, nc('localhost', `${port}`), {
-        input: 'one\ntwo\n',
-      });
-      expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'one\ntwo\n' });
-    }));
-
-  test('half-closes at the end of stdin, though localhost has an address before the one that is listened on', () =>
+  test('sends what is typed, and half-closes at the end of stdin, though localhost has an address before the one that is listened on', () =>
     listening(
       createServer({ allowHalfOpen: true }, (socket) => {
+        const heard: Buffer[] = [];
         socket.write('hello\n');
-        socket.pipe(socket);
+        socket.on('data', (bytes) => heard.push(bytes)).on('end', () => socket.end(Buffer.concat(heard)));
       }),
       async (port) => {
         const client = runnable('src/clients/nc.ts', ['--import', './test/fixtures/two-addresses.ts']);
@@ -425,7 +345,11 @@ describe.concurrent('nc.ts', () => {
 
   test('ends when the server does, though nothing more is typed', () =>
     serving('single9', async ({ port }) => {
-      const client = new Program(process.execPath, nc('localhost', `${port}`));
+      const client = new Program(process.execPath, [
+        ...runnable('src/clients/nc.ts'),
+        'localhost',
+        `${port}`,
+      ]);
       client.type('ECHO hello\nQUIT\n');
       expect(await client.stdout.rest()).toBe('hello\nBYE\n');
       expect(await client.exited()).toBe(0);

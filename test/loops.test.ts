@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
+import { pour } from '../src/behaviours/pour.ts';
 import { Program } from '../src/behaviours/program.ts';
 import type { Server } from '../src/behaviours/server.ts';
 import { mechanisms } from '../src/sockets/selector.ts';
@@ -23,11 +24,10 @@ const chained = ['select10', 'generator10', 'await10', 'callback10', 'stream10']
 const manyFor = ['select3', 'callback6'];
 
 describe.concurrent('many at once', () => {
-  for (const [step, ...args] of [
-    ...others.map((step) => [step]),
+  for (const [step = '', ...args] of [
+    ...[...others, ...nodeLoops].map((step) => [step]),
     ...ownLoops.flatMap((step) => mechanisms.map((name) => [step, '--selector', name])),
-    ...nodeLoops.map((step) => [step]),
-  ] as [string, ...string[]][]) {
+  ]) {
     const count = manyFor.includes(step) ? 1000 : 200;
     test(`${[step, ...args].join(' ')} answers ten lines of each of ${count} clients, each its own`, () =>
       serving(
@@ -56,75 +56,41 @@ describe.concurrent('many at once', () => {
 describe.concurrent('a client that does not read', () => {
   const SIZE = 16_000_000; // more than the buffers of the kernel hold on both sides, there and back: tcp(7)
   const LINE = 'x'.repeat(999);
-  const ANSWER = `${LINE}\n`.repeat(SIZE / 1000);
 
-  /** Sends it all, piece by piece, and then the end. Returns how much the kernel has not taken yet. */
-  function pour(client: Client, bytes: Buffer): () => number {
-    let taken = 0;
-    const send = async (): Promise<void> => {
-      while (taken < bytes.length) {
-        const piece = bytes.subarray(taken, taken + 64 * 1024);
-        await client.send(piece);
-        taken += piece.length;
-      }
-      client.end();
-    };
-    void send();
-    return () => bytes.length - taken;
-  }
-
-  /** Waits until no more goes out, though there is more. */
-  async function stalled(left: () => number): Promise<void> {
-    for (let before = -1; before !== left(); ) {
-      before = left();
-      await new Promise((resolve) => setTimeout(resolve, 1000)); // in which something would go out
-    }
-    expect(left()).toBeGreaterThan(0);
-  }
-
-  for (const step of ['select6', ...pushBack, ...chained]) {
+  for (const step of ['select6', 'select9', ...pushBack, ...chained]) {
     const pushesBack = !step.startsWith('select');
-    test(`is ${pushesBack ? 'not read from, either' : 'owed everything'} by ${step}, and gets it all when it reads`, () =>
+    const what = `is ${pushesBack ? 'not read from, either' : 'owed everything'} by ${step}`;
+    test(`${what}, and gets it all when it reads; one that never stops sending leaves others their turns`, () =>
       serving(
         step,
-        async ({ port }) => {
-          const client = await Client.connect(port);
+        async (server) => {
+          const client = await Client.connect(server.port);
           client.socket.pause();
-          const left = pour(client, Buffer.from(request(step, LINE).repeat(SIZE / 1000)));
-          if (pushesBack) await stalled(left);
-          else await until(() => left() === 0);
-          const other = await Client.connect(port);
+          const piece = request(step, LINE).repeat(50);
+          const { all } = await pour(client, Array(SIZE / 50_000).fill(piece), { program: server });
+          let isTaken = false;
+          void all.then(() => {
+            isTaken = true;
+            client.end();
+          });
+          const other = await Client.connect(server.port);
+          expect(isTaken).toBe(!pushesBack);
           await other.send(request(step, 'y'.repeat(9999))); // into whatever memory the two may share
           expect(await other.line()).toBe('y'.repeat(9999));
           client.socket.resume();
           const answer = await client.rest();
           expect(answer.length).toBe(SIZE);
-          expect(answer === ANSWER).toBe(true); // not toBe(ANSWER), which would print it
-        },
-        { args: ['--quiet'] },
-      ));
-  }
-});
+          expect(answer === `${LINE}\n`.repeat(SIZE / 1000)).toBe(true); // not toBe(…), which would print it
 
-describe.concurrent('a client that never stops sending', () => {
-  for (const step of ['select6', 'select9', ...pushBack]) {
-    test(`leaves their turns to the others at ${step}`, () =>
-      serving(
-        step,
-        async (server) => {
           const firehose = await Client.connect(server.port);
           const lines = Buffer.from(request(step, 'x'.repeat(90)).repeat(1000));
-          let pouring = true;
-          const pour = (): void => {
-            if (pouring) firehose.socket.write(lines, pour);
-          };
-          pour();
-          const other = await Client.connect(server.port);
+          const sendOn = (error?: Error | null): unknown => error ?? firehose.socket.write(lines, sendOn);
+          sendOn();
           for (let i = 0; i < 8; i++) {
             await other.send(request(step, `${i}`));
             expect(await other.line()).toBe(`${i}`);
           }
-          pouring = false;
+          firehose.close();
         },
         { args: ['--quiet'] },
       ));
@@ -135,44 +101,38 @@ describe.runIf(onLinux).concurrent('hundreds of resets', () => {
   const RESETS = 200;
   const chats = ['select11', 'generator11', 'await11', 'callback11', 'stream11'];
   for (const step of [...others, 'reactor6', ...ownLoops, ...nodeLoops, ...chats]) {
-    test(`leave nothing behind at ${step}: no descriptor, and no client that is not logged as disconnected`, () =>
-      serving(step, async (server) => {
-        const descriptors = () => readdirSync(`/proc/${server.child.pid}/fd`).length;
-        // Node's own loop takes a descriptor for itself when it begins: so not before the first client is in.
-        const first = await Client.connect(server.port);
-        await server.logged(/ connected$/);
-        const before = descriptors() - 1;
-        first.close();
-        await server.logged(/ disconnected: /);
-        await reset(server, step);
-        await until(() => descriptors() === before);
-        const logged = (what: string) => server.stdout.waiting.split(what).length - 1;
-        await server.stdout.until('as many who left', () => logged(' disconnected: ') >= RESETS);
-        expect([logged(' connected\n'), logged(' disconnected: ')]).toEqual([RESETS, RESETS]);
-        const one = await Client.connect(server.port);
-        for (let i = 0; i <= RESETS; i++) await server.logged(/ connected$/);
-        await one.send(request(step, 'all well'));
-        await one.has('all well\n');
-      }));
-  }
-
-  for (const step of ['generator6', 'await6']) {
-    test(`leave as many coroutines at ${step} as there were`, () =>
+    const counts = step === 'generator6' || step === 'await6';
+    const what = counts ? 'descriptor, no coroutine' : 'descriptor';
+    test(`leave nothing behind at ${step}: no ${what}, and no client that is not logged as disconnected`, () =>
       serving(
         step,
         async (server) => {
-          const stats = () => server.logged(/ tasks, /);
-          const before = await stats();
+          const descriptors = () => readdirSync(`/proc/${server.child.pid}/fd`).length;
+          const stats = () => (counts ? server.logged(/ tasks, /) : '');
+          const statsBefore = await stats();
+          // Node's own loop takes a descriptor for itself when it begins: so not before the first client is in.
+          const first = await Client.connect(server.port);
+          await server.logged(/ connected$/);
+          const before = descriptors() - 1;
+          first.close();
+          await server.logged(/ disconnected: /);
           await reset(server, step);
+          await until(() => descriptors() === before);
+          const logged = (what: string) => server.stdout.waiting.split(what).length - 1;
+          await server.stdout.until('as many who left', () => logged(' disconnected: ') >= RESETS);
+          expect([logged(' connected\n'), logged(' disconnected: ')]).toEqual([RESETS, RESETS]);
           for (let i = 0; i < RESETS; i++) await server.logged(/ disconnected: /);
           await stats(); // It may have been under way when the last one left.
-          expect(await stats()).toBe(before);
-          const client = await Client.connect(server.port);
-          await client.send('somebody\n');
-          await server.logged(/ sent "somebody"$/); // What is counted behind this line is counted with it.
-          expect(await stats()).not.toBe(before); // or it would prove nothing
+          expect(await stats()).toBe(statsBefore);
+          const one = await Client.connect(server.port);
+          await server.logged(/ connected$/);
+          await one.send(request(step, 'all well'));
+          await one.has('all well\n');
+          if (!counts) return;
+          await server.logged(/ sent "all well"$/); // What is counted behind this line is counted with it.
+          expect(await stats()).not.toBe(statsBefore); // or it would prove nothing
         },
-        { args: ['--stats', '50'] },
+        counts ? { args: ['--stats', '50'] } : {},
       ));
   }
 
@@ -226,15 +186,6 @@ describe.runIf(onLinux).concurrent('when there are no descriptors left', () => {
 });
 
 describe.runIf(canTrace()).concurrent('while nothing happens, with clients connected', () => {
-  /** Has three clients sit there. */
-  async function company(server: Server, step: string): Promise<void> {
-    for (let i = 0; i < 3; i++) {
-      const client = await Client.connect(server.port);
-      await client.send(request(step, 'hello'));
-      await server.logged(/ sent /);
-    }
-  }
-
   /** The calls that it makes in a second. */
   async function callsOf(server: Server): Promise<string[]> {
     const strace = new Program('strace', ['-f', '-p', `${server.child.pid}`]);
@@ -249,24 +200,29 @@ describe.runIf(canTrace()).concurrent('while nothing happens, with clients conne
     return calls.filter((call) => /epoll_p?wait|poll|recv|send|read|write|accept/.test(call));
   }
 
-  for (const step of [...others, ...ownLoops, 'reactor6', ...nodeLoops].filter((step) => step !== 'await6')) {
-    test(`${step} makes no system call`, () =>
+  for (const step of [...others, 'reactor6', ...ownLoops, ...nodeLoops]) {
+    const glances = step === 'await6';
+    const what = glances
+      ? 'only looks whether Node has something to do, as its header admits'
+      : 'makes no system call';
+    test(`${step} ${what}`, () =>
       serving(step, async (server) => {
-        await company(server, step);
+        for (let i = 0; i < 3; i++) {
+          const client = await Client.connect(server.port);
+          await client.send(request(step, 'hello'));
+          await server.logged(/ sent /);
+        }
         let calls = await callsOf(server);
+        if (glances) {
+          expect(calls.filter((call) => /recv|send|accept/.test(call))).toEqual([]);
+          // A hundred times a second, its own wait each time, and Node's glance at the rest.
+          expect(calls.length).toBeGreaterThan(20);
+          expect(calls.length).toBeLessThan(500);
+          return;
+        }
         // Now and then a thread of Node's own has something to tell the main one. Not every second.
         for (let i = 0; i < 3 && calls.length > 0; i++) calls = await callsOf(server);
         expect(calls).toEqual([]);
       }));
   }
-
-  test('await6 looks a hundred times a second whether Node has something to do, as its header admits', () =>
-    serving('await6', async (server) => {
-      await company(server, 'await6');
-      const calls = await callsOf(server);
-      expect(calls.filter((call) => /recv|send|accept/.test(call))).toEqual([]);
-      // Its own wait each time, and Node's glance at the rest.
-      expect(calls.length).toBeGreaterThan(20);
-      expect(calls.length).toBeLessThan(500);
-    }));
 });

@@ -1,20 +1,20 @@
 // What the threads and processes show, beyond the behaviours that all steps are held to.
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
 import { ExpectationError, PATIENCE } from '../src/behaviours/inbox.ts';
 import { pour } from '../src/behaviours/pour.ts';
-import { runnable, type Server } from '../src/behaviours/server.ts';
+import { runnable, type Server, type ServerOptions } from '../src/behaviours/server.ts';
 import { onLinux, request, run, say, serving, servingWithin, until } from './harness.ts';
 
 /** What one of dozens of threads may take, milliseconds: they start one by one, and an idle machine takes 40 each. */
 const LONG = 150_000;
 
 /** Connects, and has something echoed. */
-async function meet(server: Server, word = 'hello', patience?: number): Promise<Client> {
-  const client = await Client.connect(server.port, { ...(patience && { patience }) });
-  await ask(client, word);
+async function meet(server: Server, patience = PATIENCE): Promise<Client> {
+  const client = await Client.connect(server.port, { patience });
+  await ask(client, 'hello');
   return client;
 }
 
@@ -30,20 +30,6 @@ async function company(server: Server, count: number): Promise<Client[]> {
   return clients;
 }
 
-/** Sees that one more client waits, however much the others say, until one of them leaves. */
-async function waits(server: Server, clients: Client[], leaves: number): Promise<void> {
-  const next = await Client.connect(server.port);
-  await next.send('and me?\n');
-  for (let i = 0; i < 20; i++) {
-    for (const client of clients) await ask(client, `${i}`);
-    expect(next.waiting).toBe('');
-  }
-  clients[leaves]?.close();
-  expect(await next.line()).toBe('and me?');
-  for (const client of clients) if (!client.socket.destroyed) await ask(client, 'still here');
-}
-
-/** The descriptors of a process, without those of the log that is read by us. */
 const descriptors = (pid: number | undefined) => readdirSync(`/proc/${pid}/fd`).length;
 const threads = (pid: number | undefined) => readdirSync(`/proc/${pid}/task`).length;
 
@@ -53,26 +39,6 @@ function children(pid: number | undefined): number[] {
     .split(' ')
     .filter(Boolean)
     .map(Number);
-}
-
-/** The process that holds the other end of this connection. */
-function whoServes(server: Server, client: Client): number {
-  const port = (n: number | undefined) => n?.toString(16).toUpperCase().padStart(4, '0');
-  const ends = `0100007F:${port(server.port)} 0100007F:${port(client.socket.localPort)} `;
-  const line = readFileSync('/proc/net/tcp', 'utf8')
-    .split('\n')
-    .find((line) => line.includes(ends));
-  const inode = line?.trim().split(/\s+/)[9];
-  for (const pid of children(server.child.pid)) {
-    for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-      try {
-        if (readlinkSync(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`) return pid;
-      } catch {
-        // closed meanwhile
-      }
-    }
-  }
-  throw new Error('no process serves it');
 }
 
 /**
@@ -101,12 +67,10 @@ async function sitsInSend({ child, stdout }: Server): Promise<void> {
 
 /** What a process holds, as soon as that has not changed for a while: threads take a moment to end. */
 async function settled(pid: number | undefined): Promise<{ descriptors: number; threads: number }> {
-  let last = '';
-  let since = performance.now();
+  let [last, since] = ['', 0];
   await until(() => {
     const now = `${descriptors(pid)} ${threads(pid)}`;
-    if (now !== last) since = performance.now();
-    last = now;
+    if (now !== last) [last, since] = [now, performance.now()];
     return performance.now() - since > 400;
   });
   return { descriptors: descriptors(pid), threads: threads(pid) };
@@ -118,10 +82,8 @@ describe.concurrent('many at once', () => {
     () =>
       serving('thread4', async (server) => {
         const before = onLinux ? threads(server.child.pid) : 0;
-        const clients = await Promise.all(
-          Array.from({ length: 15 }, (_, i) => meet(server, `I am ${i}`, LONG)),
-        );
-        await Promise.all(clients.map((client, i) => ask(client, `and still ${i}`)));
+        const clients = await Promise.all(Array.from({ length: 15 }, () => meet(server, LONG)));
+        await Promise.all(clients.map((client, i) => ask(client, `I am ${i}`)));
         if (onLinux) expect(threads(server.child.pid)).toBe(before + 15);
       }),
     LONG,
@@ -130,13 +92,11 @@ describe.concurrent('many at once', () => {
   for (const step of ['thread4', 'prefork4']) {
     test(`${step} never mixes two lines of its log`, () =>
       serving(step, async (server) => {
-        const clients = await Promise.all(Array.from({ length: 4 }, () => meet(server)));
-        await Promise.all(
-          clients.map(async (client, i) => {
-            for (let n = 0; n < 100; n++) await ask(client, `${i}`.repeat(4000));
-            client.close();
-          }),
-        );
+        const talk = async (client: Client, i: number) => {
+          for (let n = 0; n < 100; n++) await ask(client, `${i}`.repeat(4000));
+          client.close();
+        };
+        await Promise.all((await company(server, 4)).map(talk));
         for (let left = 0; left < 4; ) {
           const line = await server.log();
           expect(line).toMatch(
@@ -155,8 +115,9 @@ describe.runIf(onLinux).concurrent('nothing is left behind', () => {
     ['pool4', 20, '--workers', '2'],
     ['thread9', 6],
     ['thread11', 6],
-    ['./test/fixtures/clumsy.ts', 6],
+    ['./test/fixtures/clumsy.ts', 6], // Each of its threads throws, which ends its own client, and is logged.
   ] as [step: string, count: number, ...args: string[]][]) {
+    const isClumsy = step.includes('clumsy');
     test(
       `${step} has as many descriptors and threads after ${count} connections as before`,
       () =>
@@ -165,9 +126,9 @@ describe.runIf(onLinux).concurrent('nothing is left behind', () => {
           async (server) => {
             const { pid } = server.child;
             const visit = async () => {
-              const said = step.startsWith('thread') ? request(step, 'hello') : 'hello\n';
-              const answer = (await say(server, said)).replace(/^\* .*\n/gm, ''); // thread11 tells that users come and go.
-              expect(answer).toBe(step.includes('clumsy') ? '' : 'hello\n');
+              const answer = await say(server, isClumsy ? 'hello\n' : request(step, 'hello'));
+              expect(answer.replace(/^\* .*\n/gm, '')).toBe(isClumsy ? '' : 'hello\n'); // thread11 tells who comes.
+              if (isClumsy) expect(await server.log()).toMatch(/^thread \d+ failed: Error: clumsy$/);
             };
             await Promise.all([visit(), visit(), visit()]);
             if (step === 'accept4') {
@@ -185,30 +146,19 @@ describe.runIf(onLinux).concurrent('nothing is left behind', () => {
       LONG,
     );
   }
-
-  test('a thread that throws ends its own client, and is logged', () =>
-    serving('./test/fixtures/clumsy.ts', async (server) => {
-      for (let i = 0; i < 3; i++) {
-        const client = await Client.connect(server.port);
-        expect(await client.rest()).toBe('');
-        expect(await server.log()).toMatch(/^thread \d+ failed: Error: clumsy$/);
-      }
-    }));
 });
 
 describe.concurrent('no room for one more', () => {
   test.runIf(onLinux)('thread4 rejects a newcomer when descriptors run out, and serves on', () =>
     servingWithin(200, 'thread4', async (server) => {
       const clients: Client[] = [];
-      let rejected = '';
-      while (rejected === '') {
-        const client = await Client.connect(server.port);
-        await client.send('hello\n');
-        const answer = await client.line().catch(() => '');
-        if (answer === 'hello') clients.push(client);
-        else rejected = await server.logged(/rejected/);
+      let log = '';
+      while (!log.includes('rejected')) {
+        clients.push(await Client.connect(server.port));
+        log = await server.logged(/ connected$|rejected/);
       }
-      expect(rejected).toMatch(/^127\.0\.0\.1:\d+ rejected: no descriptors for one more thread: EMFILE$/);
+      expect(log).toMatch(/^127\.0\.0\.1:\d+ rejected: no descriptors for one more thread: EMFILE$/);
+      expect(await clients.pop()?.rest()).toBe('');
       expect(clients.length).toBeGreaterThan(3);
       for (const client of clients) await ask(client, 'still here');
       clients.pop()?.close(); // Now there is room again.
@@ -224,18 +174,32 @@ describe.concurrent('no room for one more', () => {
     nodeArgs: ['--import', './test/fixtures/no-memory.ts'],
   });
 
-  for (const [step, enough, threads] of [
-    ['accept4', 0, 1], // the main thread
-    ['accept4', 2, 3],
-  ] as const) {
-    test.runIf(onLinux)(`${step} serves with ${threads} of its 4 threads when memory runs out`, () =>
+  const cannotStart = /^Cannot start 4 threads: no memory for one more thread$/;
+  for (const [step, served, options, log] of [
+    ['accept4', 4, { args: ['--workers', '4'] }],
+    ['pool4', 2, { args: ['--workers', '2'] }],
+    ['accept4', 1, memoryFor(0), cannotStart], // The main thread serves.
+    ['accept4', 3, memoryFor(2), cannotStart],
+    ['pool4', 1, memoryFor(1), / has to wait: no memory for one more thread$/],
+  ] as [step: string, served: number, options: ServerOptions, log?: RegExp][]) {
+    const cause = options.args?.join(' ') ?? 'no more memory';
+    test.runIf(onLinux || !log)(`${step} serves ${served} with ${cause}, and the next when one leaves`, () =>
       serving(
         step,
         async (server) => {
-          expect(await server.log()).toBe('Cannot start 4 threads: no memory for one more thread');
-          await waits(server, await company(server, threads), 0);
+          const [first, ...others] = await company(server, served);
+          const next = await Client.connect(server.port);
+          await next.send('and me?\n');
+          if (log) await server.logged(log);
+          for (let i = 0; i < 20; i++) {
+            for (const client of [first, ...others]) await ask(client as Client, `${i}`);
+            expect(next.waiting).toBe('');
+          }
+          first?.close();
+          expect(await next.line()).toBe('and me?');
+          for (const client of others) await ask(client, 'still here');
         },
-        memoryFor(enough),
+        options,
       ),
     );
   }
@@ -262,33 +226,6 @@ describe.concurrent('no room for one more', () => {
         memoryFor(0),
       ),
     );
-  }
-
-  test.runIf(onLinux)('pool4 has a newcomer wait when memory runs out, but not for long', () =>
-    serving(
-      'pool4',
-      async (server) => {
-        const [first, second] = [await Client.connect(server.port), await Client.connect(server.port)];
-        await second.send('and me?\n');
-        await server.logged(/ has to wait: no memory for one more thread$/);
-        await ask(first, 'hello');
-        first.close();
-        expect(await second.line()).toBe('and me?');
-      },
-      memoryFor(1),
-    ),
-  );
-});
-
-describe.concurrent('as many threads as --workers says', () => {
-  for (const [step, workers] of [
-    ['accept4', 4],
-    ['pool4', 2],
-  ] as const) {
-    test(`${step} serves ${workers} clients, and the next one when one of them leaves`, () =>
-      serving(step, async (server) => waits(server, await company(server, workers), 1), {
-        args: ['--workers', `${workers}`],
-      }));
   }
 });
 
@@ -327,59 +264,54 @@ describe.concurrent('pool4', () => {
 });
 
 describe.concurrent('stopped', () => {
-  for (const step of ['accept4', 'drain4']) {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      test(`${step} is ended by ${signal}, with every thread serving a client`, () =>
-        serving(step, async (server) => {
-          const clients = await company(server, 4);
-          expect(await server.stop(signal)).toBe(signal);
-          for (const client of clients) expect(await client.rest()).toBe('');
-        }));
+  for (const [step, signals, options] of [
+    ['accept4', ['SIGINT', 'SIGTERM']],
+    // Another handler would wait for the threads to end, as that of tsx does.
+    ['drain4', ['SIGINT', 'SIGTERM'], { nodeArgs: ['--import', './test/fixtures/exits.mjs'] }],
+    ['prefork4', ['SIGINT', 'SIGTERM', 'SIGKILL']],
+  ] as [step: string, signals: NodeJS.Signals[], options?: ServerOptions][]) {
+    for (const signal of signals) {
+      test.runIf(onLinux || step !== 'prefork4')(
+        `${step} is ended by ${signal}, with every thread or process serving a client, and leaves none behind`,
+        () =>
+          serving(
+            step,
+            async (server) => {
+              const clients = await company(server, 4);
+              const workers = onLinux ? children(server.child.pid) : [];
+              if (step === 'prefork4') expect(workers.length).toBe(4);
+              expect(await server.stop(signal)).toBe(signal);
+              for (const client of clients) expect(await client.rest()).toBe('');
+              // A process that has ended may be listed until its parent asks for it, but runs no program: proc(5).
+              await until(() => !workers.some((pid) => existsSync(`/proc/${pid}/exe`)));
+            },
+            options,
+          ),
+      );
     }
   }
 });
 
 describe.concurrent('drain4', () => {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    test(`drain4 --on-stop join accepts no client after ${signal}, and ends when the last user has left`, () =>
+  for (const [signal, second] of [['SIGINT'], ['SIGTERM'], ['SIGINT', 'SIGINT']] as NodeJS.Signals[][]) {
+    const end = second ? `is killed by a second ${second}` : 'ends when the last user has left';
+    test(`drain4 --on-stop join accepts no client after ${signal}, and ${end}`, () =>
       serving(
         'drain4',
         async (server) => {
           const clients = await company(server, 2);
-          server.kill(signal);
+          server.kill(signal as NodeJS.Signals);
           expect(await server.logged(/stopping/)).toBe('stopping: join');
           await expect(Client.connect(server.port)).rejects.toThrow('ECONNREFUSED');
           for (const client of clients) {
             await ask(client, 'no hurry');
-            client.close();
+            if (!second) client.close();
           }
-          expect(await server.exited()).toBe(0);
+          expect(await (second ? server.stop(second) : server.exited())).toBe(second ?? 0);
         },
         { args: ['--on-stop', 'join'] },
       ));
   }
-
-  test('drain4 is killed even if there is another handler, which would wait for the threads to end, as that of tsx does', () =>
-    serving(
-      'drain4',
-      async (server) => {
-        await meet(server);
-        expect(await server.stop('SIGINT')).toBe('SIGINT');
-      },
-      { nodeArgs: ['--import', './test/fixtures/exits.mjs'] },
-    ));
-
-  test('drain4 --on-stop join is killed by a second Ctrl-C', () =>
-    serving(
-      'drain4',
-      async (server) => {
-        await meet(server);
-        server.kill('SIGINT');
-        await server.logged(/stopping/);
-        expect(await server.stop('SIGINT')).toBe('SIGINT');
-      },
-      { args: ['--on-stop', 'join'] },
-    ));
 
   test.runIf(onLinux)(
     'drain4 --on-stop drain ends every stream, and after three seconds cuts off a client that does not read',
@@ -412,37 +344,16 @@ describe.runIf(onLinux).concurrent('prefork4', () => {
   test('prefork4 replaces a child that is killed, and the other clients notice nothing', () =>
     serving('prefork4', async (server) => {
       const { pid } = server.child;
-      await until(() => children(pid).length === 4);
-      const clients = await company(server, 3);
-      const workers = clients.map((client) => whoServes(server, client));
-      expect(new Set(workers).size).toBe(3);
-      const [victim = 0] = workers;
+      const clients = await company(server, 4); // Each has a child to itself.
+      const [victim = 0] = children(pid);
       process.kill(victim, 'SIGKILL');
-      expect(await clients[0]?.rest()).toBe('');
       expect(await server.logged(/^process/)).toBe(`process ${victim} ended: SIGKILL`);
-      for (const client of clients.slice(1)) await ask(client, 'as if nothing had happened');
-      await until(() => children(pid).length === 4 && !children(pid).includes(victim));
-      clients.push(await meet(server), await meet(server)); // The fourth is there, and so is the replacement.
+      await until(() => clients.some(({ ended }) => ended));
+      const others = clients.filter(({ ended }) => !ended);
+      expect(others.length).toBe(3);
+      for (const client of others) await ask(client, 'as if nothing had happened');
+      await meet(server); // The replacement is there: the others are busy.
+      expect(children(pid).length).toBe(4);
+      expect(children(pid)).not.toContain(victim);
     }));
-
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
-    test(`prefork4 leaves no child behind when it is ended by ${signal}`, () =>
-      serving('prefork4', async (server) => {
-        await until(() => children(server.child.pid).length === 4);
-        const client = await meet(server);
-        const orphans = children(server.child.pid);
-        expect(await server.stop(signal)).toBe(signal);
-        expect(await client.rest()).toBe('');
-        await until(() => orphans.every((pid) => !isAlive(pid)));
-      }));
-  }
 });
-
-/** Whether a process still runs: one that has ended may be listed until its parent asks for it. */
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
