@@ -53,11 +53,11 @@ const recording = (parts: Partial<Recording>): Recording => ({
 const spans = ({ servers }: Timeline, lane: number): string[] =>
   servers[lane]?.spans.map(({ kind, begin, end }) => `${kind} ${begin}–${end}`) ?? [];
 
-/** In short: `B 20–53 main thread`. */
-const arrows = ({ clients, servers, arrows }: Timeline): string[] =>
-  arrows.map(({ from, to, arrived, woke }) => {
-    return `${clients[from]?.name[0]} ${arrived}–${woke} ${servers[to]?.name}`;
-  });
+/** In short: `B 20–53 → 0`, to the first lane of the server. */
+const arrows = ({ clients, arrows }: Timeline): string[] =>
+  arrows.map(({ from, to, arrived, woke }) => `${clients[from]?.name[0]} ${arrived}–${woke} → ${to}`);
+
+const names = ({ servers }: Timeline): string[] => servers.map(({ name }) => name);
 
 /** A is served first, B after it, and in the end the server waits for another. */
 const oneAfterTheOther = recording({
@@ -92,13 +92,18 @@ const withCoroutines = recording({
 describe('a recording', () => {
   test('shows where a thread was blocked, and for how long bytes lay there, also while a call has not returned', () => {
     const timeline = toTimeline(oneAfterTheOther);
-    expect(timeline.servers.map(({ name }) => name)).toEqual(['the one thread']);
+    expect(names(timeline)).toEqual(['the one thread']);
     expect(spans(timeline, 0)).toEqual([
       ...['accept 0–10', 'running 10–12', 'recv 12–32', 'running 32–34', 'recv 34–51', 'running 51–161'],
       ...['recv 161–171', 'running 171–190', 'accept 190–1800'],
     ]);
-    const woke = ['A 10–10', 'A 30–32', 'B 20–153', 'B 25–154', 'B 170–171'];
-    expect(arrows(timeline)).toEqual(woke.map((arrow) => `${arrow} the one thread`));
+    expect(arrows(timeline)).toEqual([
+      'A 10–10 → 0',
+      'A 30–32 → 0',
+      'B 20–153 → 0',
+      'B 25–154 → 0',
+      'B 170–171 → 0',
+    ]);
     expect(timeline.clients[1]).toEqual({
       ...{ name: 'B, talks', connected: 20, left: 190, answered: [60, 180] },
       spans: [
@@ -121,25 +126,16 @@ describe('a recording', () => {
         `).sort((a, b) => a.begin - b.begin),
       }),
     );
-    const names = ['main thread', 'thread 1, serves A', 'thread 2, serves B', 'thread 3'];
-    expect(timeline.servers.map(({ name }) => name)).toEqual(names);
+    expect(names(timeline)).toEqual(['main thread', 'thread 1, serves A', 'thread 2, serves B', 'thread 3']);
     expect(spans(timeline, 1)).toEqual(['recv 12–20', 'running 20–26', 'recv 26–90']);
     expect(spans(timeline, 3)).toEqual(['lock 15–1800']);
-    expect(arrows(timeline)).toEqual([
-      'A 10–10 main thread',
-      'A 20–20 thread 1, serves A',
-      'B 30–30 main thread',
-    ]);
+    expect(arrows(timeline)).toEqual(['A 10–10 → 0', 'A 20–20 → 1', 'B 30–30 → 0']);
   });
 
   test('has a lane for each coroutine, from when it first waits', () => {
     const timeline = toTimeline(withCoroutines);
-    const names = ['A', 'B', 'C'].map((client) => `coroutine of ${client}`);
-    expect(timeline.servers.map(({ name }) => name)).toEqual([
-      'the one thread',
-      'coroutine that accepts',
-      ...names,
-    ]);
+    const coroutines = ['that accepts', 'of A', 'of B', 'of C'].map((what) => `coroutine ${what}`);
+    expect(names(timeline)).toEqual(['the one thread', ...coroutines]);
     expect(spans(timeline, 0)).toEqual([
       ...['poll 0–10', 'running 10–12', 'poll 12–30', 'running 30–36', 'poll 36–40', 'running 40–43'],
       ...['poll 43–60', 'running 60–62', 'poll 62–100', 'running 100–102', 'poll 102–1800'],
@@ -147,13 +143,8 @@ describe('a recording', () => {
     expect(spans(timeline, 2)).toEqual(['read 11–30.5', 'running 30.5–36', 'read 36–60']);
     expect(spans(timeline, 3)).toEqual(['read 30.5–41', 'running 41–43', 'write 43–1800']);
     expect(spans(timeline, 4)).toEqual(['read 101–1800']);
-    expect(arrows(timeline)).toEqual([
-      'A 10–10 coroutine that accepts',
-      'A 20–30.5 coroutine of A',
-      'B 25–30 coroutine that accepts',
-      'B 40–41 coroutine of B',
-      'C 90–100 coroutine that accepts',
-    ]);
+    const woke = ['A 10–10 → 1', 'A 20–30.5 → 2', 'B 25–30 → 1', 'B 40–41 → 3', 'C 90–100 → 1'];
+    expect(arrows(timeline)).toEqual(woke);
   });
 
   test("has a lane for Node's own loop, which shows when it calls JavaScript", () => {
@@ -161,36 +152,36 @@ describe('a recording', () => {
       callback: received === undefined ? ('accepted' as const) : ('called' as const),
       ...{ connection, received: received ?? 0, begin: begin * 1000, took: took * 1000 },
     });
-    const guest = [callback(7, -5, 0), callback(7, 22, 1, 5)] as const;
-    const own = [callback(9, 11, 0), callback(9, 11, 4, 0), callback(9, 30, 3, 5)] as const;
-    const callbacks = [guest[0], own[0], own[1], guest[1], own[2]];
+    const guests = [callback(7, -5, 0), callback(7, 22, 1, 5)];
+    const own = [callback(9, 11, 0), callback(9, 11, 4, 0), callback(9, 30, 3, 5)];
+    const callbacks = [...guests, ...own].sort((a, b) => a.begin - b.begin);
     const timeline = toTimeline(recording({ clients: [client('A', 10, 50, [20, 35])], callbacks }));
     expect(spans(timeline, 0)).toEqual([
       ...['node 0–11', 'running 11–15', 'node 15–22', 'running 22–23', 'node 23–30', 'running 30–33'],
       'node 33–1800',
     ]);
-    expect(arrows(timeline)).toEqual(["A 10–11 Node's loop", "A 20–30 Node's loop"]);
+    expect(names(timeline)).toEqual(["Node's loop"]);
+    expect(arrows(timeline)).toEqual(['A 10–11 → 0', 'A 20–30 → 0']);
   });
 });
 
 describe('a picture', () => {
-  const x = (time: number) => 100 + time;
-  /** The boxes of each kind, as [column, top, width, height]. */
-  const boxes = (drawn: string) =>
-    Array.from(drawn.matchAll(/#(\w+)\)" d="([^"]*)"/g), ([, kind, path = '']) => [
+  /** The boxes of each kind that are drawn for these spans, as [column, top, width, height]. */
+  const boxes = (...spans: [kind: Kind, begin: number, end: number][]) => {
+    const lane = spans.map(([kind, begin, end]) => ({ kind, begin, end }));
+    const drawn = bars(lane, (time) => 100 + time, 10, 16);
+    return Array.from(drawn.matchAll(/#(\w+)\)" d="([^"]*)"/g), ([, kind, path = '']) => [
       kind,
       ...Array.from(path.matchAll(/M(\d+) (\d+)h(\d+)v(\d+)/g), ([, ...numbers]) => numbers.join(' ')),
     ]);
+  };
 
   test('shows in each column what prevails there, and a tick for work too short to be seen', () => {
-    const span = (kind: Kind, begin: number, end: number) => ({ kind, begin, end });
-    expect(boxes(bars([span('recv', 0, 3), span('running', 3, 5), span('recv', 5, 8)], x, 10, 16))).toEqual([
+    expect(boxes(['recv', 0, 3], ['running', 3, 5], ['recv', 5, 8])).toEqual([
       ['recv', '100 10 3 16', '105 10 3 16'],
       ['running', '103 10 2 16'],
     ]);
-    expect(
-      boxes(bars([span('poll', 0, 2.6), span('running', 2.6, 2.7), span('poll', 2.7, 5)], x, 10, 16)),
-    ).toEqual([
+    expect(boxes(['poll', 0, 2.6], ['running', 2.6, 2.7], ['poll', 2.7, 5])).toEqual([
       ['poll', '100 10 5 16'],
       ['running', '102 18 1 8'],
     ]);
@@ -241,11 +232,8 @@ describe('a picture', () => {
       expect(path).toMatch(/^(<stdin>|scripts\/svg\.ts|scripts\/timeline\/drawing\/\w+\.ts)$/);
     }
     const browser = createContext({ recording: withCoroutines }); // It has the language, and nothing of Node's.
-    const drawn = runInContext(
-      `${outputFiles[0]?.text};timeline.draw(timeline.toTimeline(recording))`,
-      browser,
-    );
-    expect(drawn).toBe(draw(toTimeline(withCoroutines)));
+    const script = `${outputFiles[0]?.text};timeline.draw(timeline.toTimeline(recording))`;
+    expect(runInContext(script, browser)).toBe(draw(toTimeline(withCoroutines)));
   });
 });
 
@@ -305,7 +293,7 @@ describe.concurrent('in the scenario', () => {
       expect(clients.map(({ spans }) => spans.length)).toEqual(messages);
       expect(clients.map(({ answered }) => answered.length)).toEqual(messages);
       const lanes = ['A', 'B', 'C', 'D'].map(serves);
-      expect(servers.map(({ name }) => name)).toEqual([...new Set([...others, accepts, ...lanes])]);
+      expect(names(timeline)).toEqual([...new Set([...others, accepts, ...lanes])]);
       // One arrow for the connection, and one for each message.
       const woke = clients.map((_, i) =>
         arrows.filter(({ from }) => from === i).map(({ to }) => servers[to]?.name),
