@@ -10,9 +10,10 @@ const client = 'src/clients/ask.ts';
 const ask = (port: number, ...args: string[]) => runScript(client, 'localhost', `${port}`, ...args);
 
 const CLOSED = 'The server has closed the connection\n';
+const broken = (port: number) => `Cannot talk to localhost:${port}: ECONNRESET\n`;
 
 /** One connection, as the server sees it: the questions, when each came, what is behind the last, and whether it ended. */
-type Talk = { questions: string[]; times: number[]; rest: string; ended: boolean };
+type Talk = { socket: Socket; questions: string[]; times: number[]; rest: string; ended: boolean };
 
 /** Does something about each question, the n-th of its connection, on a free port and for as long as `use` takes. */
 async function answering(
@@ -20,11 +21,9 @@ async function answering(
   use: (port: number, talks: Talk[]) => Promise<void>,
 ): Promise<void> {
   const talks: Talk[] = [];
-  const sockets: Socket[] = [];
   const server = createServer({ noDelay: true }, (socket) => {
-    const talk: Talk = { questions: [], times: [], rest: '', ended: false };
+    const talk: Talk = { socket, questions: [], times: [], rest: '', ended: false };
     talks.push(talk);
-    sockets.push(socket);
     socket.on('data', (bytes) => {
       const pieces = `${talk.rest}${bytes}`.split('?');
       talk.rest = pieces.pop() ?? '';
@@ -38,11 +37,9 @@ async function answering(
     });
     socket.on('error', () => {}); // A client may go as it likes.
   });
-  try {
-    await listening(server, (port) => use(port, talks));
-  } finally {
-    for (const socket of sockets) socket.destroy();
-  }
+  await listening(server, (port) => use(port, talks)).finally(() => {
+    for (const { socket } of talks) socket.destroy();
+  });
 }
 
 /** Sends the pieces one by one, in turns of their own. */
@@ -53,66 +50,57 @@ async function inPieces(socket: Socket, pieces: Iterable<string>): Promise<void>
   }
 }
 
-/** Of each protocol: question, what a server answers, and the line that is printed then. */
-const conversations: Record<string, [question: string, answer: string, line: string][]> = {
-  zen: [
-    ['Beautiful is better than?', 'Ugly.', 'Beautiful is better than? Ugly.'],
-    ['Explicit is better than?', '\r\nImplicit.', 'Explicit is better than? Implicit.'],
-    ['Simple is better than?', 'Error: unknown aphorism.', 'Simple is better than? Error: unknown aphorism.'],
-  ],
-  oracle: [
-    [
-      'Is general artificial intelligence possible?',
+/** Of each protocol: question, what a server answers, and what is printed of that. */
+const conversations: Record<string, Record<string, [answer: string, printed: string]>> = {
+  zen: {
+    'Beautiful is better than?': ['Ugly.', 'Ugly.'],
+    'Explicit is better than?': ['\r\nImplicit.', 'Implicit.'],
+    'Simple is better than?': ['Error: unknown aphorism.', 'Error: unknown aphorism.'],
+  },
+  oracle: {
+    'Is general artificial intelligence possible?': [
       'Is general artificial intelligence possible? \x1b[2J\x07No\u009b.', // That would clear the screen, and ring.
-      'Is general artificial intelligence possible? ?[2J?No?.',
+      '?[2J?No?.',
     ],
-    ['Is there true free will?', 'Is there true free will? Maybe.', 'Is there true free will? Maybe.'],
-    ['Will I be happy tomorrow?', 'Will I be happy tomorrow? Yes.', 'Will I be happy tomorrow? Yes.'],
-  ],
+    'Is there true free will?': ['Is there true free will? Maybe.', 'Maybe.'],
+    'Will I be happy tomorrow?': ['Will I be happy tomorrow? Yes.', 'Yes.'],
+  },
 };
 
 describe.concurrent('ask.ts', () => {
   for (const [protocol, conversation] of Object.entries(conversations)) {
-    const answers = new Map(conversation.map(([question, answer]) => [question, answer]));
-    const lines = new Map(conversation.map(([question, , line]) => [question, line]));
-    const args = protocol === 'zen' ? [] : ['--protocol', protocol];
-
     test(`asks the ${protocol} three questions in any order, and reads the answers byte by byte`, () =>
       answering(
-        (socket, question) => inPieces(socket, answers.get(question) ?? 'What?'),
+        (socket, question) => inPieces(socket, conversation[question]?.[0] ?? 'What?'),
         async (port, talks) => {
           const orders = new Set<string>();
-          let runs = 0;
-          while (orders.size < 2 && runs < 20) {
-            const { exit, stdout, stderr } = await ask(port, ...args);
+          for (let runs = 1; orders.size < 2; runs++) {
+            expect(runs).toBeLessThanOrEqual(20);
+            const { exit, stdout, stderr } = await ask(port, '--protocol', protocol);
             expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
             const questions = talks.at(-1)?.questions ?? [];
-            expect([...questions].sort()).toEqual([...lines.keys()]);
-            expect(stdout).toBe(questions.map((question) => `${lines.get(question)}\n`).join(''));
+            expect(questions.toSorted()).toEqual(Object.keys(conversation));
+            expect(stdout).toBe(questions.map((asked) => `${asked} ${conversation[asked]?.[1]}\n`).join(''));
             orders.add(stdout);
-            expect(talks.length).toBe(++runs);
+            expect(talks.length).toBe(runs);
           }
-          expect(orders.size).toBe(2);
         },
       ));
   }
 
-  test('takes what is behind an answer for the next one, and with --forever and --pause asks in order until the end', () =>
+  test('takes what is behind an answer for the next one, and with --forever and --pause asks the zen in order until the end', () =>
     answering(
       (socket, _, n) => {
         const pieces = [['Ug', 'ly. Imp'], ['licit.Complex.'], [], ['Ugly.', 'Half an ans']][n - 1];
         void inPieces(socket, pieces ?? []).then(() => n === 4 && socket.destroySoon());
       },
       async (port, talks) => {
-        const { exit, stdout, stderr } = await ask(port, '--forever', '--pause', '0.2');
-        expect({ exit, stderr }).toEqual({ exit: 0, stderr: CLOSED });
-        expect(stdout.split('\n')).toEqual([
-          'Beautiful is better than? Ugly.',
-          'Explicit is better than? Implicit.',
-          'Simple is better than? Complex.',
-          'Beautiful is better than? Ugly.',
-          '',
-        ]);
+        const stdout = `Beautiful is better than? Ugly.
+Explicit is better than? Implicit.
+Simple is better than? Complex.
+Beautiful is better than? Ugly.
+`;
+        expect(await ask(port, '--forever', '--pause', '0.2')).toEqual({ exit: 0, stdout, stderr: CLOSED });
         const [first = 0, ...later] = talks[0]?.times ?? [];
         expect(later.length).toBeGreaterThanOrEqual(3);
         // Since the first: the third answer was there before its question, which may be noticed late.
@@ -120,42 +108,29 @@ describe.concurrent('ask.ts', () => {
       },
     ));
 
-  test('is ended at once by Ctrl-C, in the middle of a pause', () =>
-    answering(
-      () => {},
-      async (port, talks) => {
-        const args = ['localhost', `${port}`, '--forever', '--pause', '3600'];
-        const program = new Program(process.execPath, [...runnable(client), ...args]);
-        await until(() => talks.length === 1);
-        expect(await program.stop('SIGINT')).toBe('SIGINT');
-        expect(talks[0]?.questions).toEqual([]);
-      },
-    ));
-
-  test('-e goes in the middle of a question', () =>
+  test('-e goes in the middle of a question, and Ctrl-C ends it at once in the middle of a pause', () =>
     answering(
       () => {},
       async (port, talks) => {
         expect(await ask(port, '-e')).toEqual({ exit: 0, stdout: '', stderr: '' });
         await until(() => talks[0]?.ended === true);
-        expect(talks[0]?.questions).toEqual([]);
         expect(talks[0]?.rest).toMatch(/^(Beautiful|Explicit|Simple) is better than$/);
+        const args = ['localhost', `${port}`, '--forever', '--pause', '3600'];
+        const program = new Program(process.execPath, [...runnable(client), ...args]);
+        await until(() => talks.length === 2);
+        expect(await program.stop('SIGINT')).toBe('SIGINT');
+        expect(talks.map(({ questions }) => questions)).toEqual([[], []]);
       },
     ));
 
   test('says in one line that the connection was closed or broken, in the middle of an answer', async () => {
     await answering(
       (socket) => socket.end('Ug'),
-      async (port) => {
-        expect(await ask(port)).toEqual({ exit: 1, stdout: '', stderr: CLOSED });
-      },
+      async (port) => expect(await ask(port)).toEqual({ exit: 1, stdout: '', stderr: CLOSED }),
     );
     await answering(
       (socket) => socket.resetAndDestroy(),
-      async (port) => {
-        const stderr = `Cannot talk to localhost:${port}: ECONNRESET\n`;
-        expect(await ask(port)).toEqual({ exit: 1, stdout: '', stderr });
-      },
+      async (port) => expect(await ask(port)).toEqual({ exit: 1, stdout: '', stderr: broken(port) }),
     );
   });
 

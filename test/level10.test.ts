@@ -18,8 +18,12 @@ const post = (body: string) =>
 const http = (status: string, type: string, body: string) =>
   `HTTP/1.1 ${status}\r\nDate: NOW\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 
-/** For each protocol, a stream that holds several messages, and what is answered to it. */
-const conversations: Record<string, { said: string; answered: string; closes?: boolean }> = {
+/** What else is to be seen at a server. */
+type More = (server: Server) => Promise<unknown>;
+type Conversation = { said: string; answered: string; closes?: boolean; args?: string[]; more?: More };
+
+/** For each protocol, a stream that holds several messages, what is answered to it, and whether the server ends it. */
+const conversations: Record<string, Conversation> = {
   echo: { said: 'one\nzwölf\r\n\n\x00\nunfinished', answered: 'one\nzwölf\r\n\n\x00\n' },
   commands: {
     said: 'ECHO one\nhelp\r\n\ntime\nconstructor\nQUIT\n',
@@ -29,10 +33,17 @@ const conversations: Record<string, { said: string; answered: string; closes?: b
   zen: {
     said: 'Beautiful is better than?Simple is better than?\nWhat is this?Explicit is',
     answered: 'Ugly.Complex.Error: unknown aphorism.',
+    more: (server) => server.logged(/ discarded an unfinished question: "Explicit is"$/),
   },
   oracle: {
     said: 'Will I be happy tomorrow?\nIs there true free will?Half a',
     answered: 'Will I be happy tomorrow? REPLYIs there true free will? REPLY',
+    args: ['--max-questions', '3'],
+    /** With the last answer it closes, whatever else was asked. */
+    async more(server) {
+      expect(await converse(server, ['a?b?c?d?e?'], true)).toBe('a? REPLYb? REPLYc? REPLY');
+      await server.logged(/ disconnected: closed by the protocol$/);
+    },
   },
   'json-rpc': {
     said: `${add(2, 3)}\nnonsense\n{"jsonrpc":"2.0","method":"echo","params":[1]}\n[${add(1, 1)},${add(2, 2)}]\n`,
@@ -49,16 +60,12 @@ const conversations: Record<string, { said: string; answered: string; closes?: b
       http('200 OK', 'application/json', sum(5)) +
       http('404 Not Found', 'text/plain', '404 Not Found\n') +
       http('200 OK', 'application/json', sum(9)),
+    more: callsOverHttp,
   },
   finger: {
     said: '/W ada\r\n',
-    answered: [
-      'Login: ada                      Name: Ada Lovelace',
-      'Office: London',
-      'Plan:',
-      'To weave algebraical patterns.',
-      '',
-    ].join('\r\n'),
+    answered:
+      'Login: ada                      Name: Ada Lovelace\r\nOffice: London\r\nPlan:\r\nTo weave algebraical patterns.\r\n',
     closes: true,
   },
 };
@@ -81,86 +88,62 @@ async function converse({ port }: Server, pieces: string[], closes = false): Pro
   return settled(answer);
 }
 
-describe.concurrent('one chain under every mechanism', () => {
-  test('means seven of each', () => {
-    expect([steps.length, protocolNames.length]).toEqual([7, 7]);
-    expect(Object.keys(conversations).sort()).toEqual([...protocolNames].sort());
-  });
+/** curl and fetch: a call, and another on the same connection. */
+async function callsOverHttp({ port }: Server): Promise<void> {
+  const url = `http://127.0.0.1:${port}/`;
+  if (installed('curl')) {
+    const curl = async (args: string[], input = '') =>
+      (await run('curl', ['-s', ...args, url], { input })).stdout;
+    const call = (body: string) => ['-s', '-w', ' %{num_connects}\n', '-d', body];
+    expect(await curl([...call(add(2, 3)), url, '--next', ...call(add(20, 30))])).toBe(
+      `${sum(5)} 1\n${sum(50)} 0\n`,
+    );
+    // It waits for 100 Continue before it sends a body that is long.
+    const word = 'x'.repeat(1_000_000);
+    const long = `{"jsonrpc":"2.0","id":1,"method":"echo","params":["${word}"]}`;
+    expect(JSON.parse(await curl(['-d', '@-'], long)).result === word).toBe(true);
+    expect(await curl(['-d', '@-', '-H', 'Expect:'], long + long)).toBe('413 Content Too Large\n');
+  }
+  const response = await fetch(url, { method: 'POST', body: add(6, 7) });
+  expect([response.status, await response.text()]).toEqual([200, sum(13)]);
+}
 
+describe.concurrent('one chain under every mechanism', () => {
   test('is what the README says: a row for each protocol, a ✔ for each step', () => {
     const readme = readFileSync(join(root, 'README.md'), 'utf8').split('\n');
     const head = readme.find((line) => line.startsWith('| `--protocol` |'));
-    const columns = head
-      ?.split('|')
-      .map((cell) => cell.trim())
-      .slice(3, -1);
-    expect(columns?.sort()).toEqual([...steps].sort());
+    const columns = head?.split('|').slice(3, -1);
+    expect(columns?.map((cell) => cell.trim()).sort()).toEqual([...steps].sort());
     const rows = readme.filter((line) => /^\| \[`[\w-]+`\]\(src\/protocol\//.test(line));
     expect(rows.map((row) => /`([\w-]+)`/.exec(row)?.[1])).toEqual(protocolNames);
     for (const row of rows) expect(row.match(/ ✔ /g)?.length).toBe(steps.length);
+    expect(Object.keys(conversations).sort()).toEqual([...protocolNames].sort());
   });
 
   for (const step of steps) {
-    for (const protocol of protocolNames) {
-      const { said = '', answered, closes } = conversations[protocol] ?? {};
-      test(`${step} speaks ${protocol}, all at once, byte by byte, and cut in the middle`, () =>
-        serving(
-          step,
-          async (server) => {
-            expect(await converse(server, [said], closes)).toBe(answered);
-            expect(await converse(server, [...said], closes)).toBe(answered);
-            const middle = said.length >> 1;
-            expect(await converse(server, [said.slice(0, middle), said.slice(middle)], closes)).toBe(
-              answered,
-            );
-            if (protocol === 'http') await callsOverHttp(server);
-            if (protocol === 'zen') await server.logged(/ discarded an unfinished question: "Explicit is"$/);
-            if (protocol === 'oracle') await asksUntilItIsEnough(server);
-          },
-          { args: ['--protocol', protocol, ...(protocol === 'oracle' ? ['--max-questions', '3'] : [])] },
-        ));
-    }
-  }
-
-  /** curl and fetch: a call, and another on the same connection. */
-  async function callsOverHttp({ port }: Server): Promise<void> {
-    const url = `http://127.0.0.1:${port}/`;
-    if (installed('curl')) {
-      const call = (body: string) => ['-s', '-w', ' %{num_connects}\n', '-d', body, url];
-      const { stdout } = await run('curl', [...call(add(2, 3)), '--next', ...call(add(20, 30))]);
-      expect(stdout).toBe(`${sum(5)} 1\n${sum(50)} 0\n`);
-      // It waits for 100 Continue before it sends a body that is long.
-      const word = 'x'.repeat(1_000_000);
-      const long = `{"jsonrpc":"2.0","id":1,"method":"echo","params":["${word}"]}`;
-      const { stdout: echoed } = await run('curl', ['-s', '-d', '@-', url], { input: long });
-      expect(JSON.parse(echoed).result === word).toBe(true);
-      const { stdout: tooLong } = await run('curl', ['-s', '-d', '@-', '-H', 'Expect:', url], {
-        input: long + long,
+    for (const [protocol, { said, answered, closes, args = [], more }] of Object.entries(conversations)) {
+      test(`${step} speaks ${protocol}, all at once, byte by byte, and cut in the middle`, () => {
+        const middle = said.length >> 1;
+        const use = async (server: Server) => {
+          for (const pieces of [[said], [...said], [said.slice(0, middle), said.slice(middle)]]) {
+            expect(await converse(server, pieces, closes)).toBe(answered);
+          }
+          await more?.(server);
+        };
+        return serving(step, use, { args: ['--protocol', protocol, ...args] });
       });
-      expect(tooLong).toBe('413 Content Too Large\n');
     }
-    const response = await fetch(url, { method: 'POST', body: add(6, 7) });
-    expect([response.status, await response.text()]).toEqual([200, sum(13)]);
-  }
-
-  /** --max-questions: with the last answer it closes, whatever else was asked. */
-  async function asksUntilItIsEnough(server: Server): Promise<void> {
-    expect(await converse(server, ['a?b?c?d?e?'], true)).toBe('a? REPLYb? REPLYc? REPLY');
-    await server.logged(/ disconnected: closed by the protocol$/);
   }
 });
 
-describe.concurrent('--protocol', () => {
-  // The real one knows no other port than 79, which only root may listen on.
-  test.runIf(installed('finger') && process.getuid?.() === 0)('finger answers finger', () =>
-    serving(
-      'select10',
-      async () => {
-        expect((await run('finger', ['ada@127.0.0.79'])).stdout).toMatch(/^Login: ada +Name: Ada Lovelace/m);
-        expect((await run('finger', ['-l', 'ada@127.0.0.79'])).stdout).toMatch(/^Plan:\r*\nTo weave/m);
-        expect((await run('finger', ['@127.0.0.79'])).stdout).toMatch(/^grace +Grace Hopper/m);
-      },
-      { args: ['--protocol', 'finger', '--host', '127.0.0.79', '--port', '79'] },
-    ),
-  );
+// The real one knows no other port than 79, which only root may listen on.
+test.runIf(installed('finger') && process.getuid?.() === 0)('--protocol finger answers finger', () => {
+  const finger = async (...args: string[]) => (await run('finger', args)).stdout;
+  const use = async () => {
+    expect(await finger('ada@127.0.0.79')).toMatch(/^Login: ada +Name: Ada Lovelace/m);
+    expect(await finger('-l', 'ada@127.0.0.79')).toMatch(/^Plan:\r*\nTo weave/m);
+    expect(await finger('@127.0.0.79')).toMatch(/^grace +Grace Hopper/m);
+  };
+  const args = ['--protocol', 'finger', '--host', '127.0.0.79', '--port', '79'];
+  return serving('select10', use, { args });
 });

@@ -1,31 +1,26 @@
 // The selector, by each of its mechanisms, in one thread with both ends of its connections.
 
 import { closeSync, openSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { Program } from '../src/behaviours/program.ts';
 import { runnable } from '../src/behaviours/server.ts';
 import { mechanisms, READ, Selector, WRITE } from '../src/sockets/selector.ts';
 import { Socket } from '../src/sockets/socket.ts';
 import { systemCalls } from '../src/sockets/system-call.ts';
+import { connection, pair } from './harness.ts';
 
 describe.each(mechanisms)('Selector, by %s', (mechanism) => {
-  /** A selector, and both ends of three connections, the servers' non-blocking. */
+  /** A selector, and the clients and keys of three non-blocking connections, a, b and c, of which it waits to read. */
   function setUp() {
     const selector = new Selector<string>(mechanism);
-    const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
-    const pairs = ['a', 'b', 'c'].map((name) => {
-      const client = Socket.connect(listener.localAddress());
-      const [server] = listener.accept();
-      server.setBlocking(false);
-      return { name, client, server };
-    });
-    listener.setBlocking(false); // A test that expects too much shall fail, not wait.
-    const sockets = [listener, ...pairs.flatMap(({ client, server }) => [client, server])];
-    const tearDown = () => {
+    const [a, b, c] = [pair(), pair(), pair()];
+    onTestFinished(() => {
       selector.close();
-      for (const socket of sockets) socket.close();
-    };
-    return { selector, listener, pairs, tearDown };
+      for (const socket of [...a, ...b, ...c]) socket.close();
+    });
+    const register = ([, server]: typeof a, name: string) => selector.register(server, READ, name);
+    const keys = [register(a, 'a'), register(b, 'b'), register(c, 'c')] as const;
+    return { selector, clients: [a[0], b[0], c[0]] as const, keys };
   }
 
   const ready = (selector: Selector<string>, timeout = 0) =>
@@ -34,17 +29,16 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
       .map(({ data, ready }) => `${data}${ready & READ ? 'r' : ''}${ready & WRITE ? 'w' : ''}`);
 
   test('returns the keys of those that are ready, with their data', () => {
-    const { selector, listener, pairs, tearDown } = setUp();
-    for (const { name, server } of pairs) selector.register(server, READ, name);
+    const { selector, clients } = setUp();
+    const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
     selector.register(listener, READ, 'listener');
     expect(ready(selector)).toEqual([]);
-    pairs[1]?.client.sendAll(Buffer.from('hello'));
+    clients[1].sendAll(Buffer.from('hello'));
     expect(ready(selector)).toEqual(['br']);
     expect(ready(selector)).toEqual(['br']); // It is ready until the bytes are read.
     const late = Socket.connect(listener.localAddress());
     expect(ready(selector).sort()).toEqual(['br', 'listenerr']);
-    late.close();
-    tearDown();
+    for (const socket of [late, listener]) socket.close();
   });
 
   test('waits as long as it was told to, though signals interrupt it', async () => {
@@ -65,12 +59,11 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
   });
 
   test('waits for what was asked for, and for nothing else', () => {
-    const { selector, pairs, tearDown } = setUp();
-    const [a, b] = pairs.map(({ name, server }) => selector.register(server, READ, name));
-    if (!a || !b) throw new Error();
+    const { selector, clients, keys } = setUp();
+    const [a] = keys;
     selector.modify(a, READ | WRITE);
     expect(ready(selector)).toEqual(['aw']);
-    pairs[0]?.client.sendAll(Buffer.from('hello'));
+    clients[0].sendAll(Buffer.from('hello'));
     expect(ready(selector)).toEqual(['arw']);
     selector.modify(a, 0);
     expect(ready(selector)).toEqual([]);
@@ -82,75 +75,51 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
     expect(performance.now() - begin).toBeGreaterThanOrEqual(49);
     selector.unregister(a);
     expect(selector.size).toBe(2);
-    for (const { client } of pairs) client.sendAll(Buffer.from('hello'));
+    for (const client of clients) client.sendAll(Buffer.from('hello'));
     expect(ready(selector).sort()).toEqual(['br', 'cr']);
-    tearDown();
   });
 
   test('makes no system call to modify what stays as it is', () => {
-    const { selector, pairs, tearDown } = setUp();
-    const key = selector.register((pairs[0] as (typeof pairs)[0]).server, READ, 'a');
+    const { selector, keys } = setUp();
     let calls = 0;
     const count = () => calls++;
     systemCalls.end.subscribe(count);
-    selector.modify(key, READ);
+    selector.modify(keys[0], READ);
     expect(calls).toBe(0);
-    selector.modify(key, READ | WRITE);
+    selector.modify(keys[0], READ | WRITE);
     systemCalls.end.unsubscribe(count);
     expect(calls).toBe(mechanism === 'epoll' ? 1 : 0);
-    tearDown();
   });
 
   test('forgets at once, even in the middle of a turn', () => {
-    const { selector, pairs, tearDown } = setUp();
-    for (const { name, server, client } of pairs) {
-      selector.register(server, READ, name);
-      client.sendAll(Buffer.from('hello'));
-    }
-    const keys = selector.select(0);
-    expect(keys.length).toBe(3);
-    const [first, second] = keys as [(typeof keys)[0], (typeof keys)[0]];
-    selector.unregister(second);
-    second.socket.close();
-    expect([first.ready, second.ready]).toEqual([READ, 0]);
+    const { selector, clients } = setUp();
+    for (const client of clients) client.sendAll(Buffer.from('hello'));
+    const [first, second, ...others] = selector.select(0);
+    expect(others.length).toBe(1);
+    if (second) selector.unregister(second);
+    second?.socket.close();
+    expect([first?.ready, second?.ready]).toEqual([READ, 0]);
     expect(ready(selector).length).toBe(2);
-    tearDown();
   });
 
   test('says that a broken connection is ready, whatever was asked for', () => {
-    const { selector, pairs, tearDown } = setUp();
-    const [pair] = pairs;
-    if (!pair) throw new Error();
-    const key = selector.register(pair.server, READ, 'a');
-    pair.server.trySend(Buffer.from('unread'));
-    pair.client.close(); // Something was left to read: an RST.
+    const { selector, clients, keys } = setUp();
+    const { socket } = keys[0];
+    socket.trySend(Buffer.from('unread'));
+    clients[0].close(); // Something was left to read: an RST.
     expect(ready(selector, 1000)).toEqual(['ar']);
-    selector.modify(key, 0);
+    selector.modify(keys[0], 0);
     expect(ready(selector)).toEqual(['arw']);
-    expect(() => pair.server.tryRecv(1)).toThrow('ECONNRESET');
-    tearDown();
-  });
-
-  test('waits as long as it was told to', () => {
-    const { selector, pairs, tearDown } = setUp();
-    for (const { name, server } of pairs) selector.register(server, READ, name);
-    const begin = performance.now();
-    expect(ready(selector, 100)).toEqual([]);
-    expect(performance.now() - begin).toBeGreaterThanOrEqual(99);
-    tearDown();
+    expect(() => socket.tryRecv(1)).toThrow('ECONNRESET');
   });
 
   test('refuses what would confuse it', () => {
-    const { selector, pairs, tearDown } = setUp();
-    const [a, b] = pairs as [(typeof pairs)[0], (typeof pairs)[0]];
-    selector.register(a.server, READ, 'a');
-    expect(() => selector.register(a.server, READ, 'a')).toThrow('registered already');
-    b.server.close();
-    expect(() => selector.register(b.server, READ, 'b')).toThrow('EBADF');
-    const key = selector.register(b.client, READ, 'b');
-    b.client.close();
+    const { selector, clients, keys } = setUp();
+    expect(() => selector.register(keys[0].socket, READ, 'a')).toThrow('registered already');
+    const key = selector.register(clients[0], READ, 'client');
+    clients[0].close();
     expect(() => selector.unregister(key)).toThrow('closed');
-    tearDown();
+    expect(() => selector.register(clients[0], READ, 'client')).toThrow('EBADF');
   });
 
   test('gives its descriptor back', () => {
@@ -165,36 +134,29 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
   });
 
   test('holds hundreds, and finds the one', () => {
-    const { selector, listener, tearDown } = setUp();
-    const sockets = Array.from({ length: 300 }, (_, i) => {
-      const client = Socket.connect(listener.localAddress());
-      selector.register(client, READ, `${i}`);
-      return client;
-    });
-    const servers = sockets.map(() => listener.accept()[0]);
-    servers[217]?.sendAll(Buffer.from('you'));
-    expect(ready(selector, 1000).length).toBe(1);
-    for (const socket of [...sockets, ...servers]) socket.close();
-    tearDown();
+    const { selector } = setUp();
+    const connections = Array.from({ length: 300 }, () => connection());
+    for (const { client } of connections) selector.register(client, READ, `${client.fd}`);
+    connections[217]?.server.sendAll(Buffer.from('you'));
+    expect(ready(selector, 1000)).toEqual([`${connections[217]?.client.fd}r`]);
+    for (const { client, server } of connections) for (const socket of [client, server]) socket.close();
   });
 });
 
-describe('Socket.startConnect', () => {
-  test('tells by readiness how it went', () => {
-    const selector = new Selector<string>();
-    const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
-    const address = listener.localAddress();
-    const good = Socket.startConnect(address);
-    selector.register(good, WRITE, 'good');
-    expect(selector.select(1000).length).toBe(1);
-    expect(good.connectError()).toBeUndefined();
-    listener.close();
-    const bad = Socket.startConnect(address);
-    const key = selector.register(bad, WRITE, 'bad');
-    expect(selector.select(1000)).toContain(key);
-    expect(bad.connectError()).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect' });
-    expect(bad.connectError()).toBeUndefined();
-    for (const socket of [good, bad]) socket.close();
-    selector.close();
-  });
+test('Socket.startConnect tells by readiness how it went', () => {
+  const selector = new Selector<string>();
+  const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
+  const address = listener.localAddress();
+  const good = Socket.startConnect(address);
+  selector.register(good, WRITE, 'good');
+  expect(selector.select(1000).length).toBe(1);
+  expect(good.connectError()).toBeUndefined();
+  listener.close();
+  const bad = Socket.startConnect(address);
+  const key = selector.register(bad, WRITE, 'bad');
+  expect(selector.select(1000)).toContain(key);
+  expect(bad.connectError()).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect' });
+  expect(bad.connectError()).toBeUndefined();
+  for (const socket of [good, bad]) socket.close();
+  selector.close();
 });

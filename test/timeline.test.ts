@@ -12,26 +12,27 @@ import { describe as inWords } from '../scripts/timeline/drawing/describe.ts';
 import { draw } from '../scripts/timeline/drawing/draw.ts';
 import { type TraceEvent, toTraceEvents } from '../scripts/timeline/drawing/perfetto.ts';
 import { toTimeline } from '../scripts/timeline/drawing/read.ts';
-import type { Recording } from '../scripts/timeline/drawing/recording.ts';
+import type { Recording, Wait } from '../scripts/timeline/drawing/recording.ts';
 import { type Kind, type Timeline, toJson } from '../scripts/timeline/drawing/timeline.ts';
-import { type Manner, record } from '../scripts/timeline/record.ts';
+import { record } from '../scripts/timeline/record.ts';
 import type { SystemCall } from '../src/sockets/system-call.ts';
 import { runScript } from './harness.ts';
 
 // Recordings by hand, with times in milliseconds.
 
-/** Without `took`, it has not returned. */
-function call(
-  name: string,
-  fd: number,
-  result: number,
-  begin: number,
-  took?: number,
-  thread = 0,
-): SystemCall {
-  const returned = took === undefined ? {} : { result, took: took * 1000 };
-  return { call: name, fd, pid: 1, thread, begin: begin * 1000, ...returned };
+const NOTED = /([\w.]+)\((-?\d+)\)(?: = (-?\d+))? at (-?[\d.]+)(?: for ([\d.]+))?(?: by (\d))?/g;
+
+/** Reads `recv(4) = 5 at 12 for 20 by 1`: by thread 1. Without `for`, it has not returned. */
+function noted(text: string) {
+  return Array.from(text.matchAll(NOTED), ([, name = '', ...numbers]) => {
+    const [fd = 0, result, begin = 0, took, thread = 0] = numbers.map((n) => (n ? Number(n) : undefined));
+    const returned = took === undefined ? {} : { result: result ?? 0, took: took * 1000 };
+    return { name, fd, begin: begin * 1000, thread, ...returned };
+  });
 }
+
+const calls = (text: string): SystemCall[] =>
+  noted(text).map(({ name, ...call }) => ({ call: name, pid: 1, ...call }));
 
 /** Each message has five bytes. */
 function client(name: string, connected: number, left: number, ...said: [at: number, answered?: number][]) {
@@ -52,78 +53,56 @@ const recording = (parts: Partial<Recording>): Recording => ({
 const spans = ({ servers }: Timeline, lane: number): string[] =>
   servers[lane]?.spans.map(({ kind, begin, end }) => `${kind} ${begin}–${end}`) ?? [];
 
-/** In short: `B 20–53 main thread`. */
-const arrows = ({ clients, servers, arrows }: Timeline): string[] =>
-  arrows.map(({ from, to, arrived, woke }) => {
-    return `${clients[from]?.name[0]} ${arrived}–${woke} ${servers[to]?.name}`;
-  });
+/** In short: `B 20–53 → 0`, to the first lane of the server. */
+const arrows = ({ clients, arrows }: Timeline): string[] =>
+  arrows.map(({ from, to, arrived, woke }) => `${clients[from]?.name[0]} ${arrived}–${woke} → ${to}`);
+
+const names = ({ servers }: Timeline): string[] => servers.map(({ name }) => name);
 
 /** A is served first, B after it, and in the end the server waits for another. */
 const oneAfterTheOther = recording({
   clients: [client('A', 10, 50, [30, 40]), client('B', 20, 190, [25, 60], [170, 180])],
-  calls: [
-    call('accept', 3, 4, -5, 15),
-    call('recv', 4, 5, 12, 20),
-    call('send', 4, 5, 33, 0.1),
-    call('recv', 4, 0, 34, 17),
-    call('close', 4, 0, 52, 0),
-    call('accept', 3, 4, 153, 0),
-    call('recv', 4, 5, 154, 0),
-    call('recv', 4, 5, 161, 10),
-    call('close', 4, 0, 190, 0),
-    call('accept', 3, -1, 190),
-  ],
+  calls: calls(`
+    accept(3) = 4 at -5 for 15   recv(4) = 5 at 12 for 20   send(4) = 5 at 33 for 0.1
+    recv(4) = 0 at 34 for 17     close(4) = 0 at 52 for 0
+    accept(3) = 4 at 153 for 0   recv(4) = 5 at 154 for 0
+    recv(4) = 5 at 161 for 10    close(4) = 0 at 190 for 0
+    accept(3) at 190`),
 });
 
 /** The thread parks, and resumes the coroutines. B does not read, and C gets the descriptor that was A's. */
 const withCoroutines = recording({
   step: 'generator6',
   clients: [client('A', 10, 60, [20, 31]), client('B', 25, 1700, [40]), client('C', 90, 1800)],
-  calls: [
-    call('fcntl', 3, 2, -9, 0),
-    call('fcntl', 3, 0, -9, 0),
-    call('epoll_wait', 5, 1, -5, 15),
-    call('accept', 3, 4, 11, 0),
-    call('fcntl', 4, 2, 11, 0),
-    call('fcntl', 4, 0, 11, 0),
-    call('epoll_wait', 5, 2, 12, 18),
-    call('accept', 3, 6, 30, 0),
-    call('recv', 4, 5, 31, 5), // It takes long, but the socket is non-blocking.
-    call('epoll_wait', 5, 1, 36, 4),
-    call('recv', 6, 5, 42, 0),
-    call('epoll_wait', 5, 1, 43, 17),
-    call('recv', 4, 0, 60, 0),
-    call('close', 4, 0, 61, 0),
-    call('epoll_wait', 5, 1, 62, 38),
-    call('accept', 3, 4, 100, 0),
-    call('epoll_wait', 5, 1, 102),
-  ],
-  waits: [
-    { wait: 'read', fd: 3, begin: -5_000, took: 15_000 },
-    { wait: 'read', fd: 4, begin: 11_000, took: 19_500 },
-    { wait: 'read', fd: 3, begin: 12_000, took: 18_000 },
-    { wait: 'read', fd: 3, begin: 31_000, took: 69_000 },
-    { wait: 'read', fd: 6, begin: 30_500, took: 10_500 },
-    { wait: 'read', fd: 4, begin: 36_000, took: 24_000 },
-    { wait: 'write', fd: 6, begin: 43_000 },
-    { wait: 'read', fd: 4, begin: 101_000 },
-  ],
+  // The recv() at 31 takes long, but its socket is non-blocking.
+  calls: calls(`
+    fcntl(3) = 2 at -9 for 0         fcntl(3) = 0 at -9 for 0
+    epoll_wait(5) = 1 at -5 for 15   accept(3) = 4 at 11 for 0   fcntl(4) = 2 at 11 for 0   fcntl(4) = 0 at 11 for 0
+    epoll_wait(5) = 2 at 12 for 18   accept(3) = 6 at 30 for 0   recv(4) = 5 at 31 for 5
+    epoll_wait(5) = 1 at 36 for 4    recv(6) = 5 at 42 for 0
+    epoll_wait(5) = 1 at 43 for 17   recv(4) = 0 at 60 for 0     close(4) = 0 at 61 for 0
+    epoll_wait(5) = 1 at 62 for 38   accept(3) = 4 at 100 for 0
+    epoll_wait(5) at 102`),
+  waits: noted(`
+    read(3) at -5 for 15   read(4) at 11 for 19.5   read(3) at 12 for 18   read(3) at 31 for 69
+    read(6) at 30.5 for 10.5   read(4) at 36 for 24   write(6) at 43   read(4) at 101
+  `).map(({ name, ...wait }) => ({ wait: name as Wait['wait'], ...wait })),
 });
 
 describe('a recording', () => {
   test('shows where a thread was blocked, and for how long bytes lay there, also while a call has not returned', () => {
     const timeline = toTimeline(oneAfterTheOther);
-    expect(timeline.servers.map(({ name }) => name)).toEqual(['the one thread']);
+    expect(names(timeline)).toEqual(['the one thread']);
     expect(spans(timeline, 0)).toEqual([
       ...['accept 0–10', 'running 10–12', 'recv 12–32', 'running 32–34', 'recv 34–51', 'running 51–161'],
       ...['recv 161–171', 'running 171–190', 'accept 190–1800'],
     ]);
     expect(arrows(timeline)).toEqual([
-      'A 10–10 the one thread',
-      'A 30–32 the one thread',
-      'B 20–153 the one thread',
-      'B 25–154 the one thread',
-      'B 170–171 the one thread',
+      'A 10–10 → 0',
+      'A 30–32 → 0',
+      'B 20–153 → 0',
+      'B 25–154 → 0',
+      'B 170–171 → 0',
     ]);
     expect(timeline.clients[1]).toEqual({
       ...{ name: 'B, talks', connected: 20, left: 190, answered: [60, 180] },
@@ -138,42 +117,25 @@ describe('a recording', () => {
     const timeline = toTimeline(
       recording({
         clients: [client('A', 10, 90, [20, 25]), client('B', 30, 80)],
-        calls: [
-          call('accept', 3, 4, -50, 10),
-          call('recv', 4, 0, -40, 20, 7), // a guest, before the scenario
-          call('close', 4, 0, -10, 0, 7),
-          call('accept', 3, 4, -10, 20),
-          call('accept', 3, 6, 11, 19),
-          call('recv', 6, 0, 31, 49, 1),
-          call('recv', 4, 5, 12, 8, 2),
-          call('recv', 4, 0, 26, 64, 2),
-          call('Atomics.wait', -1, 0, 15, undefined, 3),
-          call('accept', 3, 4, 31, 1780),
-          call('recv', 4, 0, 1811, 20, 8), // a guest, after it
-        ].sort((a, b) => a.begin - b.begin),
+        // There is a guest before the scenario, in thread 7, and one after it, in thread 8.
+        calls: calls(`
+          accept(3) = 4 at -50 for 10   recv(4) = 0 at -40 for 20 by 7   close(4) = 0 at -10 for 0 by 7
+          accept(3) = 4 at -10 for 20   accept(3) = 6 at 11 for 19       recv(6) = 0 at 31 for 49 by 1
+          recv(4) = 5 at 12 for 8 by 2  recv(4) = 0 at 26 for 64 by 2    Atomics.wait(-1) at 15 by 3
+          accept(3) = 4 at 31 for 1780  recv(4) = 0 at 1811 for 20 by 8
+        `).sort((a, b) => a.begin - b.begin),
       }),
     );
-    const names = ['main thread', 'thread 1, serves A', 'thread 2, serves B', 'thread 3'];
-    expect(timeline.servers.map(({ name }) => name)).toEqual(names);
+    expect(names(timeline)).toEqual(['main thread', 'thread 1, serves A', 'thread 2, serves B', 'thread 3']);
     expect(spans(timeline, 1)).toEqual(['recv 12–20', 'running 20–26', 'recv 26–90']);
     expect(spans(timeline, 3)).toEqual(['lock 15–1800']);
-    expect(arrows(timeline)).toEqual([
-      'A 10–10 main thread',
-      'A 20–20 thread 1, serves A',
-      'B 30–30 main thread',
-    ]);
+    expect(arrows(timeline)).toEqual(['A 10–10 → 0', 'A 20–20 → 1', 'B 30–30 → 0']);
   });
 
   test('has a lane for each coroutine, from when it first waits', () => {
     const timeline = toTimeline(withCoroutines);
-    const names = [
-      'the one thread',
-      'coroutine that accepts',
-      'coroutine of A',
-      'coroutine of B',
-      'coroutine of C',
-    ];
-    expect(timeline.servers.map(({ name }) => name)).toEqual(names);
+    const coroutines = ['that accepts', 'of A', 'of B', 'of C'].map((what) => `coroutine ${what}`);
+    expect(names(timeline)).toEqual(['the one thread', ...coroutines]);
     expect(spans(timeline, 0)).toEqual([
       ...['poll 0–10', 'running 10–12', 'poll 12–30', 'running 30–36', 'poll 36–40', 'running 40–43'],
       ...['poll 43–60', 'running 60–62', 'poll 62–100', 'running 100–102', 'poll 102–1800'],
@@ -181,57 +143,45 @@ describe('a recording', () => {
     expect(spans(timeline, 2)).toEqual(['read 11–30.5', 'running 30.5–36', 'read 36–60']);
     expect(spans(timeline, 3)).toEqual(['read 30.5–41', 'running 41–43', 'write 43–1800']);
     expect(spans(timeline, 4)).toEqual(['read 101–1800']);
-    expect(arrows(timeline)).toEqual([
-      'A 10–10 coroutine that accepts',
-      'A 20–30.5 coroutine of A',
-      'B 25–30 coroutine that accepts',
-      'B 40–41 coroutine of B',
-      'C 90–100 coroutine that accepts',
-    ]);
+    const woke = ['A 10–10 → 1', 'A 20–30.5 → 2', 'B 25–30 → 1', 'B 40–41 → 3', 'C 90–100 → 1'];
+    expect(arrows(timeline)).toEqual(woke);
   });
 
   test("has a lane for Node's own loop, which shows when it calls JavaScript", () => {
-    const called = (connection: number, received: number, begin: number, took: number) => ({
-      ...{ callback: 'called' as const, connection, received, begin: begin * 1000, took: took * 1000 },
+    const callback = (connection: number, begin: number, took: number, received?: number) => ({
+      callback: received === undefined ? ('accepted' as const) : ('called' as const),
+      ...{ connection, received: received ?? 0, begin: begin * 1000, took: took * 1000 },
     });
-    const timeline = toTimeline(
-      recording({
-        clients: [client('A', 10, 50, [20, 35])],
-        callbacks: [
-          { callback: 'accepted', connection: 7, received: 0, begin: -5000, took: 0 }, // a guest's
-          { callback: 'accepted', connection: 9, received: 0, begin: 11_000, took: 0 },
-          called(9, 0, 11, 4),
-          called(7, 5, 22, 1),
-          called(9, 5, 30, 3),
-        ],
-      }),
-    );
+    const guests = [callback(7, -5, 0), callback(7, 22, 1, 5)];
+    const own = [callback(9, 11, 0), callback(9, 11, 4, 0), callback(9, 30, 3, 5)];
+    const callbacks = [...guests, ...own].sort((a, b) => a.begin - b.begin);
+    const timeline = toTimeline(recording({ clients: [client('A', 10, 50, [20, 35])], callbacks }));
     expect(spans(timeline, 0)).toEqual([
       ...['node 0–11', 'running 11–15', 'node 15–22', 'running 22–23', 'node 23–30', 'running 30–33'],
       'node 33–1800',
     ]);
-    expect(arrows(timeline)).toEqual(["A 10–11 Node's loop", "A 20–30 Node's loop"]);
+    expect(names(timeline)).toEqual(["Node's loop"]);
+    expect(arrows(timeline)).toEqual(['A 10–11 → 0', 'A 20–30 → 0']);
   });
 });
 
 describe('a picture', () => {
-  const x = (time: number) => 100 + time;
-  /** The boxes of each kind, as [column, top, width, height]. */
-  const boxes = (drawn: string) =>
-    Array.from(drawn.matchAll(/#(\w+)\)" d="([^"]*)"/g), ([, kind, path = '']) => [
+  /** The boxes of each kind that are drawn for these spans, as [column, top, width, height]. */
+  const boxes = (...spans: [kind: Kind, begin: number, end: number][]) => {
+    const lane = spans.map(([kind, begin, end]) => ({ kind, begin, end }));
+    const drawn = bars(lane, (time) => 100 + time, 10, 16);
+    return Array.from(drawn.matchAll(/#(\w+)\)" d="([^"]*)"/g), ([, kind, path = '']) => [
       kind,
       ...Array.from(path.matchAll(/M(\d+) (\d+)h(\d+)v(\d+)/g), ([, ...numbers]) => numbers.join(' ')),
     ]);
+  };
 
   test('shows in each column what prevails there, and a tick for work too short to be seen', () => {
-    const span = (kind: Kind, begin: number, end: number) => ({ kind, begin, end });
-    expect(boxes(bars([span('recv', 0, 3), span('running', 3, 5), span('recv', 5, 8)], x, 10, 16))).toEqual([
+    expect(boxes(['recv', 0, 3], ['running', 3, 5], ['recv', 5, 8])).toEqual([
       ['recv', '100 10 3 16', '105 10 3 16'],
       ['running', '103 10 2 16'],
     ]);
-    expect(
-      boxes(bars([span('poll', 0, 2.6), span('running', 2.6, 2.7), span('poll', 2.7, 5)], x, 10, 16)),
-    ).toEqual([
+    expect(boxes(['poll', 0, 2.6], ['running', 2.6, 2.7], ['poll', 2.7, 5])).toEqual([
       ['poll', '100 10 5 16'],
       ['running', '102 18 1 8'],
     ]);
@@ -282,73 +232,79 @@ describe('a picture', () => {
       expect(path).toMatch(/^(<stdin>|scripts\/svg\.ts|scripts\/timeline\/drawing\/\w+\.ts)$/);
     }
     const browser = createContext({ recording: withCoroutines }); // It has the language, and nothing of Node's.
-    const drawn = runInContext(
-      `${outputFiles[0]?.text};timeline.draw(timeline.toTimeline(recording))`,
-      browser,
-    );
-    expect(drawn).toBe(draw(toTimeline(withCoroutines)));
+    const script = `${outputFiles[0]?.text};timeline.draw(timeline.toTimeline(recording))`;
+    expect(runInContext(script, browser)).toBe(draw(toTimeline(withCoroutines)));
   });
 });
 
 // Live: what the README says of the pictures, as orders of events, which hold on a slow machine, too.
 describe.concurrent('in the scenario', () => {
-  /** Each client waits until it is answered, however long that takes. */
-  const live = async (step: string, manner?: Manner) => {
-    const timeline = toTimeline(await record(findStep(step), { patience: 50_000, ...manner }));
-    const { clients, servers, arrows } = timeline;
-    expect(clients.map(({ spans }) => spans.length)).toEqual([0, 6, 1, 1]);
-    expect(clients.map(({ answered }) => answered.length)).toEqual([0, 6, 1, 1]);
-    const names = servers.map(({ name }) => name);
-    const kindsOf = (lane: number) => new Set(servers[lane]?.spans.map(({ kind }) => kind));
-    /** For each client, the lanes that its arrows end in: one for the connection, and one for each message. */
-    const woke = clients.map((_, i) => arrows.flatMap(({ from, to }) => (from === i ? [names[to]] : [])));
-    return { ...timeline, names, kindsOf, woke };
+  type Scenario = {
+    /** The lanes of the server: who accepts, who serves each client, and what else there is. */
+    accepts: string;
+    serves: (client: string, i: number) => string;
+    others?: string[];
+    /** What goes on in which lane, and what does not. */
+    does?: string[];
+    never?: string[];
+    hold?: string;
+    also?: (timeline: Timeline) => void;
   };
-  const letters = ['A', 'B', 'C', 'D'];
-  const own = (accepts: string, lanes: string[]) =>
-    [0, 6, 1, 1].map((messages, i) => [accepts, ...Array(messages).fill(lanes[i])]);
+  const ONE = 'the one thread';
+  const MAIN = 'main thread';
+  const LOOP = "Node's loop";
+  const leaves = ({ clients }: Timeline) => clients[0]?.left ?? 0;
+  const scenarios: Record<string, Scenario> = {
+    'single3 wakes for B, C and D after A has left': {
+      ...{ accepts: ONE, serves: () => ONE, does: [`${ONE}: recv`] },
+      also(timeline) {
+        for (const { from, woke } of timeline.arrows)
+          if (from > 0) expect(woke).toBeGreaterThan(leaves(timeline));
+      },
+    },
+    'thread4 has a thread for each client, and that of A is there until A leaves': {
+      accepts: MAIN,
+      serves: (client, i) => `thread ${i + 1}, serves ${client}`,
+      never: [`${MAIN}: recv`, `${MAIN}: send`, 'thread \\d.*: accept', 'thread \\d.*: lock'],
+      also: (timeline) => expect(timeline.servers[1]?.spans.at(-1)?.end).toBeGreaterThan(leaves(timeline)),
+    },
+    'select6 has one thread, which waits in epoll_wait(), or poll(), and in no other call': {
+      ...{ accepts: ONE, serves: () => ONE, does: [`${ONE}: poll`] },
+      never: [`${ONE}: accept`, `${ONE}: recv`, `${ONE}: send`],
+    },
+    'generator6 has a coroutine for each client, and that of C is suspended until it can write': {
+      accepts: 'coroutine that accepts',
+      serves: (client) => `coroutine of ${client}`,
+      others: [ONE],
+      does: [`${ONE}: poll`, 'coroutine of C: write'],
+      hold: '"wait":"write"',
+    },
+    "callback6 has Node's loop, and nothing else": { accepts: LOOP, serves: () => LOOP },
+  };
 
-  test('single3 wakes for B, C and D after A has left', async () => {
-    const { clients, arrows, names, kindsOf, woke } = await live('single3');
-    expect(names).toEqual(['the one thread']);
-    expect(kindsOf(0)).toContain('recv');
-    expect(woke).toEqual(own('the one thread', Array(4).fill('the one thread')));
-    for (const { from, woke } of arrows) if (from > 0) expect(woke).toBeGreaterThan(clients[0]?.left ?? 0);
-  });
-
-  test('thread4 has a thread for each client, and that of A is there until A leaves', async () => {
-    const { clients, servers, names, kindsOf, woke } = await live('thread4');
-    const threads = letters.map((client, i) => `thread ${i + 1}, serves ${client}`);
-    expect(names).toEqual(['main thread', ...threads]);
-    expect(woke).toEqual(own('main thread', threads));
-    expect(servers[1]?.spans.at(-1)?.end).toBeGreaterThan(clients[0]?.left ?? 0);
-    for (const kind of ['recv', 'send'] as const) expect(kindsOf(0)).not.toContain(kind);
-    for (const kind of ['accept', 'lock'] as const) {
-      for (const lane of [1, 2, 3, 4]) expect(kindsOf(lane)).not.toContain(kind);
-    }
-  });
-
-  test('select6 has one thread, which waits in epoll_wait(), or poll(), and in no other call', async () => {
-    const { names, kindsOf } = await live('select6');
-    expect(names).toEqual(['the one thread']);
-    expect(kindsOf(0)).toContain('poll');
-    for (const kind of ['accept', 'recv', 'send'] as const) expect(kindsOf(0)).not.toContain(kind);
-  });
-
-  test('generator6 has a coroutine for each client, and that of C is suspended until it can write', async () => {
-    const { names, kindsOf, woke } = await live('generator6', { hold: '"wait":"write"' });
-    const coroutines = letters.map((client) => `coroutine of ${client}`);
-    expect(names).toEqual(['the one thread', 'coroutine that accepts', ...coroutines]);
-    expect(woke).toEqual(own('coroutine that accepts', coroutines));
-    expect(kindsOf(0)).toContain('poll');
-    expect(kindsOf(4)).toContain('write');
-  });
-
-  test("callback6 has Node's loop, and nothing else", async () => {
-    const { names, woke } = await live('callback6');
-    expect(names).toEqual(["Node's loop"]);
-    expect(woke).toEqual(own("Node's loop", Array(4).fill("Node's loop")));
-  });
+  for (const [title, scenario] of Object.entries(scenarios)) {
+    test(title, async () => {
+      const { accepts, serves, others = [], does = [], never = [], hold = '', also } = scenario;
+      const [step = ''] = title.split(' ');
+      // Each client waits until it is answered, however long that takes.
+      const timeline = toTimeline(await record(findStep(step), { patience: 50_000, hold }));
+      const { clients, servers, arrows } = timeline;
+      const messages = [0, 6, 1, 1];
+      expect(clients.map(({ spans }) => spans.length)).toEqual(messages);
+      expect(clients.map(({ answered }) => answered.length)).toEqual(messages);
+      const lanes = ['A', 'B', 'C', 'D'].map(serves);
+      expect(names(timeline)).toEqual([...new Set([...others, accepts, ...lanes])]);
+      // One arrow for the connection, and one for each message.
+      const woke = clients.map((_, i) =>
+        arrows.filter(({ from }) => from === i).map(({ to }) => servers[to]?.name),
+      );
+      expect(woke).toEqual(messages.map((count, i) => [accepts, ...Array(count).fill(lanes[i])]));
+      const seen = servers.flatMap(({ name, spans }) => spans.map(({ kind }) => `${name}: ${kind}`));
+      expect(seen).toEqual(expect.arrayContaining(does));
+      for (const kind of never) expect(seen.join('\n')).not.toMatch(new RegExp(`^${kind}$`, 'm'));
+      also?.(timeline);
+    });
+  }
 });
 
 test('the file for Perfetto has slices that do not overlap, and arrows that begin and end in one', () => {
