@@ -134,7 +134,7 @@ Beautiful is better than? Ugly.
     );
   });
 
-  test('goes when nobody reads along any more', () =>
+  test('ends when the reader of its output has gone', () =>
     answering(
       (socket) => socket.write('Ugly.'),
       async (port) => {

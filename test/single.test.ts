@@ -11,8 +11,8 @@ const level = (step: string) => Number(/\d+$/.exec(step));
 const from = (lowest: number, highest = 10) =>
   steps.map(({ name }) => name).filter((name) => level(name) >= lowest && level(name) <= highest);
 
-/** The log, from here to the line that says that somebody left, with `who` in place of addresses. */
-async function logUntilSomebodyLeft(server: Server): Promise<string[]> {
+/** The log, from here to the line that says that a client has left, with `who` in place of addresses. */
+async function logUntilDisconnected(server: Server): Promise<string[]> {
   const lines: string[] = [];
   while (!lines.at(-1)?.includes('disconnected: ')) {
     lines.push((await server.log()).replace(/^127\.0\.0\.1:\d+/, 'who'));
@@ -48,7 +48,7 @@ describe.concurrent('single1', () => {
     expect(single1.stderr).toMatch(/recv ECONNRESET.* at /s);
     const single2 = await serving('single2', async (server) => {
       expect(await reset(server)).toEqual({ ended: 0, stderr: '' });
-      return logUntilSomebodyLeft(server);
+      return logUntilDisconnected(server);
     });
     expect(single2.at(-1)).toBe('who disconnected: Error: recv ECONNRESET');
   });
@@ -60,7 +60,7 @@ describe.concurrent('the log', () => {
       serving(step, async (server) => {
         const logged = async (data: string | Buffer) => {
           await say(server, data);
-          return logUntilSomebodyLeft(server);
+          return logUntilDisconnected(server);
         };
         const end = level(step) < 6 || step === 'single10' ? '\\n' : '';
         expect(await logged('HELP \x1b[2J\r"\\ \u202e\x9b\u{1f600}\n')).toEqual([
@@ -107,7 +107,7 @@ describe.concurrent('single6', () => {
   test('single5 takes three lines of one packet for one message, single6 for three', async () => {
     const messages = async (server: Server) => {
       await say(server, 'one\ntwo\nthree\n');
-      return (await logUntilSomebodyLeft(server)).slice(1, -1);
+      return (await logUntilDisconnected(server)).slice(1, -1);
     };
     expect(await serving('single5', messages)).toEqual(['who sent "one\\ntwo\\nthree\\n"']);
     expect(await serving('single6', messages)).toEqual([
@@ -122,7 +122,7 @@ describe.concurrent('single7 is fooled', () => {
   test('CONSTRUCTOR, a name that is inherited, throws its user out', () =>
     serving('single7', async (server) => {
       expect(await say(server, 'CONSTRUCTOR\nECHO unheard\n')).toBe('');
-      expect((await logUntilSomebodyLeft(server)).at(-1)).toMatch(
+      expect((await logUntilDisconnected(server)).at(-1)).toMatch(
         /^who disconnected: TypeError: Class constructor Server/,
       );
     }));
