@@ -99,13 +99,16 @@ export function pair(): [Socket, Socket] {
   return [client, server];
 }
 
+/** How long a program may run, in milliseconds: some hold many conversations, and a busy machine may have other things to do. */
+const LONG = 150_000;
+
 /** Runs a program to its end. */
 export async function run(
   command: string,
   args: string[],
   { input, ...options }: ProgramOptions & { input?: string } = {},
 ): Promise<{ exit: Exit; stdout: string; stderr: string }> {
-  const program = new Program(command, args, options);
+  const program = new Program(command, args, { patience: LONG, ...options });
   try {
     program.child.stdin?.end(input);
     const [stdout, stderr] = await Promise.all([program.stdout.rest(), program.stderr.rest()]);

@@ -7,13 +7,9 @@ import { root } from '../scripts/steps.ts';
 import { Program } from '../src/behaviours/program.ts';
 import { runnable } from '../src/behaviours/server.ts';
 import type { Symptom } from '../src/behaviours/symptoms.ts';
-import { installed, run, serving, temporaryFolder, until } from './harness.ts';
+import { installed, run, runScript, serving, temporaryFolder, until } from './harness.ts';
 
-/** A busy machine may need long for ten conversations, each with a server of its own: milliseconds. */
-const LONG = 150_000;
-
-const tryOut = (...args: string[]) =>
-  run(process.execPath, [...runnable('scripts/try.ts'), ...args], { patience: LONG });
+const tryOut = (...args: string[]) => runScript('scripts/try.ts', ...args);
 
 const hasPython = installed('python3');
 const python = (way: string) => ['--', 'python3', 'test/fixtures/wrong/wrong.py', '{port}', way];
@@ -103,7 +99,7 @@ describe.concurrent('npm run try', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'mine.py'), code);
     const command = [...runnable('scripts/try.ts'), '--level', '6', '--', 'python3', 'mine.py', '{port}'];
-    const { stdout } = await run(process.execPath, command, { patience: LONG, env: { INIT_CWD: folder } });
+    const { stdout } = await run(process.execPath, command, { env: { INIT_CWD: folder } });
     // What the clients saw comes in other pieces each time.
     const fixed = (text: string) => text.split('\n').filter((line) => !/^ +[\d.]+ ms /.test(line));
     expect(fixed(stdout)).toEqual(fixed(shown));

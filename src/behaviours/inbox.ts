@@ -2,7 +2,7 @@ import { GrowingBuffer } from '../protocol/growing-buffer.ts';
 import type { Symptom } from './symptoms.ts';
 
 /** How long to wait for what should come, in milliseconds: long, because these machines may be busy. */
-export const PATIENCE = 20_000;
+export const PATIENCE = 60_000;
 
 /** Why a wait is over: the deadline has passed, the stream has ended, or other bytes came than those expected. */
 export type Why = 'silence' | 'end' | 'other';
