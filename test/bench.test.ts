@@ -34,6 +34,7 @@ const LONG = { timeout: 3 * patience };
 describe.concurrent('npm run bench', () => {
   /** What a line shows behind the name of the server. */
   const figures: Partial<Record<TableName, RegExp>> = {
+    echo: /^[\d,]+ \| [\d.–]+ \| [\d.–]+$/,
     chat: /^[\d,]+ \| 0 \| [\d.–]+ \| [\d.–]+$/, // Nothing is lost.
     cpu: /^[\d.]+ µs \| [\d.]+ µs$/,
     threads: /^[\d.]+ m?s \| [\d.]+ m?s \| -?[\d.]+ \S+$/,

@@ -5,8 +5,12 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Program } from './program.ts';
 
-/** How long a server may take until it answers, how often it is asked, and how long it may take to close: milliseconds. */
+/**
+ * How long a server may take until it answers, and to end after Ctrl-C; how often it is asked; and how long it may take to close
+ * a connection: milliseconds.
+ */
 const START = 10_000;
+const END = 10_000;
 const PAUSE = 50;
 const CLOSE = 500;
 
@@ -29,12 +33,13 @@ export async function withForeign<Result>(
 ): Promise<Result> {
   const port = await freePort();
   const [file = '', ...args] = command.map((word) => word.replaceAll('{port}', `${port}`));
-  const program = new Program(file, args, { cwd, env: { PORT: `${port}` }, group: true });
+  const options = { cwd, env: { PORT: `${port}` }, group: true, patience: END };
+  const program = new Program(file, args, options);
   try {
     return await use({ port, host: await answering(port, program), program });
   } finally {
     await program.terminate().catch(() => {}); // It could not be started.
-    await program.stop().catch(() => {});
+    await program.stop().catch(() => {}); // It does not return after Ctrl-C: no failure is to be told then.
   }
 }
 
