@@ -2,12 +2,12 @@
 
 import { isIPv6 } from 'node:net';
 import { fail } from '../cli/fail.ts';
-import { wholeNumberOrFail } from '../cli/parse.ts';
+import { numberOrFail } from '../cli/parse.ts';
 import { Address } from '../sockets/socket.ts';
 
 /** A port to connect to. Any other text ends the program with one line. */
 export function readPort(text: string): number {
-  return wholeNumberOrFail(text, 'Cannot connect to port', { min: 1, max: 65535 });
+  return numberOrFail(text, 'Cannot connect to port', { min: 1, max: 65535 });
 }
 
 /** The target of `HOST PORT`. Fewer words or more end the program with the usage. */

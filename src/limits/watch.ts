@@ -1,0 +1,144 @@
+import type { Guard, Guest } from './guard.ts';
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** How long a client is not heard when it has spoken to one that lags behind, in milliseconds. */
+const SLOWED = 100;
+
+/**
+ * Watches one client. The connection says what happens, and is told when a limit is reached.
+ *
+ * There is one alarm for all time limits of a client, and it is lazy: a byte that arrives moves the limits, but not the alarm.
+ * When the alarm rings too early, it is set again. So an idle client costs one alarm in five minutes, and a busy one none of
+ * the work of moving it.
+ */
+export class Watch {
+  readonly #guard: Guard;
+  readonly #guest: Guest;
+  /** When the last byte arrived, or the client was last allowed to speak again. */
+  #heardAt = performance.now();
+  /** When the line began that has not ended yet. */
+  #begunAt = NEVER;
+  /** How many bytes are kept for the client. */
+  #owed = 0;
+  /** Whether the kernel had no room for all of them, and when it last took some. */
+  #full = false;
+  #tookAt = NEVER;
+  /** Whether the client is not heard at the moment, and until when at least. */
+  #hushed = false;
+  #hushedUntil = 0;
+  #finished = false;
+  #alarmAt = NEVER;
+  #cancelAlarm = (): void => {};
+
+  constructor(guard: Guard, guest: Guest) {
+    this.#guard = guard;
+    this.#guest = guest;
+    this.#setAlarm();
+  }
+
+  get owed(): number {
+    return this.#owed;
+  }
+
+  /**
+   * Whether the next line of the client may be answered: not while it is owed a quarter of what it may be, so its own
+   * answers never bring it over the limit. If not, `resume()` of the connection is called when it may.
+   */
+  mayBeHeard(): boolean {
+    if (!this.#hushed && this.#owed > this.#guard.limits.maxOwed / 4) this.#hush();
+    return !this.#hushed;
+  }
+
+  /** Bytes have arrived. @param line how they ended: with a line, with the beginning of one, or within one that had begun before */
+  heard(bytes: number, line: 'ended' | 'begun' | 'unfinished'): void {
+    this.#guard.counters.received += bytes;
+    this.#heardAt = performance.now();
+    if (line === 'ended') this.#begunAt = NEVER;
+    else if (line === 'begun') this.#begunAt = this.#heardAt;
+    if (this.#guard.lagging) {
+      this.#guard.lagging = false;
+      this.#hushedUntil = this.#heardAt + SLOWED;
+      this.#hush();
+    }
+    this.#setAlarm();
+  }
+
+  /** So many bytes are to be sent. Returns whether to keep them: not if the client is about to be cut off. */
+  owes(bytes: number): boolean {
+    const { maxOwed } = this.#guard.limits;
+    if (this.#full && this.#owed > maxOwed) return false;
+    this.#owed += bytes;
+    if (this.#owed > maxOwed / 4) this.#guard.lagging = true;
+    if (this.#full && this.#owed > maxOwed) this.#setAlarm();
+    return true;
+  }
+
+  /** The kernel was offered all that is owed, and took so many bytes. */
+  took(bytes: number): void {
+    this.#guard.counters.sent += bytes;
+    this.#owed -= bytes;
+    const full = this.#owed > 0;
+    if (full && (bytes > 0 || !this.#full)) this.#tookAt = performance.now();
+    this.#full = full;
+    if (full) this.#setAlarm();
+    if (this.#hushed) this.#unhush();
+  }
+
+  /** The connection is closed. */
+  end(): void {
+    this.#cancelAlarm();
+    this.#alarmAt = -NEVER; // No alarm is earlier, so none is set any more.
+  }
+
+  /** No more is heard of the client: it has ended its stream, or was told to go. From now on, only what it is owed counts. */
+  finished(): void {
+    this.#finished = true;
+  }
+
+  #hush(): void {
+    this.#hushed = true;
+    this.#setAlarm();
+  }
+
+  #unhush(): void {
+    const now = performance.now();
+    if (now < this.#hushedUntil || this.#owed > this.#guard.limits.maxOwed / 4) return;
+    this.#hushed = false;
+    this.#heardAt = now; // While the client was not heard, its silence was not its own.
+    if (this.#begunAt !== NEVER) this.#begunAt = now;
+    this.#guest.resume();
+  }
+
+  /** When the first of the limits is reached that count at the moment. */
+  #due(): number {
+    const { maxOwed, lineTimeout, idleTimeout, stallTimeout } = this.#guard.limits;
+    if (this.#full && this.#owed > maxOwed) return 0;
+    const stall = this.#full ? this.#tookAt + stallTimeout : NEVER;
+    if (this.#hushed) return this.#owed > maxOwed / 4 ? stall : Math.min(stall, this.#hushedUntil);
+    if (this.#finished) return stall;
+    return Math.min(stall, this.#heardAt + idleTimeout, this.#begunAt + lineTimeout);
+  }
+
+  #setAlarm(): void {
+    const due = this.#due();
+    if (due >= this.#alarmAt) return;
+    this.#cancelAlarm();
+    this.#alarmAt = due;
+    this.#cancelAlarm = this.#guard.at(due, () => this.#ring());
+  }
+
+  #ring(): void {
+    const { maxOwed, lineTimeout, stallTimeout } = this.#guard.limits;
+    const now = performance.now();
+    this.#alarmAt = NEVER;
+    if (this.#hushed) this.#unhush();
+    if (now >= this.#due()) {
+      if (this.#full && this.#owed > maxOwed) this.#guard.cutOff(this.#guest, 'owed too much');
+      else if (this.#full && now >= this.#tookAt + stallTimeout) this.#guard.cutOff(this.#guest, 'stalled');
+      else if (now >= this.#begunAt + lineTimeout) this.#guard.dismiss(this.#guest, 'line timeout');
+      else this.#guard.dismiss(this.#guest, 'idle timeout');
+    }
+    this.#setAlarm();
+  }
+}
