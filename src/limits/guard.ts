@@ -1,7 +1,7 @@
 // Who is let in, who has to go, and how the server stops.
 
 import { log } from '../cli/log.ts';
-import { Deadlines } from '../sockets/deadlines.ts';
+import { Deadlines } from '../coroutine/deadlines.ts';
 import type { Address } from '../sockets/socket.ts';
 import type { Limits } from './limits.ts';
 import { Watch } from './watch.ts';
