@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { beQuiet } from '../src/cli/log.ts';
-import { Guard, type Guest } from '../src/limits/guard.ts';
+import { Guard, type Guarded } from '../src/limits/guard.ts';
 import type { Limits } from '../src/limits/limits.ts';
 import type { Watch } from '../src/limits/watch.ts';
 import { Address } from '../src/sockets/socket.ts';
@@ -19,12 +19,12 @@ const limits: Limits = {
 beQuiet();
 
 /** A client, and what the guard does with it. */
-function enter(guard: Guard, host = '127.0.0.1'): { guest: Guest; watch: Watch; done: string[] } {
+function enter(guard: Guard, host = '127.0.0.1'): { guest: Guarded; watch: Watch; done: string[] } {
   const done: string[] = [];
-  const guest: Guest = {
+  const guest: Guarded = {
     address: new Address(host, 1),
     tell: (line) => done.push(line),
-    close: () => done.push('closed'),
+    finish: () => done.push('closed'),
     cutOff: (why) => {
       done.push(`cut off: ${why}`);
       guard.leave(guest);
@@ -58,7 +58,7 @@ describe('a guard', () => {
   test('dismisses a client that says nothing, when it has said nothing for so long', () => {
     const { watch, done } = enter(new Guard(limits));
     vi.advanceTimersByTime(299_000);
-    watch.heard(5, 'ended');
+    watch.heard(5);
     vi.advanceTimersByTime(299_000);
     expect(done).toEqual([]);
     vi.advanceTimersByTime(1001);
@@ -69,10 +69,10 @@ describe('a guard', () => {
 
   test('dismisses a client whose line does not end, however it trickles, from its first byte on', () => {
     const { watch, done } = enter(new Guard(limits));
-    watch.heard(1, 'begun');
+    watch.heard(1, 1);
     for (let i = 0; i < 29; i++) {
       vi.advanceTimersByTime(1000);
-      watch.heard(1, 'unfinished');
+      watch.heard(1, 1);
     }
     expect(done).toEqual([]);
     vi.advanceTimersByTime(1001);
@@ -82,10 +82,10 @@ describe('a guard', () => {
   test('gives each line its own time', () => {
     const { watch, done } = enter(new Guard(limits));
     for (let i = 0; i < 10; i++) {
-      watch.heard(1, 'begun');
+      watch.heard(1, i);
       vi.advanceTimersByTime(20_000);
     }
-    watch.heard(1, 'ended');
+    watch.heard(1);
     vi.advanceTimersByTime(100_000);
     expect(done).toEqual([]);
   });
@@ -119,7 +119,7 @@ describe('a guard', () => {
 
   test('does not hear a client that is owed a quarter of what it may be, until that is sent; its silence does not count', () => {
     const { watch, done } = enter(new Guard({ ...limits, stallTimeout: Number.POSITIVE_INFINITY }));
-    watch.heard(5, 'begun');
+    watch.heard(5, 1);
     watch.owes(250);
     expect(watch.mayBeHeard()).toBe(true);
     watch.owes(1);
@@ -138,14 +138,14 @@ describe('a guard', () => {
     const guard = new Guard(limits);
     const [speaker, listener] = [enter(guard), enter(guard)];
     listener.watch.owes(251);
-    speaker.watch.heard(5, 'ended');
+    speaker.watch.heard(5);
     expect(speaker.watch.mayBeHeard()).toBe(false);
     listener.watch.took(251);
     vi.advanceTimersByTime(99);
     expect(speaker.done).toEqual([]);
     vi.advanceTimersByTime(2);
     expect(speaker.done).toEqual(['resumed']);
-    speaker.watch.heard(5, 'ended');
+    speaker.watch.heard(5);
     expect(speaker.watch.mayBeHeard()).toBe(true);
   });
 
@@ -167,7 +167,7 @@ describe('a guard', () => {
     const guard = new Guard({ ...limits, maxClients: 10_000, maxPerAddress: 10_000 });
     const guests = Array.from({ length: 10_000 }, () => enter(guard));
     expect(vi.getTimerCount()).toBe(1);
-    for (const { watch } of guests) watch.heard(5, 'ended');
+    for (const { watch } of guests) watch.heard(5);
     expect(vi.getTimerCount()).toBe(1);
     for (const { guest } of guests) guard.leave(guest);
     vi.advanceTimersByTime(300_001);
@@ -178,7 +178,7 @@ describe('a guard', () => {
     const off = Object.fromEntries(Object.keys(limits).map((name) => [name, Number.POSITIVE_INFINITY]));
     const guard = new Guard(off as Limits);
     const { watch, done } = enter(guard);
-    watch.heard(1, 'begun');
+    watch.heard(1, 1);
     watch.owes(10_000_000);
     watch.took(0);
     expect(watch.mayBeHeard()).toBe(true);

@@ -7,15 +7,15 @@ import type { Limits } from './limits.ts';
 import { Watch } from './watch.ts';
 
 /** A connection, as its guard knows it. */
-export type Guest = {
+export type Guarded = {
   readonly address: Address;
   /** Sends the client a line. */
   tell(line: string): void;
   /** Closes when all that was sent is on its way. */
-  close(): void;
+  finish(): void;
   /** Closes at once. What was not sent is lost. */
   cutOff(why: string): void;
-  /** Answers the lines that have arrived: the client may be heard again. */
+  /** Goes on with the lines that have arrived: the client may be heard again. */
   resume(): void;
 };
 
@@ -28,7 +28,7 @@ const MAX_MILLISECONDS = 2 ** 31 - 1;
 /** Keeps the clients of one server within its limits, with one timer for the deadlines of all of them. */
 export class Guard {
   readonly limits: Limits;
-  readonly guests = new Map<Guest, Watch>();
+  readonly guests = new Map<Guarded, Watch>();
   /** For the metrics. */
   readonly counters = { accepted: 0, received: 0, sent: 0 };
   /** How many clients were refused, dismissed or cut off, by the reason. */
@@ -61,7 +61,7 @@ export class Guard {
   }
 
   /** A client comes in. The connection tells the watch what happens, and the guard when it has closed: {@link leave}. */
-  enter(guest: Guest): Watch {
+  enter(guest: Guarded): Watch {
     const watch = new Watch(this, guest);
     this.guests.set(guest, watch);
     const { host } = guest.address;
@@ -70,7 +70,7 @@ export class Guard {
     return watch;
   }
 
-  leave(guest: Guest): void {
+  leave(guest: Guarded): void {
     this.guests.get(guest)?.end();
     if (!this.guests.delete(guest)) return;
     const { host } = guest.address;
@@ -81,15 +81,15 @@ export class Guard {
   }
 
   /** Tells a client why it has to go, and closes. */
-  dismiss(guest: Guest, why: string): void {
+  dismiss(guest: Guarded, why: string): void {
     this.#count('dismissed', why, guest.address);
     guest.tell(`ERROR ${why}`);
-    guest.close();
+    guest.finish();
     this.guests.get(guest)?.finished();
   }
 
   /** Closes the connection of a client that does not read: there is no way to tell it. */
-  cutOff(guest: Guest, why: string): void {
+  cutOff(guest: Guarded, why: string): void {
     this.#count('cut off', why, guest.address);
     guest.cutOff(why);
   }
@@ -124,7 +124,7 @@ export class Guard {
     for (const guest of this.guests.keys()) guest.tell(`* the server stops ${when}`);
     if (seconds === 0) return;
     this.at(performance.now() + 1000 * seconds, () => {
-      for (const guest of this.guests.keys()) guest.close();
+      for (const guest of this.guests.keys()) guest.finish();
       this.at(performance.now() + LAST_ANSWERS, () => this.#stop());
     });
   }

@@ -1,4 +1,4 @@
-import type { Guard, Guest } from './guard.ts';
+import type { Guard, Guarded } from './guard.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -14,10 +14,11 @@ const SLOWED = 100;
  */
 export class Watch {
   readonly #guard: Guard;
-  readonly #guest: Guest;
+  readonly #guest: Guarded;
   /** When the last byte arrived, or the client was last allowed to speak again. */
   #heardAt = performance.now();
-  /** When the line began that has not ended yet. */
+  /** The line that has not ended yet, and when it began. */
+  #line: number | undefined;
   #begunAt = NEVER;
   /** How many bytes are kept for the client. */
   #owed = 0;
@@ -31,7 +32,7 @@ export class Watch {
   #alarmAt = NEVER;
   #cancelAlarm = (): void => {};
 
-  constructor(guard: Guard, guest: Guest) {
+  constructor(guard: Guard, guest: Guarded) {
     this.#guard = guard;
     this.#guest = guest;
     this.#setAlarm();
@@ -50,12 +51,12 @@ export class Watch {
     return !this.#hushed;
   }
 
-  /** Bytes have arrived. @param line how they ended: with a line, with the beginning of one, or within one that had begun before */
-  heard(bytes: number, line: 'ended' | 'begun' | 'unfinished'): void {
+  /** Bytes have arrived. @param line the number of the line that has begun and not ended, undefined if there is none */
+  heard(bytes: number, line?: number): void {
     this.#guard.counters.received += bytes;
     this.#heardAt = performance.now();
-    if (line === 'ended') this.#begunAt = NEVER;
-    else if (line === 'begun') this.#begunAt = this.#heardAt;
+    if (line !== this.#line) this.#begunAt = line === undefined ? NEVER : this.#heardAt;
+    this.#line = line;
     if (this.#guard.lagging) {
       this.#guard.lagging = false;
       this.#hushedUntil = this.#heardAt + SLOWED;

@@ -3,23 +3,23 @@ import { Splitter } from './splitter.ts';
 
 /** Bytes below, lines above: what stands before each `\n`. Half a line at the end of the stream is reported. */
 export class LineProtocol extends Layer<Buffer, Buffer> {
-  readonly #splitter: Splitter;
+  protected readonly splitter: Splitter;
   readonly #end: Buffer;
 
   constructor(end = '\n') {
     super();
-    this.#splitter = new Splitter(end);
+    this.splitter = new Splitter(end);
     this.#end = Buffer.from(end);
   }
 
   received(bytes: Buffer): void {
-    for (const line of this.#splitter.push(bytes)) {
+    for (const line of this.splitter.push(bytes)) {
       if (!this.closed) this.above.received(line);
     }
   }
 
   override ended(): void {
-    const { unfinished } = this.#splitter;
+    const { unfinished } = this.splitter;
     if (unfinished.length > 0 && !this.closed) this.cutOff(unfinished);
     super.ended();
   }

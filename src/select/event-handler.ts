@@ -1,6 +1,7 @@
 // A socket that calls you: one method for each event.
 
 import { acceptOrReject } from '../sockets/accept-or-reject.ts';
+import { Guest } from '../sockets/guest.ts';
 import { type Key, READ, Selector, WRITE } from '../sockets/selector.ts';
 import type { Address, Socket, WouldBlock } from '../sockets/socket.ts';
 
@@ -15,14 +16,28 @@ export class Loop extends Selector<EventHandler> {
 
   /** Waits for events and has them handled, tick after tick, until no socket is left. */
   run(): void {
-    while (true) {
-      for (const handler of this.#due) handler.endTick(); // One handler may put another on the list: then this goes on.
-      this.#due.length = 0;
-      if (this.size === 0) return;
-      for (const key of this.select()) {
-        if (key.ready !== 0) key.data.handleEvents(); // 0: a handler of this tick has closed that socket.
-      }
+    while (this.#endTick()) this.#handle(this.select());
+  }
+
+  /** The same, by turns in Node's own loop, which goes on meanwhile. */
+  runInNode(): void {
+    const guest = new Guest(this, (most) => {
+      this.#handle(this.select(most));
+      if (!this.#endTick()) guest.stop();
+    });
+  }
+
+  #handle(ready: readonly Key<EventHandler>[]): void {
+    for (const key of ready) {
+      if (key.ready !== 0) key.data.handleEvents(); // 0: a handler of this tick has closed that socket.
     }
+  }
+
+  /** Returns whether there is a next one: whether a socket is left. */
+  #endTick(): boolean {
+    for (const handler of this.#due) handler.endTick(); // One handler may put another on the list: then this goes on.
+    this.#due.length = 0;
+    return this.size > 0;
   }
 }
 
