@@ -8,10 +8,12 @@ import type { Address, Socket, WouldBlock } from '../sockets/socket.ts';
 /** The loop of a program made of event handlers. */
 export class Loop extends Selector<EventHandler> {
   readonly #due: EventHandler[] = [];
+  #guest: Guest | undefined;
 
   /** Calls {@link EventHandler.onTickEnd} of this handler once, when all events of this tick have been handled. */
   callAtTickEnd(handler: EventHandler): void {
     this.#due.push(handler);
+    this.#guest?.at(0); // Between two turns, say in a timer, this is what the next one is for.
   }
 
   /** Waits for events and has them handled, tick after tick, until no socket is left. */
@@ -25,6 +27,7 @@ export class Loop extends Selector<EventHandler> {
       this.#handle(this.select(most));
       if (!this.#endTick()) guest.stop();
     });
+    this.#guest = guest;
   }
 
   #handle(ready: readonly Key<EventHandler>[]): void {
