@@ -70,6 +70,10 @@ class Connection implements Transport<Buffer>, Guarded {
   send(bytes: Buffer): void {
     if (!this.watch.owes(bytes.length)) return;
     this.unsent.push(bytes);
+    this.flushSoon();
+  }
+
+  flushSoon(): void {
     if (this.flushing) return;
     this.flushing = true;
     loop.spawn(this.flush());
@@ -100,6 +104,7 @@ class Connection implements Transport<Buffer>, Guarded {
 
   close(): void {
     this.ending = 'closed by the protocol';
+    this.flushSoon(); // It also closes, while serve() waits for bytes.
   }
 
   tell(line: string): void {
