@@ -149,6 +149,15 @@ describe('a guard', () => {
     expect(speaker.watch.mayBeHeard()).toBe(true);
   });
 
+  test("hears a hundred lines of a client, and the next when Node's loop has turned", () => {
+    const { watch, done } = enter(new Guard(limits));
+    for (let i = 0; i < 100; i++) expect(watch.mayBeHeard()).toBe(true);
+    expect(watch.mayBeHeard()).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(done).toEqual(['resumed']);
+    expect(watch.mayBeHeard()).toBe(true);
+  });
+
   test('waits for a client that has ended its stream, as long as it takes what it is owed', () => {
     const { watch, done } = enter(new Guard(limits));
     watch.owes(100);

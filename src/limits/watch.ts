@@ -2,6 +2,9 @@ import type { Guard, Guarded } from './guard.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
+/** After so many lines of a client, Node's loop turns, and others are heard. */
+const LINES_IN_A_ROW = 100;
+
 /** How long a client is not heard when it has spoken to one that lags behind, in milliseconds. */
 const SLOWED = 100;
 
@@ -28,6 +31,7 @@ export class Watch {
   /** Whether the client is not heard at the moment, and until when at least. */
   #hushed = false;
   #hushedUntil = 0;
+  #lines = 0;
   #finished = false;
   #alarmAt = NEVER;
   #cancelAlarm = (): void => {};
@@ -43,11 +47,13 @@ export class Watch {
   }
 
   /**
-   * Whether the next line of the client may be answered: not while it is owed a quarter of what it may be, so its own
-   * answers never bring it over the limit. If not, `resume()` of the connection is called when it may.
+   * Whether the next line of the client may be answered. Not while it is owed a quarter of what it may be: so its own answers
+   * never bring it over the limit. And not after many lines without a pause, in which others have their turn. The connection's
+   * `resume()` is called when it may.
    */
   mayBeHeard(): boolean {
-    if (!this.#hushed && this.#owed > this.#guard.limits.maxOwed / 4) this.#hush();
+    if (this.#hushed) return false;
+    if (this.#owed > this.#guard.limits.maxOwed / 4 || ++this.#lines > LINES_IN_A_ROW) this.#hush();
     return !this.#hushed;
   }
 
@@ -106,6 +112,7 @@ export class Watch {
     const now = performance.now();
     if (now < this.#hushedUntil || this.#owed > this.#guard.limits.maxOwed / 4) return;
     this.#hushed = false;
+    this.#lines = 0;
     this.#heardAt = now; // While the client was not heard, its silence was not its own.
     if (this.#begunAt !== NEVER) this.#begunAt = now;
     this.#guest.resume();
