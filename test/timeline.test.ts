@@ -279,6 +279,13 @@ describe.concurrent('in the scenario', () => {
       does: [`${ONE}: poll`, 'coroutine of C: write'],
       hold: '"wait":"write"',
     },
+    "await6 has the same, and its one thread waits in Node's loop": {
+      accepts: 'coroutine that accepts',
+      serves: (client) => `coroutine of ${client}`,
+      others: [ONE],
+      does: [`${ONE}: ${onLinux ? 'node' : 'poll'}`],
+      never: onLinux ? [`${ONE}: poll`] : [],
+    },
     "callback6 has Node's loop, and nothing else": { accepts: LOOP, serves: () => LOOP },
   };
 
