@@ -20,6 +20,7 @@ const options = {
   port: 'PORT',
   quiet: '',
   protocol: 'PROTOCOL',
+  framing: 'FRAMING',
   'max-questions': 'MAX-QUESTIONS',
   crlf: '',
   workers: 'WORKERS',

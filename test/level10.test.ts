@@ -7,7 +7,7 @@ import { findSteps, root } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
 import type { Server } from '../src/behaviours/server.ts';
 import { protocolNames } from '../src/protocol/protocols.ts';
-import { installed, run, serving } from './harness.ts';
+import { installed, run, runScript, serving } from './harness.ts';
 
 const steps = [...findSteps().keys()].filter((step) => step.endsWith('10'));
 
@@ -133,6 +133,24 @@ describe.concurrent('one chain under every mechanism', () => {
         return serving(step, use, { args: ['--protocol', protocol, ...args] });
       });
     }
+
+    // framing.test.ts has all framings with all protocols.
+    test(`${step} frames messages in another way, if the protocol takes it`, async () => {
+      const use = async (server: Server) => {
+        for (const said of ['\0\0\0\x08ECHO one\0\0\0\x04QUIT', 'HELP'])
+          expect(await converse(server, [...said], true)).toBe(
+            said === 'HELP' ? '' : '\0\0\0\x03one\0\0\0\x03BYE',
+          );
+        await server.logged(/ discarded a message of 1212501072 bytes: "HELP"$/);
+      };
+      await serving(step, use, { args: ['--framing', 'length'] });
+      const path = findSteps().get(step)?.path ?? '';
+      expect(await runScript(path, '--framing', 'length', '--protocol', 'http')).toEqual({
+        exit: 1,
+        stdout: '',
+        stderr: 'Cannot use --framing length: http has a framing of its own\n',
+      });
+    });
   }
 });
 

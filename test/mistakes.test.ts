@@ -24,6 +24,8 @@ const mistakes: Record<string, [args: string, message: string | RegExp][]> = {
   ],
   'src/single/single10.ts': [
     ['--max-questions -1', 'Cannot use --max-questions "-1": it is a whole number, 0 or more'],
+    ['--framing smoke', 'Cannot use --framing "smoke": it is one of lines, fixed, length, json'],
+    ['--protocol zen --framing json', 'Cannot use --framing json: zen has a framing of its own'],
   ],
   'src/threaded/pool4.ts': [
     ['--prot 80', noSuchOption('--prot')],

@@ -6,9 +6,9 @@ import { buildChain, protocolNames } from '../src/protocol/protocols.ts';
 import { byteByByte, cuts, FakeTransport, streams, talk } from './fake-transport.ts';
 
 const speak =
-  (protocol: string, maxQuestions = 0) =>
+  (protocol: string, options: { framing?: string; 'max-questions'?: number } = {}) =>
   (transport: FakeTransport) =>
-    buildChain({ protocol, 'max-questions': maxQuestions }, transport);
+    buildChain({ protocol, framing: 'lines', 'max-questions': 0, ...options }, transport);
 
 const converse = (protocol: string, stream: Buffer | string) => talk(speak(protocol), stream);
 
@@ -132,7 +132,7 @@ describe('oracle', () => {
   });
 
   test('answers as many questions as it may, and closes', () => {
-    const { sent, closed } = talk(speak('oracle', 2), ' a ?b?c?d?');
+    const { sent, closed } = talk(speak('oracle', { 'max-questions': 2 }), ' a ?b?c?d?');
     expect([sent, closed]).toEqual(['a? Very likely.b? Very likely.', true]);
     expect(converse('oracle', 'a?'.repeat(100)).closed).toBe(false);
   });

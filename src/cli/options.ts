@@ -16,7 +16,10 @@ export type Option = {
   choices?: readonly string[];
 };
 
-type Values<Options extends Record<string, Option>> = { [Name in keyof Options]: Value<Options[Name]> };
+/** What the options are set to. */
+export type Values<Options extends Record<string, Option>> = {
+  [Name in keyof Options]: Value<Options[Name]>;
+};
 
 type Value<Own extends Option> = Own extends { choices: readonly (infer Choice)[] }
   ? Choice

@@ -10,8 +10,7 @@
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
-import { readOptions } from '../cli/options.ts';
-import { protocolOptions } from '../cli/protocol-options.ts';
+import { readProtocolOptions } from '../cli/protocol-options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import type { Receiver } from '../protocol/chain.ts';
 import { buildChain } from '../protocol/protocols.ts';
@@ -19,7 +18,7 @@ import type { Address, Socket } from '../sockets/socket.ts';
 import { AsyncChat } from './async-chat.ts';
 import { EventHandler, Loop } from './event-handler.ts';
 
-const { selector: mechanism, ...options } = readOptions({ ...protocolOptions, selector: selectorOption });
+const { selector: mechanism, ...options } = readProtocolOptions({ selector: selectorOption });
 
 class Server extends EventHandler {
   readonly loop: Loop;
