@@ -22,6 +22,7 @@ const options = {
   protocol: 'PROTOCOL',
   framing: 'FRAMING',
   'max-questions': 'MAX-QUESTIONS',
+  'any-origin': '',
   crlf: '',
   workers: 'WORKERS',
   'on-stop': 'ON-STOP',

@@ -50,7 +50,11 @@ test('the table has all framings, and all protocols that take them', () => {
 });
 
 const speak = (protocol: string, framing: string, stream: Buffer = Buffer.alloc(0), at: number[] = []) =>
-  talk((transport) => buildChain({ protocol, framing, 'max-questions': 0 }, transport), stream, at);
+  talk(
+    (transport) => buildChain({ protocol, framing, 'max-questions': 0, 'any-origin': false }, transport),
+    stream,
+    at,
+  );
 
 describe.each(Object.entries(framings))('--framing %s', (framing, frame) => {
   for (const [protocol, { says, hears, closes = false }] of Object.entries(conversations)) {

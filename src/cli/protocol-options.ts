@@ -2,10 +2,14 @@ import { framedProtocols, framingNames, protocolNames } from '../protocol/protoc
 import { fail } from './fail.ts';
 import { type Option, readOptions, type ServerOptions, type Values } from './options.ts';
 
+/** The option of steps that talk to browsers. */
+export const anyOriginOption = { default: false, help: 'pages from anywhere may open a WebSocket' };
+
 const protocolOptions = {
   protocol: { default: 'commands', choices: protocolNames, help: 'what is spoken' },
   framing: { default: 'lines', choices: framingNames, help: 'how a message shows where it ends' },
   'max-questions': { default: 0, min: 0, help: 'how many the oracle answers a client, 0 any number' },
+  'any-origin': anyOriginOption,
 };
 
 /** The options of a step that speaks any protocol, and those of its own: see {@link readOptions}. */

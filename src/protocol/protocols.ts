@@ -14,6 +14,7 @@ import { CrlfLineProtocol, LineProtocol } from './lines.ts';
 import { OracleProtocol } from './oracle.ts';
 import { QuestionProtocol } from './questions.ts';
 import { TextProtocol } from './text.ts';
+import { WebSocketProtocol } from './websocket.ts';
 import { ZenProtocol } from './zen.ts';
 
 /** Which protocol it is to be. */
@@ -23,6 +24,8 @@ export type ProtocolOptions = {
   framing: string;
   /** How many questions the oracle answers a client, 0 any number. */
   'max-questions': number;
+  /** Whether a page from anywhere may open a WebSocket. */
+  'any-origin': boolean;
 };
 
 const framings = new Map<string, () => Layer<Buffer, Buffer>>([
@@ -60,6 +63,11 @@ const protocols = new Map<string, Build>([
   [
     'finger',
     (transport) => chain(transport, new CrlfLineProtocol(), new TextProtocol(), new FingerProtocol()),
+  ],
+  [
+    'websocket',
+    (transport, { 'any-origin': anyOrigin }) =>
+      chain(transport, new WebSocketProtocol(anyOrigin), new TextProtocol(), new CommandProtocol()),
   ],
 ]);
 
