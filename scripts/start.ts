@@ -23,6 +23,7 @@ const options = {
   framing: 'FRAMING',
   'max-questions': 'MAX-QUESTIONS',
   'any-origin': '',
+  'web-port': 'WEB-PORT',
   crlf: '',
   workers: 'WORKERS',
   'on-stop': 'ON-STOP',

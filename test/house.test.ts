@@ -54,8 +54,8 @@ describe('the house', () => {
 
   test('has steps that listen by way of src/cli/listen.ts, which says in one line why that is not possible', () => {
     for (const { name, path, code } of findSteps().values()) {
-      expect(importsOf(path), name).toContain('src/cli/listen.ts');
-      expect(code, name).toMatch(/\blisten\((options)?\)/);
+      expect(importsOf(path).join(), name).toMatch(/src\/cli\/(chat-listeners|listen)\.ts/);
+      expect(code, name).toMatch(/\blisten\((options)?\)|\blistenForChat\(/);
       expect(code, name).not.toContain('Socket.listen(');
     }
   });

@@ -82,6 +82,11 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
     if (this.#state === 'open') this.below.send(frameOf(TEXT, message));
   }
 
+  /** Sends a line that has a `\n` at its end, without that: a message ends where its frame does. */
+  deliver(line: Buffer): void {
+    this.send(line.subarray(0, -1));
+  }
+
   /** Says so, and closes as soon as the peer has said so, too: section 7.1.1. */
   override close(): void {
     this.#sendClose(1000);
