@@ -2,7 +2,7 @@ import type { Framing } from '../protocol/chat.ts';
 import { LineProtocol } from '../protocol/lines.ts';
 import { WebSocketProtocol } from '../protocol/websocket.ts';
 import type { Socket } from '../sockets/socket.ts';
-import { listen, open } from './listen.ts';
+import { listen, openOrFail } from './listen.ts';
 import { announce } from './log.ts';
 import type { ServerOptions, Values } from './options.ts';
 import { wholeNumberOrFail } from './parse.ts';
@@ -21,7 +21,7 @@ export type ChatListener = { listener: Socket; framing: () => Framing };
 export function listenForChat(options: ServerOptions & Values<typeof webOptions>): ChatListener[] {
   const { host, 'web-port': webPort, 'any-origin': anyOrigin } = options;
   const port = webPort && wholeNumberOrFail(webPort, 'Cannot use --web-port', { max: 65_535 });
-  const web = port === '' ? undefined : open({ host, port }, '--web-port');
+  const web = port === '' ? undefined : openOrFail({ host, port }, '--web-port');
   const listeners: ChatListener[] = [{ listener: listen(options), framing: () => new LineProtocol() }];
   if (web) {
     announce(`web page at http://${web.localAddress()}/`);

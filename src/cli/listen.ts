@@ -15,7 +15,7 @@ export function onListening(callback: (address: Address) => void): void {
  * `listening on 127.0.0.1:12345`. If that is not possible, the program ends with one line that says why.
  */
 export function listen(options: ServerOptions = readOptions()): Socket {
-  const listener = open(options, '--port');
+  const listener = openOrFail(options, '--port');
   const address = listener.localAddress();
   announce(`listening on ${address}`);
   whenListening(address);
@@ -23,7 +23,7 @@ export function listen(options: ServerOptions = readOptions()): Socket {
 }
 
 /** A listener, or one line that says why there is none, with the option that takes another port. */
-export function open(options: { host: string; port: number }, option: string): Socket {
+export function openOrFail(options: { host: string; port: number }, option: string): Socket {
   try {
     return Socket.listen(options);
   } catch (error) {

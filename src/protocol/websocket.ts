@@ -1,5 +1,17 @@
 import { isUtf8 } from 'node:buffer';
 import { Layer } from './chain.ts';
+import {
+  BINARY,
+  CLOSE,
+  CONTINUATION,
+  type Frame,
+  FrameReader,
+  frameOf,
+  PING,
+  PONG,
+  TEXT,
+  Violation,
+} from './frames.ts';
 import { GrowingBuffer } from './growing-buffer.ts';
 import { refusal, shakeHands } from './handshake.ts';
 import { BadRequest } from './http.ts';
@@ -9,24 +21,6 @@ const MAX_HEAD = 16 * 1024;
 /** The most bytes of a message. */
 const MAX_MESSAGE = 64 * 1024;
 
-/** What a frame is: section 5.2. From 8 on they are control frames, which may stand between the frames of a message. */
-const [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG] = [0, 1, 2, 8, 9, 10] as const;
-const opcodes = new Set<number>([CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG]);
-
-type Frame = { opcode: number; last: boolean; payload: Buffer };
-
-/** What the peer must not send: the connection closes with this code, and what is wrong as the reason. */
-class Violation extends Error {
-  readonly code: number;
-  readonly bytes: Buffer;
-
-  constructor(code: 1002 | 1003 | 1007 | 1009, problem: string, bytes: Buffer) {
-    super(problem);
-    this.code = code;
-    this.bytes = bytes;
-  }
-}
-
 /**
  * WebSocket, as a server speaks it, for whatever protocol is above: bytes below, text messages above. It begins as HTTP.
  *
@@ -34,12 +28,14 @@ class Violation extends Error {
  */
 export class WebSocketProtocol extends Layer<Buffer, Buffer> {
   readonly #anyOrigin: boolean;
-  readonly #arrived = new GrowingBuffer();
+  #state: 'handshake' | 'open' | 'closing' = 'handshake';
+  readonly #request = new GrowingBuffer();
+  readonly #frames = new FrameReader();
   readonly #message = new GrowingBuffer();
   /** Whether a message has begun, and more frames of it are to come. */
   #fragmented = false;
-  #state: 'handshake' | 'open' | 'closing' = 'handshake';
 
+  /** @param anyOrigin whether pages from elsewhere may connect */
   constructor(anyOrigin = false) {
     super();
     this.#anyOrigin = anyOrigin;
@@ -50,14 +46,13 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
 
   received(bytes: Buffer): void {
     if (this.closed) return;
-    this.#arrived.append(bytes);
-    if (this.#state === 'handshake') this.#shakeHands(bytes.length);
-    if (this.#state === 'handshake') return;
+    if (this.#state === 'handshake') this.#shakeHands(bytes);
+    else this.#frames.push(bytes);
     try {
-      let frame = this.#take();
-      while (frame) {
+      while (!this.closed) {
+        const frame = this.#frames.next(MAX_MESSAGE - this.#message.length);
+        if (!frame) return;
         this.#act(frame);
-        frame = this.closed ? undefined : this.#take();
       }
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
@@ -68,13 +63,10 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
   }
 
   override ended(): void {
-    const isWhole = this.#arrived.length === 0 && !this.#fragmented;
-    if (!isWhole && !this.closed) {
-      this.report(
-        this.#state === 'handshake' ? 'an unfinished request' : 'an unfinished message',
-        this.#arrived.bytes,
-      );
-    }
+    const { unfinished } = this.#frames;
+    if (this.closed) return;
+    if (this.#request.length > 0) this.report('an unfinished request', this.#request.bytes);
+    if (unfinished.length > 0 || this.#fragmented) this.report('an unfinished message', unfinished);
     super.ended();
   }
 
@@ -92,58 +84,27 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
     this.#sendClose(1000);
   }
 
-  /** @param newBytes how many at the end have not been searched for the end of the request */
-  #shakeHands(newBytes: number): void {
-    const { bytes } = this.#arrived;
-    const end = bytes.indexOf('\r\n\r\n', Math.max(0, bytes.length - newBytes - 3));
-    if ((end === -1 ? bytes.length : end) > MAX_HEAD) {
+  #shakeHands(bytes: Buffer): void {
+    const searched = Math.max(0, this.#request.length - 3);
+    this.#request.append(bytes);
+    const end = this.#request.bytes.indexOf('\r\n\r\n', searched);
+    if ((end === -1 ? this.#request.length : end) > MAX_HEAD) {
       this.below.send(refusal(new BadRequest(431)));
       super.close();
     } else if (end !== -1) {
-      const head = this.#arrived.take(end + 4).toString('latin1', 0, end);
+      const head = this.#request.take(end + 4).toString('latin1', 0, end);
       const { answer, upgraded } = shakeHands(head, this.#anyOrigin);
       this.below.send(answer);
-      if (!upgraded) {
-        super.close();
-        return;
-      }
-      this.#state = 'open';
-      this.above.opened();
+      if (upgraded) this.#open(this.#request.take(this.#request.length));
+      else super.close();
     }
   }
 
-  /** The next frame, if all of it has arrived. Section 5.2 shows where its bits are. */
-  #take(): Frame | undefined {
-    const { bytes } = this.#arrived;
-    if (bytes.length < 2) return undefined;
-    const [first, second] = bytes as unknown as [number, number];
-    const [opcode, last, short] = [first & 0x0f, first >= 0x80, second & 0x7f];
-    this.#check(bytes.subarray(0, 2), opcode, last, short);
-    const size = short < 126 ? 2 : short === 126 ? 4 : 10;
-    if (bytes.length < size) return undefined;
-    const length = size === 2 ? short : size === 4 ? bytes.readUInt16BE(2) : Number(bytes.readBigUInt64BE(2));
-    if (this.#message.length + length > MAX_MESSAGE)
-      throw new Violation(1009, 'a message of more than 64 KB', bytes.subarray(0, size));
-    if (bytes.length < size + 4 + length) return undefined;
-    const mask = this.#arrived.take(size + 4).subarray(size);
-    const payload = this.#arrived.take(length);
-    for (let i = 0; i < length; i++) payload[i] = (payload[i] as number) ^ (mask[i % 4] as number);
-    return { opcode, last, payload };
-  }
-
-  #check(head: Buffer, opcode: number, last: boolean, short: number): void {
-    const [first, second] = head as unknown as [number, number];
-    const wrong = (problem: string) => new Violation(1002, problem, head);
-    if (first & 0x70) throw wrong('a frame with a reserved bit');
-    if (second < 0x80) throw wrong('a frame without a mask');
-    if (!opcodes.has(opcode)) throw wrong(`a frame with opcode ${opcode}`);
-    if (opcode >= CLOSE) {
-      if (!last || short > 125) throw wrong('a control frame that is fragmented, or long');
-    } else if ((opcode === CONTINUATION) !== this.#fragmented) {
-      throw wrong(this.#fragmented ? 'a message within another' : 'a continuation of nothing');
-    } else if (opcode === BINARY) {
-      throw new Violation(1003, 'a binary message', head);
-    }
+  /** @param frames what has arrived behind the request */
+  #open(frames: Buffer): void {
+    this.#state = 'open';
+    this.above.opened();
+    this.#frames.push(frames);
   }
 
   #act({ opcode, last, payload }: Frame): void {
@@ -154,13 +115,18 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
     } else if (opcode === PING) {
       if (this.#state === 'open') this.below.send(frameOf(PONG, payload));
     } else if (opcode !== PONG) {
-      this.#message.append(payload);
-      this.#fragmented = !last;
-      if (last) this.#complete();
+      this.#addToMessage(opcode, payload, last);
     }
   }
 
-  #complete(): void {
+  /** Section 5.4. */
+  #addToMessage(opcode: number, payload: Buffer, last: boolean): void {
+    if ((opcode === CONTINUATION) !== this.#fragmented)
+      throw new Violation(1002, this.#fragmented ? 'a message within another' : 'a piece of none', payload);
+    if (opcode === BINARY) throw new Violation(1003, 'a binary message', payload);
+    this.#message.append(payload);
+    this.#fragmented = !last;
+    if (!last) return;
     const message = this.#message.take(this.#message.length);
     if (!isUtf8(message)) throw new Violation(1007, 'a message that is not UTF-8', message);
     if (this.#state === 'open') this.above.received(message);
@@ -181,15 +147,4 @@ function checkClose(payload: Buffer): void {
   if (!known && !(code >= 3000 && code <= 4999))
     throw new Violation(1002, 'a close with a bad code', payload);
   if (!isUtf8(payload.subarray(2))) throw new Violation(1007, 'a reason that is not UTF-8', payload);
-}
-
-/** A frame as servers send it: whole, and without a mask. */
-function frameOf(opcode: number, payload: Buffer): Buffer {
-  const { length } = payload;
-  const head = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10);
-  head[0] = 0x80 | opcode;
-  head[1] = length < 126 ? length : length < 65_536 ? 126 : 127;
-  if (head.length === 4) head.writeUInt16BE(length, 2);
-  if (head.length === 10) head.writeBigUInt64BE(BigInt(length), 2);
-  return Buffer.concat([head, payload]);
 }
