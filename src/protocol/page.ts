@@ -10,13 +10,20 @@ export const page = `<!doctype html>
   input { width: 100%; box-sizing: border-box; }
 </style>
 <pre></pre>
-<form><input autofocus autocomplete="off" placeholder="HELP"></form>
+<form><input disabled autocomplete="off" placeholder="HELP"></form>
 <script>
   const show = (line) => document.querySelector('pre').append(line, '\\n');
   const input = document.querySelector('input');
   const socket = new WebSocket(location.href.replace('http', 'ws'));
+  socket.onopen = () => {
+    input.disabled = false;
+    input.focus();
+  };
   socket.onmessage = ({ data }) => show(data);
-  socket.onclose = ({ code, reason }) => show('(closed: ' + code + ' ' + reason + ')');
+  socket.onclose = ({ code, reason }) => {
+    input.disabled = true;
+    show('* closed: ' + code + ' ' + reason);
+  };
   document.querySelector('form').onsubmit = (event) => {
     event.preventDefault();
     show('> ' + input.value);

@@ -5,6 +5,7 @@
 //   server waits.
 // Try: --protocol zen, and npx tsx src/clients/ask.ts localhost 12345
 //   Then --protocol http, and curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345
+//   Then --protocol websocket, and http://localhost:12345 in a browser.
 //   The others are oracle (ask.ts with --protocol oracle), json-rpc, finger and echo.
 // Still wrong: each user talks to the server, and none to another. select11 is a chat.
 
