@@ -52,5 +52,6 @@ export class AsyncLoop extends Loop {
       });
     }
     guest.stop();
+    this.#guest = undefined;
   }
 }

@@ -50,7 +50,8 @@ export class Deadlines {
 
   #sink(entry: Entry): void {
     while (true) {
-      const [left, right] = [this.#heap[2 * entry.place + 1], this.#heap[2 * entry.place + 2]];
+      const left = this.#heap[2 * entry.place + 1];
+      const right = this.#heap[2 * entry.place + 2];
       const below = left && right && isBefore(right, left) ? right : left;
       if (!below || isBefore(entry, below)) break;
       this.#swap(entry, below);

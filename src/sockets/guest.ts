@@ -42,7 +42,7 @@ const MAX_MILLISECONDS = 2 ** 31 - 1;
 export class Guest {
   readonly #turn: (most: number) => void;
   readonly #handle: number | undefined;
-  #immediate = setImmediate(() => this.#run());
+  #immediate: NodeJS.Immediate;
   #timer: NodeJS.Timeout | undefined;
   /** When the timer is due. */
   #due = Number.POSITIVE_INFINITY;
@@ -54,6 +54,7 @@ export class Guest {
   constructor({ fd }: Selector<unknown>, turn: (most: number) => void) {
     this.#turn = turn;
     this.#handle = fd === undefined ? undefined : watch(fd);
+    this.#immediate = setImmediate(() => this.#run());
   }
 
   /** Sees to it that there is a turn as soon as this time has come, on the clock of `performance.now()`. */
@@ -91,7 +92,7 @@ export class Guest {
 /** Has Node's loop wake whenever a descriptor is readable. Returns the handle by which it does. */
 function watch(fd: number): number {
   if (!isMainThread)
-    throw new Error('Cannot be a guest in the loop of a worker: it is not the default loop of libuv');
+    throw new Error('Cannot be a guest in a worker: the default loop of libuv is that of the main thread');
   const handle = malloc(Number(uv_handle_size(UV_POLL)));
   const result = uv_poll_init(uv_default_loop(), handle, fd);
   if (result < 0) throw systemError('uv_poll_init', -result);
