@@ -51,7 +51,7 @@ export class EventHandler {
   onConnect(): void {}
   /** A client has connected to this listener. */
   onAccept(_client: Socket, _address: Address): void {}
-  /** A client tried to, but the process had no descriptor for the connection. */
+  /** A client tried to, but the process had no descriptor for the connection, or onAccept() has thrown. */
   onReject(_address: Address, _why: string): void {}
   /** Bytes have arrived. */
   onRead(_bytes: Buffer): void {}
@@ -141,7 +141,14 @@ export class EventHandler {
 
   #accept(): void {
     const accepted = acceptOrReject(this.#key.socket, (address, why) => this.onReject(address, why));
-    if (accepted !== 'would-block') this.onAccept(...accepted);
+    if (accepted === 'would-block') return;
+    const [client, address] = accepted;
+    try {
+      this.onAccept(client, address);
+    } catch (error) {
+      client.close(); // A mistake that concerns one client does not end the listener.
+      this.onReject(address, `${error}`);
+    }
   }
 
   #readAndWrite(): void {

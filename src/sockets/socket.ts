@@ -15,6 +15,7 @@
 // A slab is memory of this thread. The kernel writes to each part of it once, so received bytes never change. But they
 // keep their slab alive: copy a small piece that you keep for long, as GrowingBuffer does.
 
+import { acceptAgainAfter } from './accept-failure.ts';
 import { ADDRESS_SIZE, Address, decodeAddress, isIPv6, resolveAddress } from './address.ts';
 import { type SystemError, systemError } from './errors.ts';
 import * as libc from './libc.ts';
@@ -162,17 +163,29 @@ export class Socket {
   }
 
   /**
-   * The next connection, and the address of its other end. Waits until there is one.
+   * The next connection, and the address of its other end. Waits until there is one. When the kernel has no descriptor or no
+   * memory for it at this moment, this tries again, 10 ms later: see {@link acceptAgainAfter}.
    *
-   * @throws SystemError `EMFILE` or `ENFILE` when there is no descriptor left, `EAGAIN` in place of waiting when
-   *   the listener is non-blocking: {@link tryAccept} is made for that
+   * @throws SystemError `EBADF`, `EINVAL` when the listener is closed, or was stopped, `EAGAIN` in place of waiting when it
+   *   is non-blocking: {@link tryAccept} is made for that
    * @see accept(2)
    */
   accept(): [Socket, Address] {
-    return orThrow('accept', this.tryAccept());
+    while (true) {
+      try {
+        return orThrow('accept', this.tryAccept());
+      } catch (error) {
+        acceptAgainAfter(error);
+      }
+    }
   }
 
-  /** Like {@link accept}, but a non-blocking listener with an empty queue answers `'would-block'`. */
+  /**
+   * Like {@link accept}, but a non-blocking listener with an empty queue answers `'would-block'`, and any failure is thrown:
+   * {@link acceptOrReject} is for loops that survive them.
+   *
+   * @throws SystemError `EMFILE`, `ENFILE`, `ENOBUFS` and the others of accept(2)
+   */
   tryAccept(): [Socket, Address] | WouldBlock {
     while (true) {
       sockaddrSize.bytes.writeUInt32LE(ADDRESS_SIZE);
