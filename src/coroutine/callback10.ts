@@ -12,6 +12,7 @@ import { readOptions } from '../cli/options.ts';
 import { protocolOptions } from '../cli/protocol-options.ts';
 import { buildChain } from '../protocol/protocols.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { lingeringClose } from './lingering-close.ts';
 import { remoteAddress } from './remote-address.ts';
 
 const options = readOptions(protocolOptions);
@@ -25,7 +26,7 @@ function serve(client: Socket): void {
     send: (bytes) => client.write(bytes),
     close: () => {
       why = 'closed by the protocol';
-      client.destroySoon(); // when all is sent
+      lingeringClose(client); // when all is sent
     },
     report: (problem, bytes) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
   });

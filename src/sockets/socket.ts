@@ -11,6 +11,7 @@
 // | tryAccept(), tryRecv(), trySend()   | never, if non-blocking   | as above                                            |
 // | trySendPieces(pieces)               | never, if non-blocking   | yours; copied together, for one send()              |
 // | shutdown(), setBlocking(), close()  | never                    |                                                     |
+// | lingeringClose()                    | until the peer ends, 2 s |                                                     |
 //
 // A slab is memory of this thread. The kernel writes to each part of it once, so received bytes never change. But they
 // keep their slab alive: copy a small piece that you keep for long, as GrowingBuffer does.
@@ -20,6 +21,7 @@ import { ADDRESS_SIZE, Address, decodeAddress, isIPv6, resolveAddress } from './
 import { type SystemError, systemError } from './errors.ts';
 import * as libc from './libc.ts';
 import { c, errno } from './libc.ts';
+import { lingeringClose } from './lingering-close.ts';
 import { pin, Scratch, Slabs } from './memory.ts';
 
 export { Address } from './address.ts';
@@ -274,7 +276,12 @@ export class Socket {
     if (wanted !== flags) check('fcntl', libc.fcntl(this.#fd, c.F_SETFL, 'int', wanted));
   }
 
-  /** Gives the descriptor back. What was sent still arrives. Closing again does nothing. */
+  /**
+   * Gives the descriptor back. What was sent still arrives, unless the peer has sent bytes that were not received, or sends
+   * more: then it may be lost, and {@link lingeringClose} is safe. Closing again does nothing.
+   *
+   * @see close(2)
+   */
   close(): void {
     if (this.#fd === -1) return;
     // Forget the number first: even if the call fails, the kernel may give it to another connection.
@@ -282,6 +289,14 @@ export class Socket {
     this.#fd = -1;
     // EBADF is a mistake of the program. Whatever else it says, the descriptor is free: close(2).
     if (libc.close(fd) < 0 && errno() === c.EBADF) throw systemError('close', c.EBADF);
+  }
+
+  /**
+   * Ends the stream, discards what still arrives, and closes when the peer has ended its stream, too: then all that was sent
+   * has arrived. Waits for that, two seconds at most. For blocking sockets.
+   */
+  lingeringClose(): void {
+    lingeringClose(this);
   }
 
   #send(address: number, length: number): number | WouldBlock {

@@ -48,7 +48,7 @@ export function serve(client: Socket, address: Address, memory: SharedArrayBuffe
     log(`${address} disconnected: ${error}`);
   }
   chat.leave();
-  client.close();
+  client.lingeringClose();
 }
 
 if (isMainThread) {
