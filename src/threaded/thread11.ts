@@ -51,6 +51,11 @@ export function serve(client: Socket, address: Address, memory: SharedArrayBuffe
   client.lingeringClose();
 }
 
+/** Runs in another thread when that of a client has died, which may have held the mutex. */
+serve.died = (thread: number, client: Socket, _address: Address, memory: SharedArrayBuffer): void => {
+  new SharedRoom(memory, client).leaveDead(thread);
+};
+
 if (isMainThread) {
   const listener = listen();
   const memory = SharedRoom.memory(PLACES);
