@@ -14,6 +14,7 @@ import { chain } from '../protocol/chain.ts';
 import { ChatProtocol, type Framing, LocalRoom } from '../protocol/chat.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { lingeringClose } from './lingering-close.ts';
 import { remoteAddress } from './remote-address.ts';
 
 const room = new LocalRoom();
@@ -34,7 +35,7 @@ function serve(client: Socket, framing: Framing): void {
     send,
     close: () => {
       why = 'closed by the protocol';
-      client.destroySoon(); // when all is sent
+      lingeringClose(client); // when all is sent
     },
     report: (problem: string, bytes: Buffer) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
   };

@@ -14,6 +14,7 @@ import { chain } from '../protocol/chain.ts';
 import { ChatProtocol, type Framing, LocalRoom } from '../protocol/chat.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { lingeringClose } from './lingering-close.ts';
 import { remoteAddress } from './remote-address.ts';
 
 const room = new LocalRoom();
@@ -49,7 +50,7 @@ async function serve(client: Socket, framing: Framing): Promise<void> {
       if (client.writableNeedDrain) await once(client, 'drain');
     }
     if (!closing) protocol.ended();
-    client.destroySoon(); // when all is sent
+    lingeringClose(client); // when all is sent
     await once(client, 'close');
     log(`${address} disconnected: ${closing ? 'closed by the protocol' : 'end of stream'}`);
   } catch (error) {

@@ -72,7 +72,7 @@ class Connection implements Transport<Buffer> {
   }
 
   close(): void {
-    this.client.close();
+    this.client.lingeringClose();
   }
 
   report(problem: string, bytes: Buffer): void {

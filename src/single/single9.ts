@@ -81,7 +81,7 @@ class Connection {
 
   quit(): void {
     this.send('BYE');
-    this.client.close();
+    this.client.lingeringClose();
   }
 }
 

@@ -52,7 +52,7 @@ export class Connection implements Transport<Buffer> {
   }
 
   close(): void {
-    this.client.close();
+    this.client.lingeringClose();
   }
 
   report(problem: string, bytes: Buffer): void {

@@ -49,8 +49,13 @@ export function serve(client: Socket, address: Address, memory: SharedArrayBuffe
     log(`${address} disconnected: ${error}`);
   }
   chat.leave();
-  client.close();
+  client.lingeringClose();
 }
+
+/** Runs in another thread when that of a client has died, which may have held the mutex. */
+serve.died = (thread: number, client: Socket, _address: Address, memory: SharedArrayBuffer): void => {
+  new SharedRoom(memory, client).leaveDead(thread);
+};
 
 if (isMainThread) {
   const listener = listen();

@@ -64,7 +64,7 @@ export class Connection {
 
   quit(): void {
     this.send('BYE');
-    this.client.close();
+    this.client.lingeringClose();
   }
 }
 
