@@ -63,8 +63,10 @@ describe('a guard', () => {
     expect(done).toEqual([]);
     vi.advanceTimersByTime(1001);
     expect(done).toEqual(['ERROR idle timeout', 'closed']);
+    vi.advanceTimersByTime(10_001); // It has to go, and does not.
+    expect(done).toEqual(['ERROR idle timeout', 'closed', 'cut off: stalled']);
     vi.advanceTimersByTime(1_000_000);
-    expect(done.length).toBe(2);
+    expect(done.length).toBe(3);
   });
 
   test('dismisses a client whose line does not end, however it trickles, from its first byte on', () => {

@@ -5,7 +5,7 @@ import type { Socket } from '../sockets/socket.ts';
 import { listen, openOrFail } from './listen.ts';
 import { announce } from './log.ts';
 import type { ServerOptions, Values } from './options.ts';
-import { wholeNumberOrFail } from './parse.ts';
+import { numberOrFail } from './parse.ts';
 import { anyOriginOption } from './protocol-options.ts';
 
 /** The options of a chat that browsers may join. For {@link readOptions}. */
@@ -20,7 +20,7 @@ export type ChatListener = { listener: Socket; framing: () => Framing };
 /** The listeners of a chat: one for lines, and with `--web-port` another for browsers. */
 export function listenForChat(options: ServerOptions & Values<typeof webOptions>): ChatListener[] {
   const { host, 'web-port': webPort, 'any-origin': anyOrigin } = options;
-  const port = webPort && wholeNumberOrFail(webPort, 'Cannot use --web-port', { max: 65_535 });
+  const port = webPort && numberOrFail(webPort, 'Cannot use --web-port', { max: 65_535 });
   const web = port === '' ? undefined : openOrFail({ host, port }, '--web-port');
   const listeners: ChatListener[] = [{ listener: listen(options), framing: () => new LineProtocol() }];
   if (web) {

@@ -63,9 +63,9 @@ export class AsyncSocket {
   }
 
   /** Ends the stream, and closes when the peer has ended its own, or after two seconds: see lingering-close.ts. */
-  lingeringClose(): void {
+  lingeringClose(closed = (): void => {}): void {
     this.#closing = true;
-    this.#loop.spawn(this.#linger());
+    this.#loop.spawn(this.#linger().then(closed));
     this.#loop.spawn(this.#giveUp());
   }
 

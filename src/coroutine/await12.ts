@@ -5,7 +5,7 @@
 // Try: what you tried with select12.
 // Still wrong: one process, on one machine. When it ends, the room does.
 
-import { listen } from '../cli/listen.ts';
+import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
@@ -14,49 +14,54 @@ import { limitOptions, toLimits } from '../limits/limits.ts';
 import { serveStatus } from '../limits/status.ts';
 import type { Watch } from '../limits/watch.ts';
 import { chain, type Receiver, type Transport } from '../protocol/chain.ts';
-import { ChatProtocol, LocalRoom } from '../protocol/chat.ts';
-import { PacedLineProtocol } from '../protocol/paced-lines.ts';
+import { ChatProtocol, type Framing, LocalRoom } from '../protocol/chat.ts';
+import { PaceProtocol } from '../protocol/pace.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import type { Address } from '../sockets/socket.ts';
 import { AsyncLoop } from './async-loop.ts';
 import { AsyncSocket } from './async-socket.ts';
 
-const { selector, ...options } = readOptions({ ...limitOptions, selector: selectorOption });
-const loop = new AsyncLoop(selector);
+const { selector, ...options } = readOptions({ selector: selectorOption, ...webOptions, ...limitOptions });
 const guard = new Guard(toLimits(options));
+const loop = new AsyncLoop(selector);
 const room = new LocalRoom();
 
 class Connection implements Transport<Buffer>, Guarded {
   readonly client: AsyncSocket;
   readonly address: Address;
-  readonly chat = new ChatProtocol(room, (line) => this.send(line));
-  readonly lines = new PacedLineProtocol(() => this.watch.mayBeHeard());
-  readonly protocol: Receiver<Buffer> = chain(this, this.lines, new TextProtocol(), this.chat);
+  readonly chat: ChatProtocol;
+  readonly protocol: Receiver<Buffer>;
+  readonly framing: Framing;
   readonly watch: Watch;
+  readonly pace: PaceProtocol;
   readonly unsent: Buffer[] = [];
   flushing = false;
-  goOn = () => {};
+  /** Has serve() go on, which waits in {@link mayBeHeard}. */
+  goOn = (): void => {};
   /** Why it ends, as soon as all has been sent. */
   ending: string | undefined;
 
-  constructor(client: AsyncSocket, address: Address) {
+  constructor(client: AsyncSocket, address: Address, framing: Framing) {
     this.client = client;
     this.address = address;
+    this.framing = framing;
     this.watch = guard.enter(this);
+    this.pace = new PaceProtocol(this.watch);
+    this.chat = new ChatProtocol(room, (line) => framing.deliver(line));
+    this.protocol = chain(this, framing, this.pace, new TextProtocol(), this.chat);
   }
 
   async serve(): Promise<void> {
     log(`${this.address} connected`);
-    this.chat.enter();
+    this.protocol.opened();
     try {
       while (!this.ending) {
         const bytes = await this.client.recv();
         if (bytes.length === 0) break;
         log(() => `${this.address} sent ${quote(bytes)}`);
         this.protocol.received(bytes);
-        this.watch.heard(bytes.length, this.lines.unfinished);
-        // The chain has stopped in the middle of a packet: its answers come first.
-        while (this.lines.waits && !this.ending) await new Promise<void>((goOn) => (this.goOn = goOn));
+        this.watch.heard(bytes.length, this.framing.begun);
+        while (this.pace.waits && !this.client.closed) await this.mayBeHeard();
       }
       this.watch.finished();
       if (!this.ending) this.protocol.ended();
@@ -65,6 +70,12 @@ class Connection implements Transport<Buffer>, Guarded {
     } catch (error) {
       this.leave(error);
     }
+  }
+
+  mayBeHeard(): Promise<void> {
+    return new Promise((resolve) => {
+      this.goOn = resolve;
+    });
   }
 
   send(bytes: Buffer): void {
@@ -97,14 +108,8 @@ class Connection implements Transport<Buffer>, Guarded {
     if (this.client.closed) return;
     log(`${this.address} disconnected: ${why}`);
     this.chat.leave();
-    this.client.close();
-    guard.leave(this);
+    this.client.lingeringClose(() => guard.leave(this));
     this.goOn();
-  }
-
-  close(): void {
-    this.ending = 'closed by the protocol';
-    this.flushSoon(); // It also closes, while serve() waits for bytes.
   }
 
   tell(line: string): void {
@@ -117,11 +122,17 @@ class Connection implements Transport<Buffer>, Guarded {
 
   cutOff(why: string): void {
     this.leave(why);
+    this.client.close();
   }
 
   resume(): void {
-    this.lines.resume();
+    this.pace.resume();
     this.goOn();
+  }
+
+  close(): void {
+    this.ending = 'closed by the protocol';
+    this.flushSoon(); // It also closes, while serve() waits for bytes.
   }
 
   report(problem: string, bytes: Buffer): void {
@@ -129,21 +140,24 @@ class Connection implements Transport<Buffer>, Guarded {
   }
 }
 
-async function acceptAll(listener: AsyncSocket): Promise<void> {
+async function acceptAll(listener: AsyncSocket, framing: () => Framing): Promise<void> {
   while (true) {
     const [client, address] = await listener.accept((address, why) => log(`${address} rejected: ${why}`));
-    if (guard.admits(address, (line) => client.trySend(line)))
-      loop.spawn(new Connection(client, address).serve());
+    const admitted = guard.admits(address, (line) => client.trySend(line));
+    if (admitted) loop.spawn(new Connection(client, address, framing()).serve());
     else client.close();
   }
 }
 
-const listener = new AsyncSocket(loop, listen(options));
+const listeners = listenForChat(options).map(({ listener, framing }) => {
+  const socket = new AsyncSocket(loop, listener);
+  loop.spawn(
+    acceptAll(socket, framing).catch((error) => {
+      if (!socket.closed) throw error; // The guard closes the listener, and then accept() fails.
+    }),
+  );
+  return socket;
+});
 serveStatus(options, guard);
-guard.drainOnSignal(options.drain, () => listener.close());
-loop.spawn(
-  acceptAll(listener).catch((error) => {
-    if (!guard.draining) throw error; // Then accept() has failed because the listener is closed.
-  }),
-);
+guard.drainOnSignal(options.drain, listeners);
 await loop.run();

@@ -102,15 +102,15 @@ export class Guard {
   }
 
   /**
-   * On SIGTERM or Ctrl-C, lets no one in any more, tells all clients, and ends the program when they have left, or that many
+   * On SIGTERM or Ctrl-C, closes the listeners, tells all clients, and ends the program when they have left, or that many
    * seconds later (0: however long it takes). A second signal ends it at once.
    */
-  drainOnSignal(seconds: number, stopAccepting: () => void): void {
+  drainOnSignal(seconds: number, listeners: readonly { close(): void }[]): void {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
         if (this.draining) endBy(signal);
         this.draining = true;
-        stopAccepting();
+        for (const listener of listeners) listener.close();
         this.#drain(seconds);
       });
     }

@@ -25,9 +25,10 @@ export class Watch {
   #begunAt = NEVER;
   /** How many bytes are kept for the client. */
   #owed = 0;
-  /** Whether the kernel had no room for all of them, and when it last took some. */
+  /** Whether the kernel had no room for all of them. */
   #full = false;
-  #tookAt = NEVER;
+  /** While there is something to wait for: when it last got on. */
+  #movedAt = NEVER;
   /** Whether the client is not heard at the moment, and until when at least. */
   #hushed = false;
   #hushedUntil = 0;
@@ -86,7 +87,7 @@ export class Watch {
     this.#guard.counters.sent += bytes;
     this.#owed -= bytes;
     const full = this.#owed > 0;
-    if (full && (bytes > 0 || !this.#full)) this.#tookAt = performance.now();
+    if (bytes > 0 || full !== this.#full) this.#movedAt = full || this.#finished ? performance.now() : NEVER;
     this.#full = full;
     if (full) this.#setAlarm();
     if (this.#hushed) this.#unhush();
@@ -98,9 +99,16 @@ export class Watch {
     this.#alarmAt = -NEVER; // No alarm is earlier, so none is set any more.
   }
 
-  /** No more is heard of the client: it has ended its stream, or was told to go. From now on, only what it is owed counts. */
+  /** No more is heard of the client: it has ended its stream, or was told to go. All that counts now is that this gets on. */
   finished(): void {
     this.#finished = true;
+    this.#movedAt = performance.now();
+    this.#setAlarm();
+  }
+
+  /** A line is longer than it may be. */
+  tooLong(): void {
+    this.#guard.dismiss(this.#guest, 'line too long');
   }
 
   #hush(): void {
@@ -122,9 +130,9 @@ export class Watch {
   #due(): number {
     const { maxOwed, lineTimeout, idleTimeout, stallTimeout } = this.#guard.limits;
     if (this.#full && this.#owed > maxOwed) return 0;
-    const stall = this.#full ? this.#tookAt + stallTimeout : NEVER;
-    if (this.#hushed) return this.#owed > maxOwed / 4 ? stall : Math.min(stall, this.#hushedUntil);
+    const stall = this.#movedAt + stallTimeout;
     if (this.#finished) return stall;
+    if (this.#hushed) return this.#owed > maxOwed / 4 ? stall : Math.min(stall, this.#hushedUntil);
     return Math.min(stall, this.#heardAt + idleTimeout, this.#begunAt + lineTimeout);
   }
 
@@ -143,7 +151,7 @@ export class Watch {
     if (this.#hushed) this.#unhush();
     if (now >= this.#due()) {
       if (this.#full && this.#owed > maxOwed) this.#guard.cutOff(this.#guest, 'owed too much');
-      else if (this.#full && now >= this.#tookAt + stallTimeout) this.#guard.cutOff(this.#guest, 'stalled');
+      else if (now >= this.#movedAt + stallTimeout) this.#guard.cutOff(this.#guest, 'stalled');
       else if (now >= this.#begunAt + lineTimeout) this.#guard.dismiss(this.#guest, 'line timeout');
       else this.#guard.dismiss(this.#guest, 'idle timeout');
     }

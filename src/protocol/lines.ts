@@ -3,23 +3,29 @@ import { Splitter } from './splitter.ts';
 
 /** Bytes below, lines above: what stands before each `\n`. Half a line at the end of the stream is reported. */
 export class LineProtocol extends Layer<Buffer, Buffer> {
-  protected readonly splitter: Splitter;
+  readonly #splitter: Splitter;
   readonly #end: Buffer;
+  #lines = 0;
 
   constructor(end = '\n') {
     super();
-    this.splitter = new Splitter(end);
+    this.#splitter = new Splitter(end);
     this.#end = Buffer.from(end);
   }
 
+  get begun(): number | undefined {
+    return this.#splitter.unfinished.length > 0 ? this.#lines : undefined;
+  }
+
   received(bytes: Buffer): void {
-    for (const line of this.splitter.push(bytes)) {
+    for (const line of this.#splitter.push(bytes)) {
+      this.#lines++;
       if (!this.closed) this.above.received(line);
     }
   }
 
   override ended(): void {
-    const { unfinished } = this.splitter;
+    const { unfinished } = this.#splitter;
     if (unfinished.length > 0 && !this.closed) this.cutOff(unfinished);
     super.ended();
   }

@@ -34,11 +34,17 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
   readonly #message = new GrowingBuffer();
   /** Whether a message has begun, and more frames of it are to come. */
   #fragmented = false;
+  #messages = 0;
 
   /** @param anyOrigin whether pages from elsewhere may connect */
   constructor(anyOrigin = false) {
     super();
     this.#anyOrigin = anyOrigin;
+  }
+
+  get begun(): number | undefined {
+    const inFrame = this.#frames.unfinished.length > 0 || this.#request.length > 0;
+    return inFrame || this.#fragmented ? this.#messages : undefined;
   }
 
   /** Not yet: the handshake comes first. */
@@ -127,6 +133,7 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
     this.#message.append(payload);
     this.#fragmented = !last;
     if (!last) return;
+    this.#messages++;
     const message = this.#message.take(this.#message.length);
     if (!isUtf8(message)) throw new Violation(1007, 'a message that is not UTF-8', message);
     if (this.#state === 'open') this.above.received(message);

@@ -10,7 +10,7 @@
 //   And Ctrl-C, with a client or two.
 // Still wrong: one process, on one machine. When it ends, the room does.
 
-import { listen } from '../cli/listen.ts';
+import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
@@ -19,27 +19,34 @@ import { limitOptions, toLimits } from '../limits/limits.ts';
 import { serveStatus } from '../limits/status.ts';
 import type { Watch } from '../limits/watch.ts';
 import { chain, type Receiver } from '../protocol/chain.ts';
-import { ChatProtocol, LocalRoom } from '../protocol/chat.ts';
-import { PacedLineProtocol } from '../protocol/paced-lines.ts';
+import { ChatProtocol, type Framing, LocalRoom } from '../protocol/chat.ts';
+import { PaceProtocol } from '../protocol/pace.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import type { Address, Socket, WouldBlock } from '../sockets/socket.ts';
 import { AsyncChat } from './async-chat.ts';
 import { EventHandler, Loop } from './event-handler.ts';
 
-const { selector: mechanism, ...options } = readOptions({ ...limitOptions, selector: selectorOption });
+const { selector: mechanism, ...options } = readOptions({
+  selector: selectorOption,
+  ...webOptions,
+  ...limitOptions,
+});
 const guard = new Guard(toLimits(options));
 const room = new LocalRoom();
 
 class Server extends EventHandler {
   readonly loop: Loop;
+  readonly framing: () => Framing;
 
-  constructor(loop: Loop, listener: Socket) {
+  constructor(loop: Loop, listener: Socket, framing: () => Framing) {
     super(loop, listener, 'listening');
     this.loop = loop;
+    this.framing = framing;
   }
 
   override onAccept(client: Socket, address: Address): void {
-    if (guard.admits(address, (line) => client.trySend(line))) new Connection(this.loop, client, address);
+    const admitted = guard.admits(address, (line) => client.trySend(line));
+    if (admitted) new Connection(this.loop, client, address, this.framing());
     else client.close();
   }
 
@@ -50,27 +57,31 @@ class Server extends EventHandler {
 
 class Connection extends AsyncChat implements Guarded {
   readonly address: Address;
-  readonly chat = new ChatProtocol(room, (line) => this.push(line));
-  readonly lines = new PacedLineProtocol(() => this.watch.mayBeHeard());
+  readonly chat: ChatProtocol;
   readonly protocol: Receiver<Buffer>;
+  readonly framing: Framing;
+  readonly pace: PaceProtocol;
   readonly watch: Watch;
 
-  constructor(loop: Loop, client: Socket, address: Address) {
+  constructor(loop: Loop, client: Socket, address: Address, framing: Framing) {
     super(loop, client);
     this.address = address;
+    this.framing = framing;
     this.watch = guard.enter(this);
+    this.pace = new PaceProtocol(this.watch);
     const transport = {
       send: (bytes: Buffer) => this.push(bytes),
       close: () => this.closeWhenDone(),
       report: (problem: string, bytes: Buffer) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
     };
-    this.protocol = chain(transport, this.lines, new TextProtocol(), this.chat);
+    this.chat = new ChatProtocol(room, (line) => framing.deliver(line));
+    this.protocol = chain(transport, framing, this.pace, new TextProtocol(), this.chat);
     log(`${address} connected`);
-    this.chat.enter();
+    this.protocol.opened();
   }
 
   override readable(): boolean {
-    return super.readable() && !this.lines.waits;
+    return super.readable() && !this.pace.waits;
   }
 
   override foundTerminator(): void {} // There is none: all bytes are passed on at once.
@@ -78,7 +89,7 @@ class Connection extends AsyncChat implements Guarded {
   override collectIncomingData(bytes: Buffer): void {
     log(() => `${this.address} sent ${quote(bytes)}`);
     this.protocol.received(bytes);
-    this.watch.heard(bytes.length, this.lines.unfinished);
+    this.watch.heard(bytes.length, this.framing.begun);
   }
 
   override push(output: Buffer): void {
@@ -89,11 +100,6 @@ class Connection extends AsyncChat implements Guarded {
     const count = super.sendPieces(pieces);
     this.watch.took(count === 'would-block' ? 0 : count);
     return count;
-  }
-
-  override onTickEnd(): void {
-    this.lines.resume();
-    super.onTickEnd();
   }
 
   override onClose(): void {
@@ -125,12 +131,13 @@ class Connection extends AsyncChat implements Guarded {
   }
 
   resume(): void {
-    this.callAtTickEnd();
+    this.pace.resume();
+    this.callAtTickEnd(); // Then the loop asks readable() again.
   }
 }
 
 const loop = new Loop(mechanism);
-const server = new Server(loop, listen(options));
+const servers = listenForChat(options).map(({ listener, framing }) => new Server(loop, listener, framing));
 serveStatus(options, guard);
-guard.drainOnSignal(options.drain, () => server.close());
+guard.drainOnSignal(options.drain, servers);
 loop.runInNode();
