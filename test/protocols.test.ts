@@ -2,7 +2,12 @@
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { chain } from '../src/protocol/chain.ts';
+import { EchoProtocol } from '../src/protocol/echo.ts';
+import { GrowingBuffer } from '../src/protocol/growing-buffer.ts';
+import { CrlfLineProtocol, LineProtocol } from '../src/protocol/lines.ts';
 import { buildChain, protocolNames } from '../src/protocol/protocols.ts';
+import { QuestionProtocol } from '../src/protocol/questions.ts';
 import { byteByByte, cuts, FakeTransport, streams, talk } from './fake-transport.ts';
 
 const speak =
@@ -87,6 +92,55 @@ describe('a chain', () => {
 
 test('echo sends each line back, whatever it ends in', () =>
   expect(answers('echo', 'a\nb\r\n\nc')).toBe('a\nb\r\n\n'));
+
+describe('a message without end', () => {
+  const LIMIT = 2 ** 20;
+  const RPC_ERROR = `{"code":-32000,"message":"Request longer than ${LIMIT} bytes"}`;
+  for (const [name, end, answer] of [
+    ['echo', '\n', `ERROR line longer than ${LIMIT} bytes\n`],
+    ['commands', '\n', `ERROR line longer than ${LIMIT} bytes\n`],
+    ['zen', '?', `Error: question longer than ${LIMIT} bytes.`],
+    ['oracle', '?', `Error: question longer than ${LIMIT} bytes.`],
+    ['json-rpc', '\n', `{"jsonrpc":"2.0","error":${RPC_ERROR},"id":null}\n`],
+    ['finger', '\r\n', `finger: question longer than ${LIMIT} bytes.\r\n`],
+  ] as const) {
+    const report = `a message of more than ${LIMIT} bytes: ${'x'.repeat(LIMIT)}`;
+    for (const [title, rest] of [
+      ['whether its end is there', `${end}more${end}`],
+      ['or not', 'x'.repeat(end.length - 1)],
+    ]) {
+      test(`is answered by ${name} with an error, and the connection closes, ${title}`, () => {
+        const stream = `${'x'.repeat(LIMIT + 1)}${rest}`;
+        for (const at of [[], [0.3, 0.5], [LIMIT / stream.length]]) {
+          const { sent, reports, closed } = talk(speak(name), stream, at);
+          expect([sent, closed]).toEqual([answer, true]);
+          expect(reports.length === 1 && reports[0] === report).toBe(true);
+        }
+      });
+    }
+
+    test(`is none to ${name} if it is as long as the limit, even when half of its end is there`, () => {
+      const stream = `${'x'.repeat(LIMIT)}${end}`;
+      const { sent, reports } = talk(speak(name), stream, [(stream.length - 1) / stream.length]);
+      expect([sent === answer, reports]).toEqual([false, []]);
+    });
+  }
+
+  test('has the limit that its protocol was given', () => {
+    for (const lines of [new LineProtocol(3), new CrlfLineProtocol(3), new QuestionProtocol(3)]) {
+      const { reports } = talk((transport) => chain(transport, lines, new EchoProtocol()), 'four\r\n?');
+      expect(reports).toEqual(['a message of more than 3 bytes: fou']);
+    }
+  });
+
+  test('takes no more memory once it is refused, whatever still arrives', () => {
+    const protocol = speak('echo')(new FakeTransport());
+    const append = vi.spyOn(GrowingBuffer.prototype, 'append');
+    for (let i = 0; i < 100; i++) protocol.received(Buffer.alloc(100_000, 'x'));
+    expect(append).toHaveBeenCalledTimes(11);
+    append.mockRestore();
+  });
+});
 
 describe('commands', () => {
   test('answer each line of a packet that holds three', () =>
@@ -197,6 +251,11 @@ describe('json-rpc', () => {
     ['wants parameters in an array or an object', call('echo', 'x'), invalidRequest],
     ['wants no parameters that are null', notify('echo', null), invalidRequest],
     ['wants version 2.0', '{"method":"add","params":[1,2],"id":1}', invalidRequest],
+    [
+      'wants an id that can be sent back',
+      call('time', [], 1).replace('"id":1', '"id":1e400'),
+      invalidRequest,
+    ],
     ['wants an id that may be one', call('time', [], {}), invalidRequest],
     ['knows its methods', call('foobar', [1]), methodNotFound],
     ['knows no others', call('constructor', [1]), methodNotFound],
@@ -215,6 +274,16 @@ describe('json-rpc', () => {
       'answers in a batch what is to be answered',
       `[${call('add', [1, 2], 'a')},${notify('time')},{"foo":"boo"},${call('no', [])}]`,
       `[${result(3, 'a')},${invalidRequest},${methodNotFound}]`,
+    ],
+    [
+      'answers a batch of a thousand',
+      `[${notify('time')}${',1'.repeat(999)}]`,
+      `[${Array(999).fill(invalidRequest)}]`,
+    ],
+    [
+      'takes no batch that is longer: its answer may be forty times as long as itself',
+      `[1${',1'.repeat(1000)}]`,
+      failure(-32000, 'Batch of more than 1000 requests'),
     ],
     ['answers no batch of notifications', `[${notify('time')},${notify('no')}]`, ''],
   ] as const) {
@@ -402,4 +471,11 @@ describe('the time that a chain takes', () => {
       }
     });
   }
+
+  test('of json-rpc is short when there are far too many parameters', () => {
+    const begin = process.cpuUsage();
+    const line = `{"jsonrpc":"2.0","method":"add","id":1,"params":[${'1,'.repeat(500_000)}1]}\n`;
+    expect(answers('json-rpc', line)).toContain('Invalid params');
+    expect(process.cpuUsage(begin).user / 1000).toBeLessThan(1000);
+  });
 });

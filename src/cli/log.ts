@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { writeSync } from 'node:fs';
+import { INVISIBLE } from '../protocol/visible.ts';
 
 // Threads and child processes inherit the environment, and with it the silence.
 let quiet = process.env.QUIET === '1';
@@ -79,8 +80,7 @@ function escapeBytes(bytes: Uint8Array): string {
     .replace(/["\\]|[^ -~]/g, (byte) => SHORT.get(byte) ?? `\\x${hex(byte).padStart(2, '0')}`);
 }
 
-// Controls, invisible formats (such as those that turn the direction of text), lone surrogates, separators.
-const UNPRINTABLE = /["\\]|[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const UNPRINTABLE = new RegExp(`["\\\\]|${INVISIBLE.source}`, 'gu');
 
 const SHORT = new Map([
   ['\n', '\\n'],

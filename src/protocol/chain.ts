@@ -18,6 +18,8 @@ export type Transport<Message> = {
 /** What a transport delivers to: the protocol above it. */
 export type Receiver<Message> = {
   received(message: Message): void;
+  /** A message is longer than so many bytes. The protocol below closes the connection: what is sent now is the last. */
+  tooLong(limit: number): void;
   /** The peer will send nothing more. It can still be answered. */
   ended(): void;
 };
@@ -30,6 +32,8 @@ export abstract class Protocol<Lower> implements Receiver<Lower> {
   closed = false;
 
   abstract received(message: Lower): void;
+
+  tooLong(_limit: number): void {}
 
   ended(): void {}
 
@@ -49,6 +53,10 @@ export abstract class Layer<Lower, Upper> extends Protocol<Lower> implements Tra
   above!: Receiver<Upper>;
 
   abstract send(message: Upper): void;
+
+  override tooLong(limit: number): void {
+    this.above.tooLong(limit);
+  }
 
   override ended(): void {
     this.above.ended();

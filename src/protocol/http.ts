@@ -68,7 +68,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
       this.#linesSeen++;
       this.#line(line.toString('latin1'));
     };
-    this.#lines.above = { received, ended() {} };
+    this.#lines.above = { received, tooLong() {}, ended() {} }; // MAX_HEAD is shorter than any line.
     this.#lines.below = { send() {}, close() {}, report: (problem, bytes) => this.report(problem, bytes) };
   }
 
