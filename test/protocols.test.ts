@@ -316,7 +316,7 @@ describe('http', () => {
     ['HTTP/1.1 200 OK', DATE, `${JSON_OF}: ${body.length}`, ...more, '', body].join(CRLF);
   /** The status lines of all answers, and whether it has closed. */
   const statuses = (stream: string) => {
-    const { sent, closed } = converse('http', stream);
+    const { sent, closed } = converse('http', Buffer.from(stream, 'latin1'));
     const codes = [...sent.matchAll(/HTTP\/1\.1 (\d+) (?!undefined)\w+/g)].map(([, code]) => Number(code));
     return closed ? [...codes, sent.includes('\r\nConnection: close\r\n') && 'closed'] : codes;
   };
@@ -382,6 +382,20 @@ describe('http', () => {
     ['takes the whole address for a target', post(ADD).replace('/ ', 'http://localhost:12345/?q '), 200],
     ['takes names of fields in any case', post(ADD).replace('Host', 'hOST'), 200],
     ['takes any space around values', post(ADD).replace(/Length: \d+/, 'Length:\t 54 \t'), 200],
+    ['reads a hundred fields', post(ADD, ...Array(98).fill('X: y')) + post(ADD), 200, 200],
+    [
+      'reads a hundred fields behind chunks',
+      chunked('0', ...Array(100).fill('X: y'), '', post(ADD)),
+      200,
+      200,
+    ],
+    ['keeps a connection that a U+00A0 does not close', post(ADD, 'Connection: close\xa0'), 200],
+    [
+      'reads extensions of chunks',
+      chunked(`3 ; a;b=c ;\td = "e;\\"\xff" `, '[1]', '0;f', 'X: \xff', '', post(ADD)),
+      200,
+      200,
+    ],
     ['finds nothing elsewhere, and goes on', post(ADD).replace('/ ', '/elsewhere ') + post(ADD), 404, 200],
     ['knows no other method, and goes on', `GET / HTTP/1.1\r\nHost: x\r\n\r\n${post(ADD)}`, 405, 200],
     ['reads the body of a method it does not know', post(ADD).replace('POST', 'PUT') + post(ADD), 405, 200],
@@ -409,6 +423,14 @@ describe('http', () => {
       'a space before a colon': post(ADD, 'X : y'),
       'a folded line': post(ADD, 'X: y', ' z'),
       'a control character': post(ADD, 'X: \x00'),
+      'a control character behind chunks': chunked('0', 'X: \x00', '', ''),
+      'nonsense behind chunks': chunked('0', 'nonsense', '', ''),
+      'a folded line behind chunks': chunked('0', 'X: y', ' z', '', ''),
+      'a control character in an extension': chunked('3;a="\x00"', '[1]', '0', '', ''),
+      'an extension without a name': chunked('3;=b', '[1]', '0', '', ''),
+      'an extension without an end': chunked('3;a="b', '[1]', '0', '', ''),
+      'a U+00A0 before the length': post(ADD).replace('Length: ', 'Length: \xa0'),
+      'a U+00A0 behind the size of a chunk': chunked('3\xa0', '[1]', '0', '', ''),
       'no host': post(ADD).replace('Host: x\r\n', ''),
       'two hosts': post(ADD, 'Host: y'),
       'two hosts in HTTP/1.0': post(ADD, 'Host: y').replace('/1.1', '/1.0'),
@@ -429,6 +451,8 @@ describe('http', () => {
     431: {
       'a long head': post(ADD, `X: ${'x'.repeat(20_000)}`),
       'a head of many lines': post(ADD, ...tooMany),
+      'a hundred fields and one': post(ADD, ...Array(99).fill('X: y')),
+      'a hundred fields and one behind chunks': chunked('0', ...Array(101).fill('X: y'), '', ''),
       'many lines behind chunks': chunked('0', ...tooMany, ''),
     },
     501: {
@@ -457,7 +481,12 @@ describe('http', () => {
 // Last, because it takes longest.
 describe('the time that a chain takes', () => {
   const head = 'POST / HTTP/1.1\r\n';
-  const shapes = ['~x\r\n?', `${head}Host: ~\r\n\r\n\r\n?`, `${head}Connection: ~x\r\n\r\n\r\n?`];
+  const shapes = [
+    '~x\r\n?',
+    `${head}Host: ~\r\n\r\n\r\n?`,
+    `${head}Connection: ~x\r\n\r\n\r\n?`,
+    `${head}Host: x\r\nTransfer-Encoding: chunked\r\n\r\n3;~x\r\n?`,
+  ];
   for (const name of protocolNames) {
     test(`of ${name} is in proportion to what it is sent, whatever that is`, () => {
       for (const filler of [' ', 'a', '\t', ',', '[', '?', '\n', 'a: ', '/W ']) {
