@@ -228,6 +228,11 @@ test('npm scripts say that npm ci comes first where nothing is installed', async
   expect(result).toEqual({ exit: 1, stdout: '', stderr });
 });
 
+test('npm ci runs no install script', async () => {
+  const { stdout } = await run('npm', ['config', 'get', 'ignore-scripts']);
+  expect(stdout).toBe('true\n');
+});
+
 describe.concurrent('a tool', () => {
   for (const [path, ...args] of [
     ['scripts/start.ts', '--list'],
