@@ -186,7 +186,7 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
   test('let a user go whose line has no end, with a last word, and tell the others', () => {
     const [one, two] = room(2) as [User, User];
     one.says(`SAY ${'\x01'.repeat(2 ** 20)}`);
-    expect(one).toMatchObject({ closed: true, sent: 'ERROR line longer than 1048576 bytes\n' });
+    expect(one).toMatchObject({ closed: true, sent: 'ERROR message longer than 1048576 bytes\n' });
     expect(two.heard).toBe('* guest1 left\n');
   });
 

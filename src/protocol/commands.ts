@@ -23,7 +23,7 @@ export class CommandProtocol extends Protocol<string> {
   }
 
   override tooLong(limit: number): void {
-    this.send(`ERROR line longer than ${limit} bytes`);
+    this.send(`ERROR message longer than ${limit} bytes`);
   }
 
   send(line: string): void {

@@ -7,6 +7,6 @@ export class EchoProtocol extends Protocol<Buffer> {
   }
 
   override tooLong(limit: number): void {
-    this.below.send(Buffer.from(`ERROR line longer than ${limit} bytes`));
+    this.below.send(Buffer.from(`ERROR message longer than ${limit} bytes`));
   }
 }

@@ -5,7 +5,7 @@ import { CrlfLineProtocol } from './lines.ts';
 /** The most bytes of a head, of a chunk's first line, of what is behind the last chunk. */
 const MAX_HEAD = 16 * 1024;
 /** The most fields of a head, or behind the last chunk. */
-const MAX_FIELDS = 100;
+export const MAX_FIELDS = 100;
 /** The most bytes of a body. */
 const MAX_BODY = 1024 * 1024;
 /** A body that is too long is read to its end, as far as this: who sends it hears of it only then. */
@@ -15,18 +15,20 @@ const reasons = new Map([
   [200, 'OK'],
   [204, 'No Content'],
   [400, 'Bad Request'],
+  [403, 'Forbidden'],
   [404, 'Not Found'],
   [405, 'Method Not Allowed'],
   [411, 'Length Required'],
   [413, 'Content Too Large'],
   [417, 'Expectation Failed'],
+  [426, 'Upgrade Required'],
   [431, 'Request Header Fields Too Large'],
   [501, 'Not Implemented'],
   [505, 'HTTP Version Not Supported'],
 ]);
 
 /** A request that can't be read any further: it is answered with this status, and the connection closes. */
-class BadRequest extends Error {
+export class BadRequest extends Error {
   readonly status: number;
 
   constructor(status: number) {
@@ -36,7 +38,7 @@ class BadRequest extends Error {
 }
 
 /** The head of a request: RFC 9112, sections 3 and 5. */
-type Head = { method: string; path: string; minor: number; fields: Map<string, string[]> };
+export type Head = { method: string; path: string; minor: number; fields: Map<string, string[]> };
 
 /** What is to come next: a line, which is one of these, or else a number of bytes. */
 type Line = 'request line' | 'field' | 'chunk size' | 'end of chunk' | 'trailer';
@@ -72,7 +74,8 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
       this.#linesSeen++;
       this.#line(line.toString('latin1'));
     };
-    this.#lines.above = { received, tooLong() {}, ended() {} }; // MAX_HEAD is shorter than any line.
+    // MAX_HEAD is shorter than any line may be.
+    this.#lines.above = { opened() {}, received, tooLong() {}, ended() {} };
     this.#lines.below = { send() {}, close() {}, report: (problem, bytes) => this.report(problem, bytes) };
   }
 
@@ -148,11 +151,8 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
 
   #field(line: string): void {
     if (--this.#fieldsLeft < 0) throw new BadRequest(431);
-    const [name, value] = parseField(line);
-    if (this.#next !== 'field') return;
-    const values = this.#head.fields.get(name);
-    if (values) values.push(value);
-    else this.#head.fields.set(name, [value]);
+    if (this.#next === 'field') addField(this.#head.fields, line);
+    else parseField(line);
   }
 
   #expect(line: Line): void {
@@ -277,7 +277,7 @@ const CHUNK = new RegExp(`^([\\da-f]+)(?:${EXTENSION})*${SPACE}$`, 'i');
 const NO_HEAD: Head = { method: '', path: '', minor: 1, fields: new Map() };
 
 /** Section 3. */
-function parseRequestLine(line: string): Head {
+export function parseRequestLine(line: string): Head {
   const [, method, target, major, minor] = REQUEST_LINE.exec(line) ?? [];
   if (method === undefined || target === undefined) throw new BadRequest(400);
   if (major !== '1') throw new BadRequest(505);
@@ -287,6 +287,13 @@ function parseRequestLine(line: string): Head {
 }
 
 /** Section 5. No space before the colon, and no line that goes on with the one before it. */
+export function addField(fields: Head['fields'], line: string): void {
+  const [name, value] = parseField(line);
+  const values = fields.get(name);
+  if (values) values.push(value);
+  else fields.set(name, [value]);
+}
+
 function parseField(line: string): [name: string, value: string] {
   const [, name, value] = FIELD.exec(line) ?? [];
   if (name === undefined || value === undefined) throw new BadRequest(400);
@@ -300,8 +307,13 @@ function trimmed(value: string): string {
 
 /** Section 9.3. */
 function keepsAlive({ minor, fields }: Head): boolean {
-  const options = new Set((fields.get('connection') ?? []).join().toLowerCase().split(',').map(trimmed));
-  return !options.has('close') && (minor > 0 || options.has('keep-alive'));
+  const options = wordsOf(fields, 'connection');
+  return !options.includes('close') && (minor > 0 || options.includes('keep-alive'));
+}
+
+/** The words of a field that is a list, with commas between them: RFC 9110, section 5.6.1. */
+export function wordsOf(fields: Head['fields'], name: string): string[] {
+  return (fields.get(name) ?? []).join().toLowerCase().split(',').map(trimmed);
 }
 
 /** The status of a request that can be read, but is for nothing that is here. */

@@ -48,6 +48,11 @@ export class LineProtocol extends Layer<Buffer, Buffer> {
     this.below.send(Buffer.concat([line, this.#end]));
   }
 
+  /** Sends a line that has its end already. */
+  deliver(line: Buffer): void {
+    this.below.send(line);
+  }
+
   #refuse(bytes: Buffer): void {
     this.report(`a message of more than ${this.#limit} bytes`, bytes.subarray(0, this.#limit));
     this.above.tooLong(this.#limit);
