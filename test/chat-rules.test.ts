@@ -210,11 +210,27 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
 test('a SharedRoom has room for as many as its memory, and room again when one has left', () => {
   const place = places.SharedRoom?.() as Place;
   const users = Array.from({ length: 4 }, () => new User(place));
-  expect(() => new User(place)).toThrow('the room is full');
+  const late = new User(place);
+  expect([late.heard, late.closed]).toEqual(['ERROR room is full\n', true]);
+  late.chat.leave();
+  expect(users[0]?.heard).not.toContain('left');
   users[1]?.chat.leave();
   expect(new User(place).heard).toBe('* welcome, guest5\n');
   users[3]?.says('WHO\n');
   expect(users[3]?.heard).toMatch(/WHO guest1 guest3 guest4 guest5\n/);
+});
+
+test('users hear that one has left only if they have heard that it joined', () => {
+  const place = places.SharedRoom?.() as Place;
+  const stays = new User(place);
+  class Gone extends User {
+    override send(): void {
+      throw new Error('EPIPE'); // It has reset the connection before its thread has started.
+    }
+  }
+  expect(stays.heard).toBe('* welcome, guest1\n');
+  expect(() => new Gone(place)).toThrow('EPIPE');
+  expect(stays.heard).toBe('* guest2 joined\n');
 });
 
 test('a SharedRoom serves on when a connection is broken: its own thread will find out', () => {

@@ -20,8 +20,8 @@ export type Framing = Layer<Buffer, Buffer> & {
 export abstract class Room {
   /** Runs this while no other user says or changes anything. Not to be nested. */
   abstract withLock(work: () => void): void;
-  /** Lets a user in, under a name that is free: `guest1`. @throws Error if the room is full */
-  abstract enter(guest: Guest): void;
+  /** Lets a user in, under a name that is free: `guest1`. Returns false if the room is full. */
+  abstract enter(guest: Guest): boolean;
   abstract leave(guest: Guest): void;
   /** Gives a user another name, which must be free. */
   abstract rename(guest: Guest, name: string): void;
@@ -51,10 +51,11 @@ export class LocalRoom extends Room {
     work(); // There is one thread, and it does not wait: nothing comes between.
   }
 
-  enter(guest: Guest): void {
+  enter(guest: Guest): boolean {
     do guest.name = `guest${++this.#named}`;
     while (this.find(guest.name));
     this.#guests.add(guest);
+    return true;
   }
 
   leave(guest: Guest): void {
@@ -101,13 +102,18 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     return commands;
   }
 
-  /** @throws Error if the room is full */
+  /** If the room is full, says so and closes. */
   enter(): void {
     this.#room.withLock(() => {
-      this.#room.enter(this);
-      this.#inside = true;
-      this.send(`* welcome, ${this.name}`);
-      this.#room.broadcast(`* ${this.name} joined`, this);
+      this.#inside = this.#room.enter(this);
+      if (this.#inside) {
+        // The others first: send() fails if this user has gone again, and then leave() tells them so.
+        this.#room.broadcast(`* ${this.name} joined`, this);
+        this.send(`* welcome, ${this.name}`);
+      } else {
+        this.send('ERROR room is full');
+        this.close();
+      }
     });
   }
 

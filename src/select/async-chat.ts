@@ -91,7 +91,7 @@ export abstract class AsyncChat extends EventHandler {
     this.#schedule();
   }
 
-  /** Closes when all that was pushed has been sent. What still arrives is ignored. */
+  /** Closes when all that was pushed has been sent. What still arrives is discarded. */
   closeWhenDone(): void {
     this.#closing = true;
     this.#schedule();
@@ -123,7 +123,7 @@ export abstract class AsyncChat extends EventHandler {
     this.sendPieces(this.#unsent);
     if (this.#closing && this.#unsent.length === 0 && this.#output.length === 0) {
       this.#end('closed');
-      this.close();
+      this.lingeringClose();
     }
   }
 

@@ -11,14 +11,17 @@
 // | tryAccept(), tryRecv(), trySend()   | never, if non-blocking   | as above                                            |
 // | trySendPieces(pieces)               | never, if non-blocking   | yours; copied together, for one send()              |
 // | shutdown(), setBlocking(), close()  | never                    |                                                     |
+// | lingeringClose()                    | until the peer ends, 2 s |                                                     |
 //
 // A slab is memory of this thread. The kernel writes to each part of it once, so received bytes never change. But they
 // keep their slab alive: copy a small piece that you keep for long, as GrowingBuffer does.
 
+import { acceptAgainAfter } from './accept-failure.ts';
 import { ADDRESS_SIZE, Address, decodeAddress, isIPv6, resolveAddress } from './address.ts';
 import { type SystemError, systemError } from './errors.ts';
 import * as libc from './libc.ts';
 import { c, errno } from './libc.ts';
+import { lingeringClose } from './lingering-close.ts';
 import { pin, Scratch, Slabs } from './memory.ts';
 
 export { Address } from './address.ts';
@@ -162,17 +165,29 @@ export class Socket {
   }
 
   /**
-   * The next connection, and the address of its other end. Waits until there is one.
+   * The next connection, and the address of its other end. Waits until there is one. When the kernel has no descriptor or no
+   * memory for it at this moment, this tries again, 10 ms later: see {@link acceptAgainAfter}.
    *
-   * @throws SystemError `EMFILE` or `ENFILE` when there is no descriptor left, `EAGAIN` in place of waiting when
-   *   the listener is non-blocking: {@link tryAccept} is made for that
+   * @throws SystemError `EBADF`, `EINVAL` when the listener is closed, or was stopped, `EAGAIN` in place of waiting when it
+   *   is non-blocking: {@link tryAccept} is made for that
    * @see accept(2)
    */
   accept(): [Socket, Address] {
-    return orThrow('accept', this.tryAccept());
+    while (true) {
+      try {
+        return orThrow('accept', this.tryAccept());
+      } catch (error) {
+        acceptAgainAfter(error);
+      }
+    }
   }
 
-  /** Like {@link accept}, but a non-blocking listener with an empty queue answers `'would-block'`. */
+  /**
+   * Like {@link accept}, but a non-blocking listener with an empty queue answers `'would-block'`, and any failure is thrown:
+   * {@link acceptOrReject} is for loops that survive them.
+   *
+   * @throws SystemError `EMFILE`, `ENFILE`, `ENOBUFS` and the others of accept(2)
+   */
   tryAccept(): [Socket, Address] | WouldBlock {
     while (true) {
       sockaddrSize.bytes.writeUInt32LE(ADDRESS_SIZE);
@@ -262,7 +277,12 @@ export class Socket {
     if (wanted !== flags) check('fcntl', libc.fcntl(this.#fd, c.F_SETFL, 'int', wanted));
   }
 
-  /** Gives the descriptor back. What was sent still arrives. Closing again does nothing. */
+  /**
+   * Gives the descriptor back. What was sent still arrives, unless the peer has sent bytes that were not received, or sends
+   * more: then it may be lost, and {@link lingeringClose} is safe. Closing again does nothing.
+   *
+   * @see close(2)
+   */
   close(): void {
     if (this.#fd === -1) return;
     // Forget the number first: even if the call fails, the kernel may give it to another connection.
@@ -270,6 +290,14 @@ export class Socket {
     this.#fd = -1;
     // EBADF is a mistake of the program. Whatever else it says, the descriptor is free: close(2).
     if (libc.close(fd) < 0 && errno() === c.EBADF) throw systemError('close', c.EBADF);
+  }
+
+  /**
+   * Ends the stream, discards what still arrives, and closes when the peer has ended its stream, too: then all that was sent
+   * has arrived. Waits for that, two seconds at most. For blocking sockets.
+   */
+  lingeringClose(): void {
+    lingeringClose(this);
   }
 
   #send(address: number, length: number): number | WouldBlock {
