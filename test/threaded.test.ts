@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
 import { ExpectationError, PATIENCE } from '../src/behaviours/inbox.ts';
 import { pour } from '../src/behaviours/pour.ts';
-import { runnable, type Server, type ServerOptions } from '../src/behaviours/server.ts';
+import { runnable, Server, type ServerOptions } from '../src/behaviours/server.ts';
 import { onLinux, request, run, say, serving, servingWithin, until } from './harness.ts';
 
 /** What one of dozens of threads may take, milliseconds: they start one by one, and an idle machine takes 40 each. */
@@ -288,6 +288,25 @@ describe.concurrent('stopped', () => {
             options,
           ),
       );
+    }
+  }
+});
+
+describe.concurrent('stopped under tsx', () => {
+  for (const step of ['accept4', 'drain4']) {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      test(`${step} is ended by the first ${signal}`, async () => {
+        const args = ['node_modules/.bin/tsx', `src/threaded/${step}.ts`, '--port', '0'];
+        const server = await Server.start(process.execPath, args, { group: true });
+        try {
+          const client = await meet(server);
+          server.child.kill(signal); // tsx passes it on.
+          expect(await client.rest()).toBe('');
+          await expect(Client.connect(server.port)).rejects.toThrow('ECONNREFUSED');
+        } finally {
+          await server.stop();
+        }
+      });
     }
   }
 });

@@ -17,15 +17,22 @@ export const webOptions = {
 /** A listener, and how its clients frame their messages: each connection takes a new link for that. */
 export type ChatListener = { listener: Socket; framing: () => Framing };
 
-/** The listeners of a chat: one for lines, and with `--web-port` another for browsers. */
-export function listenForChat(options: ServerOptions & Values<typeof webOptions>): ChatListener[] {
+/**
+ * The listeners of a chat: one for lines, and with `--web-port` another for browsers.
+ *
+ * @param limit the most bytes of a line, or of a message of a browser
+ */
+export function listenForChat(
+  options: ServerOptions & Values<typeof webOptions>,
+  limit?: number,
+): ChatListener[] {
   const { host, 'web-port': webPort, 'any-origin': anyOrigin } = options;
   const port = webPort && numberOrFail(webPort, 'Cannot use --web-port', { max: 65_535 });
   const web = port === '' ? undefined : openOrFail({ host, port }, '--web-port');
-  const listeners: ChatListener[] = [{ listener: listen(options), framing: () => new LineProtocol() }];
+  const listeners: ChatListener[] = [{ listener: listen(options), framing: () => new LineProtocol(limit) }];
   if (web) {
     announce(`web page at http://${web.localAddress()}/`);
-    listeners.push({ listener: web, framing: () => new WebSocketProtocol(anyOrigin) });
+    listeners.push({ listener: web, framing: () => new WebSocketProtocol(anyOrigin, limit) });
   }
   return listeners;
 }

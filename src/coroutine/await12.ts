@@ -149,7 +149,7 @@ async function acceptAll(listener: AsyncSocket, framing: () => Framing): Promise
   }
 }
 
-const listeners = listenForChat(options).map(({ listener, framing }) => {
+const listeners = listenForChat(options, guard.limits.maxLine).map(({ listener, framing }) => {
   const socket = new AsyncSocket(loop, listener);
   loop.spawn(
     acceptAll(socket, framing).catch((error) => {

@@ -1,7 +1,8 @@
 // Who is let in, who has to go, and how the server stops.
 
-import { log } from '../cli/log.ts';
+import { dropLinesUnless, log } from '../cli/log.ts';
 import { Deadlines } from '../coroutine/deadlines.ts';
+import { c, poll } from '../sockets/libc.ts';
 import type { Address } from '../sockets/socket.ts';
 import type { Limits } from './limits.ts';
 import { Watch } from './watch.ts';
@@ -43,6 +44,7 @@ export class Guard {
 
   constructor(limits: Limits) {
     this.limits = limits;
+    dropLinesUnless(canWrite);
   }
 
   /** Whether there is a place for one more client. If there is none, `refuse` is called with what to tell it. */
@@ -159,4 +161,14 @@ export class Guard {
 function endBy(signal: NodeJS.Signals): void {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
+}
+
+// struct pollfd, of standard output.
+const pollfd = Buffer.alloc(8);
+pollfd.writeInt32LE(1);
+pollfd.writeInt16LE(c.POLLOUT, 4);
+
+/** Whether standard output takes a line without waiting. A pipe that is ready has room for PIPE_BUF bytes: pipe(7). */
+function canWrite(): boolean {
+  return poll(pollfd, 1, 0) === 1;
 }

@@ -12,7 +12,7 @@ export const limitOptions = {
   'max-clients': { default: 1000, help: 'clients at a time' },
   'max-per-address': { default: 100, help: 'clients at a time from one address' },
   drain: { default: 5, fraction: true, help: 'seconds that clients have to finish after SIGTERM or Ctrl-C' },
-  'status-port': { default: 'none', help: 'the port for GET /health and GET /metrics' },
+  'status-port': { default: '', help: 'the port for GET /health and GET /metrics' },
 } as const satisfies Record<string, Option>;
 
 /** What `readOptions()` makes of {@link limitOptions}. */

@@ -11,7 +11,7 @@ import type { Guard } from './guard.ts';
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 export function serveStatus(options: { host: string; 'status-port': string }, guard: Guard): void {
-  if (options['status-port'] === 'none') return;
+  if (options['status-port'] === '') return;
   const { host } = options;
   const port = numberOrFail(options['status-port'], 'Cannot use --status-port', { max: 65535 });
   const server = createServer(({ method, url }, response) => {

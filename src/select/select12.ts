@@ -137,7 +137,9 @@ class Connection extends AsyncChat implements Guarded {
 }
 
 const loop = new Loop(mechanism);
-const servers = listenForChat(options).map(({ listener, framing }) => new Server(loop, listener, framing));
+const servers = listenForChat(options, guard.limits.maxLine).map(
+  ({ listener, framing }) => new Server(loop, listener, framing),
+);
 serveStatus(options, guard);
 guard.drainOnSignal(options.drain, servers);
 loop.runInNode();

@@ -63,8 +63,9 @@ class Connection implements Transport<Buffer> {
       log(`${this.address} disconnected: ${this.client.closed ? 'closed by the protocol' : 'end of stream'}`);
     } catch (error) {
       log(`${this.address} disconnected: ${error}`);
+    } finally {
+      this.client.close();
     }
-    this.client.close();
   }
 
   send(bytes: Buffer): void {

@@ -44,9 +44,9 @@ export class SharedRoom extends Room {
     }
   }
 
-  enter(guest: Guest): void {
+  enter(guest: Guest): boolean {
     const at = FIRST + this.#count * WIDTH;
-    if (at === this.#numbers.length) throw new Error('the room is full');
+    if (at === this.#numbers.length) return false;
     do {
       this.#numbers[NAMED] = (this.#numbers[NAMED] ?? 0) + 1;
       guest.name = `guest${this.#numbers[NAMED]}`;
@@ -54,6 +54,7 @@ export class SharedRoom extends Room {
     this.#numbers[at] = this.#client.fd;
     this.#write(at, guest.name);
     this.#numbers[COUNT] = this.#count + 1;
+    return true;
   }
 
   leave(guest: Guest): void {

@@ -47,9 +47,10 @@ export function serve(client: Socket, address: Address, memory: SharedArrayBuffe
     log(`${address} disconnected: ${closing ? 'closed by the protocol' : 'end of stream'}`);
   } catch (error) {
     log(`${address} disconnected: ${error}`);
+  } finally {
+    chat.leave();
+    client.lingeringClose();
   }
-  chat.leave();
-  client.lingeringClose();
 }
 
 /** Runs in another thread when that of a client has died, which may have held the mutex. */
