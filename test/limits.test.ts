@@ -9,6 +9,7 @@ import { Address } from '../src/sockets/socket.ts';
 
 const limits: Limits = {
   maxLine: 100,
+  maxUnsent: 100,
   lineTimeout: 30_000,
   idleTimeout: 300_000,
   maxOwed: 1000,

@@ -20,19 +20,22 @@ export type ChatListener = { listener: Socket; framing: () => Framing };
 /**
  * The listeners of a chat: one for lines, and with `--web-port` another for browsers.
  *
- * @param limit the most bytes of a line, or of a message of a browser
+ * @param bounds the most bytes of a line or message, and how many the kernel keeps that a client has no room for
  */
 export function listenForChat(
   options: ServerOptions & Values<typeof webOptions>,
-  limit?: number,
+  bounds: { maxLine?: number; maxUnsent?: number } = {},
 ): ChatListener[] {
   const { host, 'web-port': webPort, 'any-origin': anyOrigin } = options;
   const port = webPort && numberOrFail(webPort, 'Cannot use --web-port', { max: 65_535 });
   const web = port === '' ? undefined : openOrFail({ host, port }, '--web-port');
-  const listeners: ChatListener[] = [{ listener: listen(options), framing: () => new LineProtocol(limit) }];
+  const listeners: ChatListener[] = [
+    { listener: listen(options), framing: () => new LineProtocol(bounds.maxLine) },
+  ];
   if (web) {
     announce(`web page at http://${web.localAddress()}/`);
-    listeners.push({ listener: web, framing: () => new WebSocketProtocol(anyOrigin, limit) });
+    listeners.push({ listener: web, framing: () => new WebSocketProtocol(anyOrigin, bounds.maxLine) });
   }
+  if (bounds.maxUnsent) for (const { listener } of listeners) listener.limitUnsent(bounds.maxUnsent);
   return listeners;
 }

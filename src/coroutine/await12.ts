@@ -36,7 +36,7 @@ class Connection implements Transport<Buffer>, Guarded {
   readonly pace: PaceProtocol;
   readonly unsent: Buffer[] = [];
   flushing = false;
-  /** Has serve() go on, which waits in {@link mayBeHeard}. */
+  /** Has serve() go on, which waits in untilHeard(). */
   goOn = (): void => {};
   /** Why it ends, as soon as all has been sent. */
   ending: string | undefined;
@@ -61,7 +61,7 @@ class Connection implements Transport<Buffer>, Guarded {
         log(() => `${this.address} sent ${quote(bytes)}`);
         this.protocol.received(bytes);
         this.watch.heard(bytes.length, this.framing.begun);
-        while (this.pace.waits && !this.client.closed) await this.mayBeHeard();
+        while (this.pace.waits && !this.client.closed) await this.untilHeard();
       }
       this.watch.finished();
       if (!this.ending) this.protocol.ended();
@@ -72,7 +72,7 @@ class Connection implements Transport<Buffer>, Guarded {
     }
   }
 
-  mayBeHeard(): Promise<void> {
+  untilHeard(): Promise<void> {
     return new Promise((resolve) => {
       this.goOn = resolve;
     });
@@ -149,7 +149,7 @@ async function acceptAll(listener: AsyncSocket, framing: () => Framing): Promise
   }
 }
 
-const listeners = listenForChat(options, guard.limits.maxLine).map(({ listener, framing }) => {
+const listeners = listenForChat(options, guard.limits).map(({ listener, framing }) => {
   const socket = new AsyncSocket(loop, listener);
   loop.spawn(
     acceptAll(socket, framing).catch((error) => {

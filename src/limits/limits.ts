@@ -21,6 +21,8 @@ export type LimitValues = Record<Exclude<keyof typeof limitOptions, 'status-port
 /** The same as the guard counts: bytes, clients, and milliseconds. What is switched off is infinite. */
 export type Limits = {
   maxLine: number;
+  /** How much the kernel keeps of what a client has no room for. The rest is counted here. */
+  maxUnsent: number;
   lineTimeout: number;
   idleTimeout: number;
   maxOwed: number;
@@ -34,6 +36,7 @@ export function toLimits(values: LimitValues): Limits {
   const limit = (name: keyof LimitValues) => values[name] || Number.POSITIVE_INFINITY;
   return {
     maxLine: limit('max-line'),
+    maxUnsent: 16 * 1024,
     lineTimeout: 1000 * limit('line-timeout'),
     idleTimeout: 1000 * limit('idle-timeout'),
     maxOwed: limit('max-owed'),

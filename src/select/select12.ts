@@ -137,7 +137,7 @@ class Connection extends AsyncChat implements Guarded {
 }
 
 const loop = new Loop(mechanism);
-const servers = listenForChat(options, guard.limits.maxLine).map(
+const servers = listenForChat(options, guard.limits).map(
   ({ listener, framing }) => new Server(loop, listener, framing),
 );
 serveStatus(options, guard);
