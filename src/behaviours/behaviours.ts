@@ -13,6 +13,8 @@ export type Subject = {
   /** What is asked of it: 6 for select6. */
   level: number;
   connect(): Promise<Client>;
+  /** Where it may say how it is: see {@link Behaviour.limits}. */
+  statusPort?: number;
   /** Where this process has started it. */
   program?: Program;
   /** Its log, where it is one of this project. */
@@ -20,7 +22,7 @@ export type Subject = {
 };
 
 /** The levels that ask for something that those below them do not. Each asks for what those ask for, too. */
-export const levels = [3, 4, 6, 7, 9, 11] as const;
+export const levels = [3, 4, 6, 7, 9, 11, 12] as const;
 
 export type Level = (typeof levels)[number];
 
@@ -30,10 +32,20 @@ export type Behaviour = {
   until?: Level;
   /** The step that does it first. */
   step: string;
+  /** The options to start a server with that has limits. `{status}` stands for a port that is free. */
+  limits?: string;
   converse(subject: Subject): Promise<void>;
 };
 
 export const CTRL_C = 'Ctrl-C ends it with clients connected';
+export const SIGTERM = 'SIGTERM lets clients finish';
+export const ENDLESS = 'a line that never ends is refused';
+
+/** Limits that several conversations try at the same time, and what is seen where there are none. */
+const TIMES = '--line-timeout 0.5 --idle-timeout 0.7 --status-port {status}';
+const OWED = '--max-owed 65536 --stall-timeout 1';
+const STAYS: Symptom = 'a client may stay for ever';
+const OWES: Symptom = 'a client that does not read is kept';
 
 const conversations = {
   'echoes bytes back': {
@@ -91,6 +103,7 @@ const conversations = {
   [CTRL_C]: {
     level: 3,
     step: 'single1',
+    limits: '--drain 0.5',
     converse: async (subject) => {
       const { log, level } = subject;
       const clients = [await subject.connect(), await subject.connect()];
@@ -285,6 +298,118 @@ const conversations = {
       await ben.notice(/^\* ann left$/, '* ann left');
     },
   },
+
+  [ENDLESS]: {
+    level: 12,
+    step: 'select12',
+    converse: async ({ connect }) => {
+      const client = await connect();
+      void client.send('x'.repeat(2 * 1024 * 1024));
+      await suspecting('a line may be of any length', client.match(/^ERROR /, 'ERROR line too long'), ANY);
+      await client.expectEnd();
+    },
+  },
+
+  'a line that trickles is given up': {
+    level: 12,
+    step: 'select12',
+    limits: TIMES,
+    converse: async ({ connect }) => {
+      const client = await connect();
+      const trickle = setInterval(() => void client.send('x'), 50);
+      const answer = client.match(/^ERROR /, 'ERROR line timeout').finally(() => clearInterval(trickle));
+      await suspecting(STAYS, answer, ANY);
+      await client.expectEnd();
+    },
+  },
+
+  'an idle client is shown out': {
+    level: 12,
+    step: 'select12',
+    limits: TIMES,
+    converse: async ({ connect }) => {
+      const client = await connect();
+      await suspecting(STAYS, client.match(/^ERROR /, 'ERROR idle timeout'), ANY);
+      await client.expectEnd();
+    },
+  },
+
+  'a listener that never reads is cut off': {
+    level: 12,
+    step: 'select12',
+    limits: OWED,
+    converse: async ({ connect }) => {
+      const deaf = await connect();
+      const speaker = await connect();
+      await deaf.notice(WELCOME, '* welcome, guest1');
+      deaf.socket.pause();
+      void speaker.send(`SAY ${'x'.repeat(4000)}\n`.repeat(250));
+      await suspecting(OWES, speaker.notice(/^\* \S+ left$/, '* guest1 left'), ANY);
+    },
+  },
+
+  'a client that never reads its answers is cut off': {
+    level: 12,
+    step: 'select12',
+    limits: OWED,
+    converse: async (subject) => {
+      const client = await subject.connect();
+      client.socket.pause();
+      void client.send(request(subject, ['x'.repeat(4000)]).repeat(1000)); // Not all of it goes out: so the end is seen.
+      const end = client.until('the end', () => client.ended);
+      await suspecting(OWES, end, ANY);
+    },
+  },
+
+  'there is an end to places': {
+    level: 12,
+    step: 'select12',
+    limits: '--max-clients 2',
+    converse: ({ connect }) => isRefused(connect, 'ERROR full'),
+  },
+
+  'there is an end to places for one address': {
+    level: 12,
+    step: 'select12',
+    limits: '--max-per-address 2',
+    converse: ({ connect }) => isRefused(connect, 'ERROR too many connections'),
+  },
+
+  'it says how it is': {
+    level: 12,
+    step: 'select12',
+    limits: TIMES,
+    converse: async ({ statusPort }) => {
+      const get = async (path: string) => {
+        const url = `http://127.0.0.1:${statusPort}${path}`;
+        const response = await fetch(url).catch((error) => expectation(`${url}: ${error.cause}`));
+        if (response.status !== 200) expectation(`${url}: ${response.status}`);
+        return response.text();
+      };
+      await suspecting('it does not say how it is', get('/health'), ANY);
+      if (!/^\w*clients\w* \d+$/m.test(await get('/metrics'))) expectation('/metrics does not count clients');
+    },
+  },
+
+  [SIGTERM]: {
+    level: 12,
+    step: 'select12',
+    limits: '--drain 5',
+    converse: async (subject) => {
+      const { program } = subject;
+      const client = await subject.connect();
+      await echo(subject, client, 'here');
+      program?.kill('SIGTERM');
+      await suspecting('SIGTERM ends it in mid-word', client.notice(/^\* .*stop/, '* the server stops in 5 seconds'), ANY);
+      await echo(subject, client, 'still here');
+      await client.send('QUIT\n');
+      await hear(client, ['BYE']);
+      await client.expectEnd();
+      client.close();
+      const exit = await program?.exited();
+      if (exit !== 0) expectation(`It ended by ${exit}`);
+    },
+  },
 } satisfies Record<string, Behaviour>;
 
 export type BehaviourName = keyof typeof conversations;
@@ -293,9 +418,9 @@ export type BehaviourName = keyof typeof conversations;
 export const behaviours: Record<BehaviourName, Behaviour> = conversations;
 
 /** So many lines, of which the log of a step shows 900 bytes each, are more than the kernel keeps both ways: tcp(7), tcp_wmem. */
-const MANY = 1280;
-const LONG = 8000;
-const TOGETHER = 8;
+const MANY = 2560;
+const LONG = 4000;
+const TOGETHER = 16;
 /** Those lines, some at a time. */
 const longLines = Array.from({ length: MANY / TOGETHER }, (_, i) =>
   Array.from({ length: TOGETHER }, (_, j) => `${i * TOGETHER + j} `.padEnd(LONG, 'x')),
@@ -307,6 +432,19 @@ const WELCOME = /^\* welcome, \S+$/;
 /** What to send to have these lines echoed. From level 7 on, a line is a command. */
 function request({ level }: Subject, lines: string[], end = '\n'): string {
   return lines.map((line) => (level < 7 ? `${line}${end}` : `ECHO ${line}${end}`)).join('');
+}
+
+/** Of three clients, the last is told why it can not come in. */
+async function isRefused(connect: Subject['connect'], line: string): Promise<void> {
+  await connect();
+  await connect();
+  const third = await connect();
+  await suspecting('all are let in', third.match(/^ERROR /, line), ANY);
+  await third.expectEnd();
+}
+
+function expectation(message: string): never {
+  throw new ExpectationError(message, 'other');
 }
 
 /** Has `text` echoed. */
@@ -384,11 +522,11 @@ async function suspecting<Result>(
   }
 }
 
-async function endsByCtrlC({ program, log }: Subject, clients: readonly Client[]): Promise<void> {
+async function endsByCtrlC({ program, log, level }: Subject, clients: readonly Client[]): Promise<void> {
   program?.kill('SIGINT');
   for (const client of clients) await client.expectEnd();
   const exit = await program?.exited();
-  if (log && exit !== 'SIGINT') throw new ExpectationError(`It ended by ${exit}`, 'other');
+  if (log && exit !== (level < 12 ? 'SIGINT' : 0)) expectation(`It ended by ${exit}`);
 }
 
 /** The log has the character, whole, in the lines of this client. Level 10 logs bytes as they come, and does so without loss. */

@@ -2,7 +2,7 @@
 
 import { type Key, type Mechanism, READ, Selector, WRITE } from '../sockets/selector.ts';
 import type { Socket } from '../sockets/socket.ts';
-import { Deadlines } from './deadlines.ts';
+import { Deadlines } from '../sockets/deadlines.ts';
 
 /** What a coroutine can wait for: a socket that can be read, or written, without blocking; or a number of milliseconds. */
 export type Wait = ['read' | 'write', Socket] | ['sleep', number];

@@ -5,8 +5,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** After so many lines of a client, Node's loop turns, and others are heard. */
 const LINES_IN_A_ROW = 100;
 
-/** How long a client is not heard when it has spoken to one that lags behind, in milliseconds. */
-const SLOWED = 100;
+/** The shortest time of `setTimeout()`, in milliseconds. Until then, Node's loop has turned. */
+const TURN = 1;
 
 /**
  * Watches one client. The connection says what happens, and is told when a limit is reached.
@@ -49,13 +49,19 @@ export class Watch {
 
   /**
    * Whether the next line of the client may be answered. Not while it is owed a quarter of what it may be: so its own answers
-   * never bring it over the limit. And not after many lines without a pause, in which others have their turn. The connection's
-   * `resume()` is called when it may.
+   * never bring it over the limit. Not after many lines without a pause, in which others have their turn. And not in a turn
+   * in which a listener was left so far behind: it shall have time to read. The connection's `resume()` is called when it may.
    */
   mayBeHeard(): boolean {
     if (this.#hushed) return false;
-    if (this.#owed > this.#guard.limits.maxOwed / 4 || ++this.#lines > LINES_IN_A_ROW) this.#hush();
+    if (this.#lags || this.#guard.lagging || ++this.#lines > LINES_IN_A_ROW) this.#hush();
+    else this.#guard.speaker = this;
     return !this.#hushed;
+  }
+
+  /** Whether it is owed a quarter of what it may be. */
+  get #lags(): boolean {
+    return this.#owed > this.#guard.limits.maxOwed / 4;
   }
 
   /** Bytes have arrived. @param line the number of the line that has begun and not ended, undefined if there is none */
@@ -64,11 +70,6 @@ export class Watch {
     this.#heardAt = performance.now();
     if (line !== this.#line) this.#begunAt = line === undefined ? NEVER : this.#heardAt;
     this.#line = line;
-    if (this.#guard.lagging) {
-      this.#guard.lagging = false;
-      this.#hushedUntil = this.#heardAt + SLOWED;
-      this.#hush();
-    }
     this.#setAlarm();
   }
 
@@ -77,7 +78,7 @@ export class Watch {
     const { maxOwed } = this.#guard.limits;
     if (this.#full && this.#owed > maxOwed) return false;
     this.#owed += bytes;
-    if (this.#owed > maxOwed / 4) this.#guard.lagging = true;
+    if (this.#lags && this.#guard.speaker !== this) this.#guard.lagging = true;
     if (this.#full && this.#owed > maxOwed) this.#setAlarm();
     return true;
   }
@@ -113,12 +114,13 @@ export class Watch {
 
   #hush(): void {
     this.#hushed = true;
+    this.#hushedUntil = performance.now() + TURN;
     this.#setAlarm();
   }
 
   #unhush(): void {
     const now = performance.now();
-    if (now < this.#hushedUntil || this.#owed > this.#guard.limits.maxOwed / 4) return;
+    if (now < this.#hushedUntil || this.#lags) return;
     this.#hushed = false;
     this.#lines = 0;
     this.#heardAt = now; // While the client was not heard, its silence was not its own.
@@ -132,7 +134,7 @@ export class Watch {
     if (this.#full && this.#owed > maxOwed) return 0;
     const stall = this.#movedAt + stallTimeout;
     if (this.#finished) return stall;
-    if (this.#hushed) return this.#owed > maxOwed / 4 ? stall : Math.min(stall, this.#hushedUntil);
+    if (this.#hushed) return this.#lags ? stall : Math.min(stall, this.#hushedUntil);
     return Math.min(stall, this.#heardAt + idleTimeout, this.#begunAt + lineTimeout);
   }
 
