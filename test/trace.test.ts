@@ -3,18 +3,45 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { root } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
+import { PATIENCE } from '../src/behaviours/inbox.ts';
 import { Program } from '../src/behaviours/program.ts';
-import { nodeOptions, runnable, type Server } from '../src/behaviours/server.ts';
-import type { SystemCall } from '../src/sockets/system-call.ts';
-import { canTrace, run, serving, temporaryFolder, until } from './harness.ts';
+import { nodeOptions, runnable, Server } from '../src/behaviours/server.ts';
+import type { SystemCall, TraceEvent } from '../src/sockets/trace-event.ts';
+import { canTrace, onLinux, run, serving, temporaryFolder, until } from './harness.ts';
 
 const folder = temporaryFolder();
 
-type Call = Required<SystemCall>;
+type Call = TraceEvent & Required<SystemCall>;
 
-/** The calls of a step for as long as `use` takes, and the number of its first process. The file is there before. */
+const eventsOf = (file: string): TraceEvent[] =>
+  readFileSync(file, 'utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+
+/** What has begun and is not over, with the text of its line: `recv: const bytes = client.recv(4096);`. */
+function unfinished(file: string): string[] {
+  const last = new Map(eventsOf(file).map((event) => [`${event.pid} ${event.thread} ${event.id}`, event]));
+  return Array.from(last.values(), (event) => {
+    if ('took' in event) return [];
+    const [path = '', line] = event.at?.split(':') ?? [];
+    const text = path && readFileSync(join(root, path), 'utf8').split('\n')[Number(line) - 1];
+    return `${'call' in event ? event.call : event.wait}: ${text?.replace(/ \/\/.*/, '').trim()}`;
+  }).flat();
+}
+
+/** Waits until just this is not over. While await6 is idle, it may be in a call or not: that is left out. */
+function shows(file: string, expected: string[]): Promise<void> {
+  const leftOut = expected.includes('node: ') ? /^(epoll_wait|poll): / : /^$/;
+  const seen = () => unfinished(file).filter((one) => !leftOut.test(one));
+  const look = () => expect(seen().sort()).toEqual([...expected].sort());
+  return vi.waitFor(look, { timeout: PATIENCE, interval: 50 });
+}
+
+/** The calls of a step that have returned, for as long as `use` takes, and the number of its first process. The file is there before. */
 async function traced(step: string, use: (server: Server) => Promise<void>, args: string[] = []) {
   const file = join(folder, `${step}.jsonl`);
   writeFileSync(file, 'something older\n');
@@ -22,8 +49,7 @@ async function traced(step: string, use: (server: Server) => Promise<void>, args
     args,
     env: { TRACE: file },
   });
-  const lines = readFileSync(file, 'utf8').trim().split('\n');
-  return { pid, calls: lines.map((line): Call => JSON.parse(line)) };
+  return { pid, calls: eventsOf(file).filter((event): event is Call => 'call' in event && 'took' in event) };
 }
 
 /** A new client, to which a line has been echoed. */
@@ -99,6 +125,71 @@ describe.concurrent('TRACE', () => {
     );
     expect(new Set(between.map(({ call }) => call))).toEqual(new Set(['Atomics.wait']));
     expect(Math.max(...between.map(({ took }) => took))).toBeGreaterThan(90_000);
+  });
+
+  // What goes on while one client is connected, and a second one, unless it has left.
+  const select = onLinux ? 'epoll_wait' : 'poll';
+  const accept = 'accept: const [client, address] = listener.accept();';
+  const recv = 'recv: const bytes = client.recv(4096);';
+  const waiting: Record<string, string[]> = {
+    single3: [recv],
+    thread4: [accept, recv, recv],
+    'pool4, whose second client has left,': [
+      accept,
+      'Atomics.wait: const [fd = -1, ...address] = queue.pop();',
+      recv,
+    ],
+    select6: [`${select}: for (const key of selector.select()) {`],
+    generator6: [
+      `${select}: for (const key of this.#selector.select(Math.min(most, Math.max(0, first - performance.now())))) {`,
+      'read: const line = yield* client.recvLine();',
+      'read: const line = yield* client.recvLine();',
+      "read: yield ['read', listener];",
+    ],
+    await6: [
+      'node: ',
+      'read: await loop.readable(listener);',
+      'read: const line = await client.recvLine();',
+      'read: const line = await client.recvLine();',
+    ],
+    prefork4: ['accept: const [client, address] = inherited.accept();', 'node: ', recv, recv],
+    callback6: ['node: '],
+  };
+  for (const [title, expected] of Object.entries(waiting)) {
+    test(`shows the line of ${title} that waits`, async () => {
+      const [step = ''] = title.split(',');
+      const file = join(folder, `${step}-waits.jsonl`);
+      const options = { env: { TRACE: file }, args: step === 'prefork4' ? ['--workers', '3'] : [] };
+      await serving(
+        step,
+        async (server) => {
+          await greeted(server);
+          if (step === 'single3') await Client.connect(server.port);
+          else if (title === step) await greeted(server);
+          else (await greeted(server)).close();
+          await shows(file, expected);
+        },
+        options,
+      );
+    });
+  }
+
+  const ways = ['--import tsx', ...(nodeOptions.length === 0 ? ['--no-warnings'] : [])];
+  test.each(ways)('shows lines of the .ts file, in threads too, with node %s', async (way) => {
+    const file = join(folder, `thread4 ${way}.jsonl`);
+    const server = await Server.start(
+      process.execPath,
+      [...way.split(' '), 'src/threaded/thread4.ts', '--port', '0'],
+      {
+        ...{ cwd: root, env: { TRACE: file } },
+      },
+    );
+    try {
+      await greeted(server);
+      await shows(file, [accept, recv]);
+    } finally {
+      await server.stop();
+    }
   });
 
   test('that can not be written is one line, and exit code 1', async () => {

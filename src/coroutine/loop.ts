@@ -2,6 +2,7 @@
 
 import { type Key, type Mechanism, READ, Selector, WRITE } from '../sockets/selector.ts';
 import type { Socket } from '../sockets/socket.ts';
+import { publishWait, waits } from '../sockets/waits.ts';
 
 /** What a coroutine can wait for: a socket that can be read, or written, without blocking; or a number of milliseconds. */
 export type Wait = ['read' | 'write', Socket] | ['sleep', number];
@@ -23,8 +24,28 @@ export class Loop {
     return this.#keys.size;
   }
 
-  /** Calls `wake` once, when the wait is over. @throws Error if a coroutine waits for the same, or the socket is closed */
-  wait([what, subject]: Wait, wake: Wake): void {
+  /**
+   * Calls `wake` once, when the wait is over.
+   *
+   * @param generator the one that waits, if it is one: a trace looks where it is suspended
+   * @throws Error if a coroutine waits for the same, or the socket is closed
+   */
+  wait(wait: Wait, wake: Wake, generator?: object): void {
+    if (waits.start.hasSubscribers) this.#publish(wait, wake, generator);
+    else this.#wait(wait, wake);
+  }
+
+  /** Waits, and has a trace see it. */
+  #publish(wait: Wait, wake: Wake, generator?: object): void {
+    let publishEnd = (): void => {};
+    this.#wait(wait, () => {
+      publishEnd();
+      wake();
+    });
+    publishEnd = publishWait(wait[0], wait[0] === 'sleep' ? undefined : wait[1].fd, generator);
+  }
+
+  #wait([what, subject]: Wait, wake: Wake): void {
     if (what === 'sleep') {
       const time = performance.now() + subject;
       const last = this.#sleepers.findLastIndex((sleeper) => sleeper.time <= time);
