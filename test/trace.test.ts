@@ -10,7 +10,7 @@ import { PATIENCE } from '../src/behaviours/inbox.ts';
 import { Program } from '../src/behaviours/program.ts';
 import { nodeOptions, runnable, Server } from '../src/behaviours/server.ts';
 import type { SystemCall, TraceEvent } from '../src/sockets/trace-event.ts';
-import { canTrace, onLinux, run, serving, temporaryFolder, until } from './harness.ts';
+import { canTrace, onLinux, run, runScript, serving, temporaryFolder, until } from './harness.ts';
 
 const folder = temporaryFolder();
 
@@ -33,11 +33,9 @@ function unfinished(file: string): string[] {
   }).flat();
 }
 
-/** Waits until just this is not over. While await6 is idle, it may be in a call or not: that is left out. */
+/** Waits until just this is not over. */
 function shows(file: string, expected: string[]): Promise<void> {
-  const leftOut = expected.includes('node: ') ? /^(epoll_wait|poll): / : /^$/;
-  const seen = () => unfinished(file).filter((one) => !leftOut.test(one));
-  const look = () => expect(seen().sort()).toEqual([...expected].sort());
+  const look = () => expect(unfinished(file).sort()).toEqual([...expected].sort());
   return vi.waitFor(look, { timeout: PATIENCE, interval: 50 });
 }
 
@@ -53,7 +51,7 @@ async function traced(step: string, use: (server: Server) => Promise<void>, args
 }
 
 /** A new client, to which a line has been echoed. */
-async function greeted({ port }: Server): Promise<Client> {
+async function greeted({ port }: { port: number }): Promise<Client> {
   const client = await Client.connect(port);
   await hello(client);
   return client;
@@ -127,52 +125,28 @@ describe.concurrent('TRACE', () => {
     expect(Math.max(...between.map(({ took }) => took))).toBeGreaterThan(90_000);
   });
 
-  // What goes on while one client is connected, and a second one, unless it has left.
   const select = onLinux ? 'epoll_wait' : 'poll';
   const accept = 'accept: const [client, address] = listener.accept();';
   const recv = 'recv: const bytes = client.recv(4096);';
-  const waiting: Record<string, string[]> = {
-    single3: [recv],
-    thread4: [accept, recv, recv],
-    'pool4, whose second client has left,': [
-      accept,
-      'Atomics.wait: const [fd = -1, ...address] = queue.pop();',
-      recv,
-    ],
-    select6: [`${select}: for (const key of selector.select()) {`],
-    generator6: [
-      `${select}: for (const key of this.#selector.select(Math.min(most, Math.max(0, first - performance.now())))) {`,
-      'read: const line = yield* client.recvLine();',
-      'read: const line = yield* client.recvLine();',
-      "read: yield ['read', listener];",
-    ],
-    await6: [
-      'node: ',
-      'read: await loop.readable(listener);',
-      'read: const line = await client.recvLine();',
-      'read: const line = await client.recvLine();',
-    ],
-    prefork4: ['accept: const [client, address] = inherited.accept();', 'node: ', recv, recv],
-    callback6: ['node: '],
-  };
-  for (const [title, expected] of Object.entries(waiting)) {
-    test(`shows the line of ${title} that waits`, async () => {
-      const [step = ''] = title.split(',');
-      const file = join(folder, `${step}-waits.jsonl`);
-      const options = { env: { TRACE: file }, args: step === 'prefork4' ? ['--workers', '3'] : [] };
-      await serving(
-        step,
-        async (server) => {
-          await greeted(server);
-          if (step === 'single3') await Client.connect(server.port);
-          else if (title === step) await greeted(server);
-          else (await greeted(server)).close();
-          await shows(file, expected);
-        },
-        options,
-      );
-    });
-  }
+
+  test('shows where coroutines are suspended: in the functions that were spawned', async () => {
+    const file = join(folder, 'generator6.jsonl');
+    const use = async (server: Server) => {
+      await greeted(server);
+      const deaf = await Client.connect(server.port);
+      deaf.socket.pause();
+      const line = `${'x'.repeat(100_000)}\n`;
+      const pouring = setInterval(() => deaf.socket.writableNeedDrain || deaf.socket.write(line), 1);
+      await shows(file, [
+        `${select}: for (const key of this.#selector.select(Math.min(most, Math.max(0, first - performance.now())))) {`,
+        "read: yield ['read', listener];",
+        'read: const line = yield* client.recvLine();',
+        'write: yield* client.sendLine(line);',
+        "sleep: yield ['sleep', stats];",
+      ]).finally(() => clearInterval(pouring));
+    };
+    await serving('generator6', use, { args: ['--quiet', '--stats', '60000'], env: { TRACE: file } });
+  });
 
   const ways = ['--import tsx', ...(nodeOptions.length === 0 ? ['--no-warnings'] : [])];
   test.each(ways)('shows lines of the .ts file, in threads too, with node %s', async (way) => {
@@ -198,6 +172,97 @@ describe.concurrent('TRACE', () => {
       env: { TRACE },
     });
     expect({ exit, stderr }).toEqual({ exit: 1, stderr: `Cannot write TRACE=${TRACE}: ENOENT\n` });
+  });
+});
+
+describe.concurrent('npm run trace', () => {
+  const tracing = async (args: string[], use: (program: Program, port: number) => Promise<void>) => {
+    const program = new Program(process.execPath, [...runnable('scripts/trace.ts'), ...args, '--port', '0']);
+    try {
+      await use(program, Number(/^listening on .*:(\d+)$/.exec(await program.stdout.line())?.[1]));
+    } finally {
+      await program.stop('SIGTERM');
+    }
+  };
+  const accept = 'const [client, address] = listener.accept();';
+  const recv = 'const bytes = client.recv(4096);';
+  const steps: Record<string, string[]> = {
+    single3: [accept, recv],
+    thread4: [accept, recv, 'serveInThread(serve, client, address);'],
+    pool4: [accept, recv, 'const [fd = -1, ...address] = queue.pop();'],
+    select6: ['for (const key of selector.select()) {'],
+    generator6: [
+      'for (const key of this.#selector.select(',
+      "yield ['read', listener];",
+      'const line = yield* client.recvLine();',
+    ],
+    await6: ["Node's own loop", 'await loop.readable(listener);', 'const line = await client.recvLine();'],
+    prefork4: ["Node's own loop", 'const [client, address] = inherited.accept();', recv],
+    callback6: ["Node's own loop"],
+  };
+  for (const [step, waiting] of Object.entries(steps)) {
+    test(`shows which lines of ${step} wait`, () =>
+      tracing([step], async ({ stdout }, port) => {
+        const stays = await greeted({ port });
+        if (step === 'pool4') (await greeted({ port })).close();
+        const shown = () => stdout.waiting.split('\n').filter((line) => line.includes('⏳'));
+        const isShown = (text: string) => shown().some((line) => line.includes(`  ${text}`));
+        await stdout.until(waiting.join(' '), () => waiting.every(isShown));
+        expect(stdout.waiting).not.toContain('\x1b'); // It is no terminal.
+        stays.close();
+      }));
+  }
+
+  test('says how long a call took, what came of it, and of which connection; short ones are folded', () =>
+    tracing(['single3'], async ({ stdout }, port) => {
+      await stdout.lineLike(/^ {9}… socket, \d setsockopt, bind, listen, getsockname$/);
+      await stdout.lineLike(/^ {2}0\.000 {2}single3\.ts:\d+ {2}const \[client, .*; {2}⏳ waits$/);
+      const client = await Client.connect(port);
+      const accepted = await stdout.lineLike(
+        /^ {2}\d+\.\d{3} {2}single3\.ts:\d+ {2}✔ [\d.]+ m?s, connection \d+$/,
+      );
+      const connection = /connection \d+/.exec(accepted)?.[0];
+      expect(await stdout.lineLike(/recv/)).toMatch(new RegExp(`⏳ waits, ${connection}$`));
+      await hello(client);
+      await stdout.lineLike(/✔ [\d.]+ m?s, 6 bytes$/);
+      client.reset();
+      await stdout.lineLike(/✘ [\d.]+ m?s, ECONNRESET$/);
+    }));
+
+  test('shows all calls with --all', () =>
+    tracing(['single3', '--all'], async ({ stdout }, port) => {
+      await greeted({ port });
+      await stdout.lineLike(/ const listener = listen\(\); {2}listen, [\d.]+ ms$/);
+      await stdout.lineLike(/single3\.ts:\d+ .*(sendAll.* {2}send, [\d.]+ ms|✔ \d+ ms), 6 bytes$/);
+    }));
+
+  test('ends the step when Ctrl-C ends it, and ends as the step does', async () => {
+    await tracing(['select6'], async (program, port) => {
+      program.kill('SIGINT');
+      expect(await program.exited()).toBe(130);
+      await expect(Client.connect(port)).rejects.toThrow('ECONNREFUSED');
+    });
+    await tracing(['single1'], async (program, port) => {
+      (await Client.connect(port)).close();
+      expect(await program.exited()).toBe(0);
+    });
+  });
+
+  test('says in one line what it can not trace', async () => {
+    for (const [args, message] of [
+      [['singl3'], /\n\nUnknown step "singl3": did you mean single3\?\n$/], // below the list of steps
+      [[], /^Cannot trace a step without its name: .+\n$/],
+      [['single3', '--prot', '0'], /^Unknown option '--prot': .+\n$/],
+    ] as [string[], RegExp][]) {
+      const { exit, stderr } = await runScript('scripts/trace.ts', ...args);
+      expect(exit).toBe(1);
+      expect(stderr).toMatch(message);
+    }
+    const { exit, stdout } = await runScript('scripts/trace.ts', '--help');
+    expect({ exit, stdout }).toMatchObject({
+      exit: 0,
+      stdout: expect.stringMatching(/^Usage: npm run trace STEP /),
+    });
   });
 });
 
