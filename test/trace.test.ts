@@ -215,8 +215,8 @@ describe.concurrent('npm run trace', () => {
 
   test('says how long a call took, what came of it, and of which connection; short ones are folded', () =>
     tracing(['single3'], async ({ stdout }, port) => {
-      await stdout.lineLike(/^ {9}… socket, \d setsockopt, bind, listen, getsockname$/);
-      await stdout.lineLike(/^ {2}0\.000 {2}single3\.ts:\d+ {2}const \[client, .*; {2}⏳ waits$/);
+      await stdout.lineLike(/^ {9}… .*setsockopt/);
+      await stdout.lineLike(/^ {2}\d\.\d{3} {2}single3\.ts:\d+ {2}const \[client, .*; {2}⏳ waits$/);
       const client = await Client.connect(port);
       const accepted = await stdout.lineLike(
         /^ {2}\d+\.\d{3} {2}single3\.ts:\d+ {2}✔ [\d.]+ m?s, connection \d+$/,

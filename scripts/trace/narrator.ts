@@ -82,7 +82,7 @@ export class Narrator {
   #showWait(thread: Thread, call: (TraceEvent & SystemCall) | undefined, since: number): void {
     const { place, text } = call ? sourceOf(call) : { place: "Node's own loop", text: '' };
     const name = this.#names.get(`${thread.pid} ${call?.fd}`);
-    const coroutines = !call || /poll|epoll_wait/.test(call.call) ? [...thread.waits.values()] : [];
+    const coroutines = !call || /poll|epoll_wait/.test(call.call) ? byDescriptor(thread.waits.values()) : [];
     const told = ['⏳ waits', name?.startsWith('connection') && name, alsoWait(coroutines.length)];
     this.#show(thread, since, `${[place, text, told.filter(Boolean).join(', ')].filter(Boolean).join('  ')}`);
     for (const wait of coroutines) {
@@ -120,6 +120,12 @@ export class Narrator {
 
 /** How wide the time is, with the space behind it. */
 const INDENT = 9;
+
+/** Those that sleep come last. */
+function byDescriptor<Own extends CoroutineWait>(waits: Iterable<Own>): Own[] {
+  const place = ({ fd = Number.POSITIVE_INFINITY }: Own) => fd;
+  return [...waits].sort((a, b) => (place(a) < place(b) ? -1 : 1));
+}
 
 function alsoWait(coroutines: number): string {
   if (coroutines === 0) return '';
