@@ -1,6 +1,6 @@
 // TRACE, and strace beside it: that the calls which are shown are those that are made.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
@@ -138,7 +138,7 @@ describe.concurrent('TRACE', () => {
       const line = `${'x'.repeat(100_000)}\n`;
       const pouring = setInterval(() => deaf.socket.writableNeedDrain || deaf.socket.write(line), 1);
       await shows(file, [
-        `${select}: for (const key of this.#selector.select(Math.min(most, Math.max(0, first - performance.now())))) {`,
+        `${select}: for (const key of this.selector.select(Math.min(most, Math.max(0, due - performance.now())))) {`,
         "read: yield ['read', listener];",
         'read: const line = yield* client.recvLine();',
         'write: yield* client.sendLine(line);',
@@ -166,6 +166,20 @@ describe.concurrent('TRACE', () => {
     }
   });
 
+  for (const step of ['single3', 'thread4', 'prefork4', 'await6', 'callback6', 'stream6']) {
+    test.runIf(existsSync('/dev/full'))(`to a full disk is one line at ${step}, which serves on`, () =>
+      serving(
+        step,
+        async (server) => {
+          for (let i = 0; i < 3; i++) (await greeted(server)).close();
+          const line = 'Cannot write TRACE=/dev/full: ENOSPC, no more of it from here on\n';
+          expect(server.stderr.waiting).toBe(line);
+        },
+        { env: { TRACE: '/dev/full' } },
+      ),
+    );
+  }
+
   test('that can not be written is one line, and exit code 1', async () => {
     const TRACE = '/no such folder/trace.jsonl';
     const { exit, stderr } = await run(process.execPath, runnable('src/single/single3.ts'), {
@@ -192,7 +206,7 @@ describe.concurrent('npm run trace', () => {
     pool4: [accept, recv, 'const [fd = -1, ...address] = queue.pop();'],
     select6: ['for (const key of selector.select()) {'],
     generator6: [
-      'for (const key of this.#selector.select(',
+      'for (const key of this.selector.select(',
       "yield ['read', listener];",
       'const line = yield* client.recvLine();',
     ],
@@ -222,9 +236,11 @@ describe.concurrent('npm run trace', () => {
         /^ {2}\d+\.\d{3} {2}single3\.ts:\d+ {2}✔ [\d.]+ m?s, connection \d+$/,
       );
       const connection = /connection \d+/.exec(accepted)?.[0];
-      expect(await stdout.lineLike(/recv/)).toMatch(new RegExp(`⏳ waits, ${connection}$`));
+      const waits = new RegExp(`const bytes = client\\.recv\\(4096\\); {2}⏳ waits, ${connection}$`);
+      await stdout.lineLike(waits);
       await hello(client);
       await stdout.lineLike(/✔ [\d.]+ m?s, 6 bytes$/);
+      await stdout.lineLike(waits);
       client.reset();
       await stdout.lineLike(/✘ [\d.]+ m?s, ECONNRESET$/);
     }));

@@ -8,13 +8,13 @@
 import { createServer, type Socket } from 'node:net';
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
-import { readOptions } from '../cli/options.ts';
-import { protocolOptions } from '../cli/protocol-options.ts';
+import { readProtocolOptions } from '../cli/protocol-options.ts';
 import { buildChain } from '../protocol/protocols.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { lingeringClose } from './lingering-close.ts';
 import { remoteAddress } from './remote-address.ts';
 
-const options = readOptions(protocolOptions);
+const options = readProtocolOptions();
 
 function serve(client: Socket): void {
   const address = remoteAddress(client);
@@ -25,7 +25,7 @@ function serve(client: Socket): void {
     send: (bytes) => client.write(bytes),
     close: () => {
       why = 'closed by the protocol';
-      client.destroySoon(); // when all is sent
+      lingeringClose(client); // when all is sent
     },
     report: (problem, bytes) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
   });

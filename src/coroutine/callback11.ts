@@ -1,46 +1,49 @@
 // callback11: users who talk to each other, and Node's own loop, which calls back.
 //
-// New since callback10: a room, and a chat on top of the chain. Each line is written at once, but the socket is
-//   corked: Node keeps its lines until setImmediate(), at the end of the tick, and then sends all of them together.
+// New since callback10: a room, and a chat on top of the chain. The lines for a user are collected until
+//   setImmediate(), at the end of the tick, and written as one buffer. (A socket that is corked would keep them, too, but
+//   as a piece each, and libuv sends 1,024 pieces a turn: one who talks without end would be heard at a trickle.)
 // Try: what you tried with generator11.
 // Still wrong: the buffer of a user who does not read grows without a limit, because write() always takes the line:
 //   nothing here bounds it yet.
 
 import { createServer, type Socket } from 'node:net';
-import { listen } from '../cli/listen.ts';
+import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { log, quote } from '../cli/log.ts';
+import { readOptions } from '../cli/options.ts';
 import { chain } from '../protocol/chain.ts';
-import { ChatProtocol, LocalRoom } from '../protocol/chat.ts';
-import { LineProtocol } from '../protocol/lines.ts';
+import { ChatProtocol, type Framing, LocalRoom } from '../protocol/chat.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { lingeringClose } from './lingering-close.ts';
 import { remoteAddress } from './remote-address.ts';
 
 const room = new LocalRoom();
 
-function serve(client: Socket): void {
+function serve(client: Socket, framing: Framing): void {
   const address = remoteAddress(client);
   let why: unknown = 'end of stream';
   log(`${address} connected`);
 
+  const unsent: Buffer[] = [];
+  const flush = () => {
+    if (unsent.length > 0) client.write(Buffer.concat(unsent.splice(0)));
+  };
   const send = (bytes: Buffer) => {
-    if (client.writableCorked === 0) {
-      client.cork(); // Node sends the lines of one tick together.
-      setImmediate(() => client.uncork());
-    }
-    client.write(bytes);
+    if (unsent.push(bytes) === 1) setImmediate(flush); // One write() for all the lines of a tick.
   };
   const transport = {
     send,
     close: () => {
       why = 'closed by the protocol';
-      client.destroySoon(); // when all is sent
+      flush();
+      lingeringClose(client); // when all is sent
     },
     report: (problem: string, bytes: Buffer) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
   };
-  const chat = new ChatProtocol(room, send);
-  const protocol = chain(transport, new LineProtocol(), new TextProtocol(), chat);
-  chat.enter();
+  const chat = new ChatProtocol(room, (line) => framing.deliver(line));
+  const protocol = chain(transport, framing, new TextProtocol(), chat);
+  protocol.opened();
 
   client.on('data', (bytes) => {
     try {
@@ -54,6 +57,7 @@ function serve(client: Socket): void {
   client.on('drain', () => client.resume());
   client.on('end', () => {
     protocol.ended();
+    flush();
     client.end();
   });
   client.on('error', (error) => {
@@ -65,5 +69,7 @@ function serve(client: Socket): void {
   });
 }
 
-const server = createServer({ allowHalfOpen: true }, serve);
-server.listen({ fd: listen().fd }, BACKLOG);
+for (const { listener, framing } of listenForChat(readOptions(webOptions))) {
+  const server = createServer({ allowHalfOpen: true }, (client) => serve(client, framing()));
+  server.listen({ fd: listener.fd }, BACKLOG);
+}

@@ -17,7 +17,11 @@ export type Transport<Message> = {
 
 /** What a transport delivers to: the protocol above it. */
 export type Receiver<Message> = {
+  /** The peer can be sent a first word. */
+  opened(): void;
   received(message: Message): void;
+  /** A message is longer than so many bytes. The protocol below closes the connection: what is sent now is the last. */
+  tooLong(limit: number): void;
   /** The peer will send nothing more. It can still be answered. */
   ended(): void;
 };
@@ -30,6 +34,10 @@ export abstract class Protocol<Lower> implements Receiver<Lower> {
   closed = false;
 
   abstract received(message: Lower): void;
+
+  opened(): void {}
+
+  tooLong(_limit: number): void {}
 
   ended(): void {}
 
@@ -49,6 +57,14 @@ export abstract class Layer<Lower, Upper> extends Protocol<Lower> implements Tra
   above!: Receiver<Upper>;
 
   abstract send(message: Upper): void;
+
+  override opened(): void {
+    this.above.opened();
+  }
+
+  override tooLong(limit: number): void {
+    this.above.tooLong(limit);
+  }
 
   override ended(): void {
     this.above.ended();

@@ -4,6 +4,8 @@ import { CrlfLineProtocol } from './lines.ts';
 
 /** The most bytes of a head, of a chunk's first line, of what is behind the last chunk. */
 const MAX_HEAD = 16 * 1024;
+/** The most fields of a head, or behind the last chunk. */
+export const MAX_FIELDS = 100;
 /** The most bytes of a body. */
 const MAX_BODY = 1024 * 1024;
 /** A body that is too long is read to its end, as far as this: who sends it hears of it only then. */
@@ -13,18 +15,20 @@ const reasons = new Map([
   [200, 'OK'],
   [204, 'No Content'],
   [400, 'Bad Request'],
+  [403, 'Forbidden'],
   [404, 'Not Found'],
   [405, 'Method Not Allowed'],
   [411, 'Length Required'],
   [413, 'Content Too Large'],
   [417, 'Expectation Failed'],
+  [426, 'Upgrade Required'],
   [431, 'Request Header Fields Too Large'],
   [501, 'Not Implemented'],
   [505, 'HTTP Version Not Supported'],
 ]);
 
 /** A request that can't be read any further: it is answered with this status, and the connection closes. */
-class BadRequest extends Error {
+export class BadRequest extends Error {
   readonly status: number;
 
   constructor(status: number) {
@@ -34,7 +38,7 @@ class BadRequest extends Error {
 }
 
 /** The head of a request: RFC 9112, sections 3 and 5. */
-type Head = { method: string; path: string; minor: number; fields: Map<string, string[]> };
+export type Head = { method: string; path: string; minor: number; fields: Map<string, string[]> };
 
 /** What is to come next: a line, which is one of these, or else a number of bytes. */
 type Line = 'request line' | 'field' | 'chunk size' | 'end of chunk' | 'trailer';
@@ -51,6 +55,8 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
   #next: Line = 'request line';
   /** How many more bytes these lines may have. */
   #room = MAX_HEAD;
+  /** How many more of them may be fields. */
+  #fieldsLeft = MAX_FIELDS;
   #linesSeen = 0;
   /** How many bytes of a body are to come before the next line. */
   #bytesLeft = 0;
@@ -68,7 +74,8 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
       this.#linesSeen++;
       this.#line(line.toString('latin1'));
     };
-    this.#lines.above = { received, ended() {} };
+    // MAX_HEAD is shorter than any line may be.
+    this.#lines.above = { opened() {}, received, tooLong() {}, ended() {} };
     this.#lines.below = { send() {}, close() {}, report: (problem, bytes) => this.report(problem, bytes) };
   }
 
@@ -129,20 +136,30 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
       if (line !== '') this.#begin(line); // An empty one before it is ignored: section 2.2.
     } else if (this.#next === 'field') {
       if (line === '') this.#headComplete();
-      else addField(this.#head.fields, line);
+      else this.#field(line);
     } else if (this.#next === 'chunk size') {
       this.#chunk(line);
     } else if (this.#next === 'end of chunk') {
       if (line !== '') throw new BadRequest(400);
       this.#expect('chunk size');
     } else if (line === '') {
-      this.#complete(); // Fields may follow the last chunk. They are not needed here: section 7.1.2.
+      this.#complete();
+    } else {
+      this.#field(line); // Fields may follow the last chunk. They are not needed here: section 7.1.2.
     }
+  }
+
+  #field(line: string): void {
+    if (--this.#fieldsLeft < 0) throw new BadRequest(431);
+    if (this.#next === 'field') addField(this.#head.fields, line);
+    else parseField(line);
   }
 
   #expect(line: Line): void {
     this.#next = line;
-    if (line !== 'field') this.#room = MAX_HEAD;
+    if (line === 'field') return;
+    this.#room = MAX_HEAD;
+    this.#fieldsLeft = MAX_FIELDS;
   }
 
   #begin(line: string): void {
@@ -191,9 +208,9 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
     if (length === 0 && next === 'request line') this.#complete();
   }
 
-  /** Section 7.1. What may stand behind a semicolon is ignored. */
+  /** Section 7.1. What stands behind semicolons has a form, but no meaning here. */
   #chunk(line: string): void {
-    const [, digits] = /^([\da-f]+)[ \t]*(?:;.*)?$/i.exec(line) ?? [];
+    const [, digits] = CHUNK.exec(line) ?? [];
     if (digits === undefined) throw new BadRequest(400);
     const length = Number.parseInt(digits, 16);
     if (length === 0) {
@@ -249,12 +266,19 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
   }
 }
 
+const TOKEN = /[!#$%&'*+.^_`|~\w-]+/.source;
+const QUOTED = /"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"/.source;
+const SPACE = /[\t ]*/.source;
+const REQUEST_LINE = new RegExp(`^(${TOKEN}) ([!-~]+) HTTP/(\\d)\\.(\\d)$`);
+const FIELD = new RegExp(`^(${TOKEN}):([\\t -~\\x80-\\xff]*)$`);
+const EXTENSION = `${SPACE};${SPACE}${TOKEN}(?:${SPACE}=${SPACE}(?:${TOKEN}|${QUOTED}))?`;
+const CHUNK = new RegExp(`^([\\da-f]+)(?:${EXTENSION})*${SPACE}$`, 'i');
+
 const NO_HEAD: Head = { method: '', path: '', minor: 1, fields: new Map() };
 
 /** Section 3. */
-function parseRequestLine(line: string): Head {
-  const [, method, target, major, minor] =
-    /^([!#$%&'*+.^_`|~\w-]+) ([!-~]+) HTTP\/(\d)\.(\d)$/.exec(line) ?? [];
+export function parseRequestLine(line: string): Head {
+  const [, method, target, major, minor] = REQUEST_LINE.exec(line) ?? [];
   if (method === undefined || target === undefined) throw new BadRequest(400);
   if (major !== '1') throw new BadRequest(505);
   // A proxy's form, http://host/path, is to be understood as well: section 3.2.2.
@@ -263,23 +287,33 @@ function parseRequestLine(line: string): Head {
 }
 
 /** Section 5. No space before the colon, and no line that goes on with the one before it. */
-function addField(fields: Map<string, string[]>, line: string): void {
-  const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):([\t -~\x80-\xff]*)$/.exec(line) ?? [];
+export function addField(fields: Head['fields'], line: string): void {
+  const [name, value] = parseField(line);
+  const values = fields.get(name);
+  if (values) values.push(value);
+  else fields.set(name, [value]);
+}
+
+function parseField(line: string): [name: string, value: string] {
+  const [, name, value] = FIELD.exec(line) ?? [];
   if (name === undefined || value === undefined) throw new BadRequest(400);
-  const key = name.toLowerCase();
-  fields.set(key, [...(fields.get(key) ?? []), value.trim()]);
+  return [name.toLowerCase(), trimmed(value)];
+}
+
+/** Without the spaces and tabs at its ends. trim() would take U+00A0, too. */
+function trimmed(value: string): string {
+  return /[^\t ](?:.*[^\t ])?/.exec(value)?.[0] ?? '';
 }
 
 /** Section 9.3. */
 function keepsAlive({ minor, fields }: Head): boolean {
-  const options = new Set(
-    (fields.get('connection') ?? [])
-      .join()
-      .toLowerCase()
-      .split(',')
-      .map((option) => option.trim()),
-  );
-  return !options.has('close') && (minor > 0 || options.has('keep-alive'));
+  const options = wordsOf(fields, 'connection');
+  return !options.includes('close') && (minor > 0 || options.includes('keep-alive'));
+}
+
+/** The words of a field that is a list, with commas between them: RFC 9110, section 5.6.1. */
+export function wordsOf(fields: Head['fields'], name: string): string[] {
+  return (fields.get(name) ?? []).join().toLowerCase().split(',').map(trimmed);
 }
 
 /** The status of a request that can be read, but is for nothing that is here. */

@@ -16,7 +16,7 @@ export type Suspended = {
 export const waits = tracingChannel<Suspended, Suspended>('async-comparisons:wait');
 
 /**
- * Publishes that a wait has begun, and returns a function that publishes its end. Look at `waits.start.hasSubscribers` first:
+ * Publishes that a wait has begun, and returns a function that publishes its end, once. Look at `waits.start.hasSubscribers` first:
  * without subscribers, there is nothing to do.
  */
 export function publishWait(wait: CoroutineWait['wait'], fd?: number, generator?: object): () => void {
@@ -25,6 +25,7 @@ export function publishWait(wait: CoroutineWait['wait'], fd?: number, generator?
   const suspended: Suspended = { event, generator };
   waits.start.publish(suspended);
   return () => {
+    if (event.took !== undefined) return;
     event.took = Number((now() - event.begin).toFixed(3));
     waits.end.publish(suspended);
   };
