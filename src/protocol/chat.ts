@@ -1,6 +1,7 @@
 import type { Layer } from './chain.ts';
 import { basicCommands, CommandProtocol } from './commands.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { visible } from './visible.ts';
 
 /** A user in a room. */
 export type Guest = {
@@ -129,6 +130,13 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     this.#room.withLock(() => commands.dispatch(this, line));
   }
 
+  override tooLong(limit: number): void {
+    this.#room.withLock(() => {
+      this.#leave();
+      super.tooLong(limit);
+    });
+  }
+
   override ended(): void {
     this.leave();
   }
@@ -182,13 +190,4 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     this.#room.leave(this);
     this.#room.broadcast(`* ${this.name} left`);
   }
-}
-
-// Control characters, separators of lines, and invisible formats such as those that turn the direction of text. But for
-// the two that join letters and emojis.
-const INVISIBLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu;
-
-/** What one user has typed, fit for the terminals of others. */
-function visible(text: string): string {
-  return text.replace(INVISIBLE, '?');
 }

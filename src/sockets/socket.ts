@@ -243,13 +243,14 @@ export class Socket {
 
   /**
    * Like {@link trySend}, for a queue: sends pieces from its front, as one, up to 64 KiB of them, and removes from the array
-   * what the kernel took. An empty queue costs no call.
+   * what the kernel took. An empty queue costs no call. Of a queue that stays long, the small pieces are joined.
    */
   trySendPieces(pieces: Uint8Array[]): number | WouldBlock {
     if (pieces.length === 0) return 0;
     const length = scratch.gather(pieces);
     const count = this.#send(scratch.address, length);
     if (count !== 'would-block') removeBytes(pieces, count);
+    if (pieces.length > MANY) joinSmall(pieces);
     return count;
   }
 
@@ -343,4 +344,16 @@ function removeBytes(pieces: Uint8Array[], count: number): void {
     while (pieces.length > 0) pieces.pop(); // Nearly always. splice() would take longer.
   else pieces.splice(0, whole);
   if (left > 0) pieces[0] = (pieces[0] as Uint8Array).subarray(left);
+}
+
+/** From so many pieces on, splice() takes longer than send(): it moves all that stay. */
+const MANY = 1024;
+const JOINED = 64 * 1024;
+
+/** Copies the small pieces at the end of a queue together: a million short lines become a few hundred pieces. */
+function joinSmall(pieces: Uint8Array[]): void {
+  let start = pieces.length;
+  while (start > 0 && (pieces[start - 1] as Uint8Array).length < JOINED) start--;
+  const bytes = Buffer.concat(pieces.splice(start));
+  for (let i = 0; i < bytes.length; i += JOINED) pieces.push(bytes.subarray(i, i + JOINED));
 }
