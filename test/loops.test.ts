@@ -28,7 +28,7 @@ describe.concurrent('many at once', () => {
     ...[...others, ...nodeLoops].map((step) => [step]),
     ...ownLoops.flatMap((step) => mechanisms.map((name) => [step, '--selector', name])),
   ]) {
-    const count = manyFor.includes(step) ? 1000 : 200;
+    const count = manyFor.includes(step) ? 1000 : 100;
     test(`${[step, ...args].join(' ')} answers ten lines of each of ${count} clients, each its own`, () =>
       serving(
         step,
