@@ -32,7 +32,7 @@ export default async function setup(): Promise<() => void> {
   process.env.BUILT = outdir; // for harness.ts
   await toJavaScript('build', {
     absWorkingDir: root,
-    entryPoints: ['src/**/*.ts', 'scripts/*.ts', 'test/fixtures/*.ts'],
+    entryPoints: ['src/**/*.ts', 'scripts/*.ts', 'scripts/bench/server.ts', 'test/fixtures/*.ts'],
     outbase: root,
     outdir,
     outExtension: { '.js': '.mjs' },
