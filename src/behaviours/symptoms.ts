@@ -103,11 +103,13 @@ const table = {
     hint: 'Leave SIGINT alone, and the kernel ends the process; or wait in a call that signals interrupt.',
   },
   'a line may be of any length': {
-    cause: 'The server keeps the bytes of a line until it ends. One that never ends takes all the memory there is.',
+    cause:
+      'The server keeps the bytes of a line until it ends. One that never ends takes all the memory there is.',
     hint: 'Count the bytes of the line that has begun. When there are too many, say so and close.',
   },
   'a client may stay for ever': {
-    cause: 'The server waits for the next byte without a deadline, and each byte that comes is a reason to wait for another.',
+    cause:
+      'The server waits for the next byte without a deadline, and each byte that comes is a reason to wait for another.',
     hint: 'Keep for each client when it was last heard, and when its line began. One timer for the earliest of all deadlines is enough.',
   },
   'a client that does not read is kept': {
