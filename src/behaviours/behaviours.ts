@@ -2,50 +2,25 @@
 // ExpectationError. Which step of this project passes which is in expectations.ts.
 
 import type { AnswerError, Client } from './client.ts';
-import { ExpectationError, type Inbox, type Why } from './inbox.ts';
+import {
+  ANY,
+  type Behaviour,
+  echo,
+  failWith,
+  hear,
+  request,
+  type Subject,
+  suspecting,
+  WELCOME,
+} from './conversing.ts';
+import { ExpectationError, type Inbox } from './inbox.ts';
+import { limitBehaviours } from './limits.ts';
 import { pour } from './pour.ts';
-import type { Program } from './program.ts';
-import type { Symptom } from './symptoms.ts';
 
-/** A server as a behaviour sees it. */
-export type Subject = {
-  port: number;
-  /** What is asked of it: 6 for select6. */
-  level: number;
-  connect(): Promise<Client>;
-  /** Where it may say how it is: see {@link Behaviour.limits}. */
-  statusPort?: number;
-  /** Where this process has started it. */
-  program?: Program;
-  /** Its log, where it is one of this project. */
-  log?: Inbox;
-};
-
-/** The levels that ask for something that those below them do not. Each asks for what those ask for, too. */
-export const levels = [3, 4, 6, 7, 9, 11, 12] as const;
-
-export type Level = (typeof levels)[number];
-
-export type Behaviour = {
-  /** The level that asks for it, and all above it: as far as `until`, where those above it can not be asked. */
-  level: Level;
-  until?: Level;
-  /** The step that does it first. */
-  step: string;
-  /** The options to start a server with that has limits. `{status}` stands for a port that is free. */
-  limits?: string;
-  converse(subject: Subject): Promise<void>;
-};
+export { type Behaviour, type Level, levels, type Subject } from './conversing.ts';
+export { ENDLESS, SIGTERM } from './limits.ts';
 
 export const CTRL_C = 'Ctrl-C ends it with clients connected';
-export const SIGTERM = 'SIGTERM lets clients finish';
-export const ENDLESS = 'a line that never ends is refused';
-
-/** Limits that several conversations try at the same time, and what is seen where there are none. */
-const TIMES = '--line-timeout 0.5 --idle-timeout 0.7 --status-port {status}';
-const OWED = '--max-owed 65536 --stall-timeout 1';
-const STAYS: Symptom = 'a client may stay for ever';
-const OWES: Symptom = 'a client that does not read is kept';
 
 const conversations = {
   'echoes bytes back': {
@@ -294,121 +269,7 @@ const conversations = {
     },
   },
 
-  [ENDLESS]: {
-    level: 12,
-    step: 'select12',
-    converse: async ({ connect }) => {
-      const client = await connect();
-      void client.send('x'.repeat(2 * 1024 * 1024));
-      await suspecting('a line may be of any length', client.match(/^ERROR /, 'ERROR line too long'), ANY);
-      await client.expectEnd();
-    },
-  },
-
-  'a line that trickles is given up': {
-    level: 12,
-    step: 'select12',
-    limits: TIMES,
-    converse: async ({ connect }) => {
-      const client = await connect();
-      const trickle = setInterval(() => void client.send('x'), 50);
-      const answer = client.match(/^ERROR /, 'ERROR line timeout').finally(() => clearInterval(trickle));
-      await suspecting(STAYS, answer, ANY);
-      await client.expectEnd();
-    },
-  },
-
-  'an idle client is shown out': {
-    level: 12,
-    step: 'select12',
-    limits: TIMES,
-    converse: async ({ connect }) => {
-      const client = await connect();
-      await suspecting(STAYS, client.match(/^ERROR /, 'ERROR idle timeout'), ANY);
-      await client.expectEnd();
-    },
-  },
-
-  'a listener that never reads is cut off': {
-    level: 12,
-    step: 'select12',
-    limits: OWED,
-    converse: async ({ connect }) => {
-      const deaf = await connect();
-      const speaker = await connect();
-      await deaf.notice(WELCOME, '* welcome, guest1');
-      deaf.socket.pause();
-      void speaker.send(`SAY ${'x'.repeat(4000)}\n`.repeat(250));
-      await suspecting(OWES, speaker.notice(/^\* \S+ left$/, '* guest1 left'), ANY);
-    },
-  },
-
-  'a client that never reads its answers is cut off': {
-    level: 12,
-    step: 'select12',
-    limits: OWED,
-    converse: async (subject) => {
-      const client = await subject.connect();
-      client.socket.pause();
-      void client.send(request(subject, ['x'.repeat(4000)]).repeat(1000)); // Not all of it goes out: so the end is seen.
-      const end = client.until('the end', () => client.ended);
-      await suspecting(OWES, end, ANY);
-    },
-  },
-
-  'there is an end to places': {
-    level: 12,
-    step: 'select12',
-    limits: '--max-clients 2',
-    converse: ({ connect }) => isRefused(connect, 'ERROR full'),
-  },
-
-  'there is an end to places for one address': {
-    level: 12,
-    step: 'select12',
-    limits: '--max-per-address 2',
-    converse: ({ connect }) => isRefused(connect, 'ERROR too many connections'),
-  },
-
-  'it says how it is': {
-    level: 12,
-    step: 'select12',
-    limits: TIMES,
-    converse: async ({ statusPort }) => {
-      const get = async (path: string) => {
-        const url = `http://127.0.0.1:${statusPort}${path}`;
-        const response = await fetch(url).catch((error) => expectation(`${url}: ${error.cause}`));
-        if (response.status !== 200) expectation(`${url}: ${response.status}`);
-        return response.text();
-      };
-      await suspecting('it does not say how it is', get('/health'), ANY);
-      if (!/^\w*clients\w* \d+$/m.test(await get('/metrics'))) expectation('/metrics does not count clients');
-    },
-  },
-
-  [SIGTERM]: {
-    level: 12,
-    step: 'select12',
-    limits: '--drain 5',
-    converse: async (subject) => {
-      const { program } = subject;
-      const client = await subject.connect();
-      await echo(subject, client, 'here');
-      program?.kill('SIGTERM');
-      await suspecting(
-        'SIGTERM ends it in mid-word',
-        client.notice(/^\* .*stop/, '* the server stops in 5 seconds'),
-        ANY,
-      );
-      await echo(subject, client, 'still here');
-      await client.send('QUIT\n');
-      await hear(client, ['BYE']);
-      await client.expectEnd();
-      client.close();
-      const exit = await program?.exited();
-      if (exit !== 0) expectation(`It ended by ${exit}`);
-    },
-  },
+  ...limitBehaviours,
 } satisfies Record<string, Behaviour>;
 
 export type BehaviourName = keyof typeof conversations;
@@ -432,37 +293,6 @@ function longRequests(subject: Subject): Buffer[] {
   const pieces = longPieces.get(areLines) ?? longLines.map((lines) => Buffer.from(request(subject, lines)));
   longPieces.set(areLines, pieces);
   return pieces;
-}
-
-/** The first line that a user of a chat is sent. */
-const WELCOME = /^\* welcome, \S+$/;
-
-/** What to send to have these lines echoed. From level 7 on, a line is a command. */
-function request({ level }: Subject, lines: string[], end = '\n'): string {
-  return lines.map((line) => (level < 7 ? `${line}${end}` : `ECHO ${line}${end}`)).join('');
-}
-
-/** Of three clients, the last is told why it can not come in. */
-async function isRefused(connect: Subject['connect'], line: string): Promise<void> {
-  await connect();
-  await connect();
-  const third = await connect();
-  await suspecting('all are let in', third.match(/^ERROR /, line), ANY);
-  await third.expectEnd();
-}
-
-function expectation(message: string): never {
-  throw new ExpectationError(message, 'other');
-}
-
-/** Has `text` echoed. */
-async function echo(subject: Subject, client: Client, text: string): Promise<void> {
-  await client.send(request(subject, [text]));
-  await client.expect(`${text}\n`);
-}
-
-async function hear(client: Client, lines: string[]): Promise<void> {
-  for (const line of lines) await client.expect(`${line}\n`);
 }
 
 /** Hears lines, one of which may come where another is due. */
@@ -514,27 +344,11 @@ function answers({ connect }: Subject, piece: string): Promise<boolean> {
     );
 }
 
-const ANY: readonly Why[] = ['other', 'end', 'silence'];
-
-/** What to suspect if the conversation fails in one of these ways. */
-async function suspecting<Result>(
-  symptom: Symptom,
-  conversation: Promise<Result>,
-  whys: readonly Why[] = ['other'],
-): Promise<Result> {
-  try {
-    return await conversation;
-  } catch (error) {
-    if (error instanceof ExpectationError && error.why && whys.includes(error.why)) error.suspect ??= symptom;
-    throw error;
-  }
-}
-
 async function endsByCtrlC({ program, log, level }: Subject, clients: readonly Client[]): Promise<void> {
   program?.kill('SIGINT');
   for (const client of clients) await client.expectEnd();
   const exit = await program?.exited();
-  if (log && exit !== (level < 12 ? 'SIGINT' : 0)) expectation(`It ended by ${exit}`);
+  if (log && exit !== (level < 12 ? 'SIGINT' : 0)) failWith(`It ended by ${exit}`);
 }
 
 /** The log has the character, whole, in the lines of this client. Level 10 logs bytes as they come, and does so without loss. */
