@@ -37,8 +37,6 @@ export class Guard {
   draining = false;
   /** The client whose line was answered last. */
   speaker: Watch | undefined;
-  /** Whether in this turn of the loop a client was left behind by what others said. */
-  lagging = false;
   readonly #perHost = new Map<string, number>();
   readonly #deadlines = new Deadlines();
   #timer: NodeJS.Timeout | undefined;
@@ -95,6 +93,7 @@ export class Guard {
   /** Closes the connection of a client that does not read: there is no way to tell it. */
   cutOff(guest: Guarded, why: string): void {
     this.#count('cut off', why, guest.address);
+    this.guests.get(guest)?.end(); // It may take a while until it has left.
     guest.cutOff(why);
   }
 
@@ -153,7 +152,6 @@ export class Guard {
 
   #ring(): void {
     this.#timerAt = Number.POSITIVE_INFINITY;
-    this.lagging = false;
     this.#deadlines.callUntil(performance.now());
     this.#setTimer();
   }
