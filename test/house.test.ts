@@ -1,7 +1,7 @@
 // The arrows of the house run one way: who may import what.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findSteps, importsOf, levelOf, root } from '../scripts/steps.ts';
 
@@ -30,6 +30,16 @@ describe('the house', () => {
     for (const file of filesOf('scripts')) {
       expect(
         outside(file).filter((other) => !other.startsWith('scripts/')),
+        file,
+      ).toEqual([]);
+    }
+  });
+
+  test('has limits that know no chapter', () => {
+    const allowed = ['src/limits', 'src/sockets', 'src/protocol', 'src/cli'];
+    for (const file of files.filter((file) => dirname(file) === 'src/limits')) {
+      expect(
+        importsOf(file).filter((other) => !allowed.includes(dirname(other))),
         file,
       ).toEqual([]);
     }
@@ -68,7 +78,8 @@ describe('the house', () => {
         others.filter((other) => steps.includes(other)),
         step,
       ).toEqual([]);
-      const allowed = ['src/sockets', 'src/protocol', 'src/cli', dirname(step)];
+      const limits = levelOf(basename(step, '.ts')) < 12 ? [] : ['src/limits'];
+      const allowed = ['src/sockets', 'src/protocol', 'src/cli', ...limits, dirname(step)];
       expect(
         others.filter((other) => !allowed.includes(dirname(other))),
         step,
