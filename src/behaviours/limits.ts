@@ -79,8 +79,10 @@ export const limitBehaviours = {
     converse: async (subject) => {
       const client = await subject.connect();
       client.socket.pause();
-      void client.send(request(subject, ['x'.repeat(4000)]).repeat(1000)); // Not all of it goes out: so the end is seen.
-      const end = client.until('the end', () => client.ended);
+      void client.send(request(subject, ['x'.repeat(4000)]).repeat(500));
+      // A client that does not read learns of the end when it writes.
+      const more = setInterval(() => void client.send('\n'), 50);
+      const end = client.until('the end', () => client.ended).finally(() => clearInterval(more));
       await suspecting(OWES, end, ANY);
     },
   },
