@@ -21,6 +21,15 @@ export const stepOptions: Options = {
   'on-stop': 'ON-STOP',
   selector: 'SELECTOR',
   stats: 'STATS',
+  'max-line': 'BYTES',
+  'line-timeout': 'SECONDS',
+  'idle-timeout': 'SECONDS',
+  'max-owed': 'BYTES',
+  'stall-timeout': 'SECONDS',
+  'max-clients': 'N',
+  'max-per-address': 'N',
+  drain: 'SECONDS',
+  'status-port': 'PORT',
 };
 
 /**

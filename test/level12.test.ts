@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { findSteps } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
 import type { Server } from '../src/behaviours/server.ts';
-import { listening, onLinux, run, serving } from './harness.ts';
+import { listening, onLinux, run, runScript, serving } from './harness.ts';
 
 const steps = [...findSteps().keys()].filter((step) => step.endsWith('12'));
 
@@ -204,6 +204,12 @@ describe.concurrent('level 12', () => {
         expect(await server.exited()).toBe(0);
         for (const { client } of users) await client.lineLike(/^BYE$/);
       }));
+
+    test(`${step} loses nothing of honest users in a drill, and nothing is left of the offenders`, async () => {
+      const { stdout, exit } = await runScript('scripts/drill.ts', step, '--seconds', '4', '--seed', '7');
+      expect(stdout).toMatch(/\d+ lines heard by 6 honest users: none lost\n$/);
+      expect(exit).toBe(0);
+    });
 
     test(`${step} closes those who stay when the time is over, and exits with 0`, () =>
       serving(
