@@ -8,6 +8,7 @@ import { type Coroutine, GeneratorLoop } from '../src/coroutine/generator-loop.t
 import { GeneratorSocket } from '../src/coroutine/generator-socket.ts';
 import { mechanisms } from '../src/sockets/selector.ts';
 import type { Socket } from '../src/sockets/socket.ts';
+import { type Suspended, waits } from '../src/sockets/waits.ts';
 import { pair, runScript } from './harness.ts';
 
 const hello = Buffer.from('hello');
@@ -39,6 +40,27 @@ describe('a suspended coroutine', () => {
     expect((memory() - before) / idle).toBeLessThan(32 * 1024);
     for (const socket of [...clients, busy].flat()) socket.close();
   });
+});
+
+test('a wait is published when it begins, and once when it is over, whether it is woken or cancelled', () => {
+  const loop = new AsyncLoop();
+  const [one, other] = pair();
+  const seen: string[] = [];
+  const tell = (message: unknown) => {
+    const { event } = message as Suspended;
+    seen.push(`${event.wait} ${event.fd === one.fd} ${event.took === undefined ? 'begins' : 'is over'}`);
+  };
+  for (const channel of [waits.start, waits.end]) channel.subscribe(tell);
+  const cancel = loop.wait(['read', one], () => seen.push('woken'));
+  cancel();
+  cancel();
+  const woken = loop.wait(['write', one], () => seen.push('woken'));
+  loop.tick();
+  woken();
+  for (const channel of [waits.start, waits.end]) channel.unsubscribe(tell);
+  for (const socket of [one, other]) loop.close(socket);
+  const write = ['write true begins', 'write true is over', 'woken'];
+  expect(seen).toEqual(['read true begins', 'read true is over', ...write]);
 });
 
 describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
