@@ -11,6 +11,7 @@
 // | tryAccept(), tryRecv(), trySend()   | never, if non-blocking   | as above                                            |
 // | trySendPieces(pieces)               | never, if non-blocking   | yours; copied together, for one send()              |
 // | shutdown(), setBlocking(), close()  | never                    |                                                     |
+// | Socket.pair()                       | never                    |                                                     |
 //
 // A slab is memory of this thread. The kernel writes to each part of it once, so received bytes never change. But they
 // keep their slab alive: copy a small piece that you keep for long, as GrowingBuffer does.
@@ -94,6 +95,18 @@ export class Socket {
       }
     }
     throw failed;
+  }
+
+  /**
+   * Two sockets that are connected to each other, within this process: what is sent on one is received on the other.
+   *
+   * @throws SystemError `EMFILE`, `ENFILE`
+   * @see socketpair(2), unix(7)
+   */
+  static pair(): [Socket, Socket] {
+    const fds = pin(8);
+    check('socketpair', libc.socketpair(c.AF_UNIX, c.SOCK_STREAM, 0, fds.address));
+    return [new Socket(fds.bytes.readInt32LE(0)), new Socket(fds.bytes.readInt32LE(4))];
   }
 
   /**

@@ -1,6 +1,6 @@
+import { Semaphore } from '../parallel/semaphore.ts';
 import { type Guest, Room } from '../protocol/chat.ts';
 import { Socket } from '../sockets/socket.ts';
-import { Semaphore } from './semaphore.ts';
 
 // Where things are in the shared memory, before the guests themselves.
 const MUTEX = 0;

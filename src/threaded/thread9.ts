@@ -9,11 +9,11 @@
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
+import { isMainThread } from '../parallel/thread.ts';
 import { Dispatcher } from '../protocol/dispatcher.ts';
 import { Splitter } from '../protocol/splitter.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { TcpServer, threaded } from './tcp-server.ts';
-import { isMainThread } from './thread.ts';
 
 const commands = new Dispatcher<Connection>([
   ['ECHO', (connection, text) => connection.send(text)],

@@ -37,8 +37,31 @@ const program = isMainThread ? prepareProgram() : undefined;
 
 type Handler<Args extends unknown[]> = new (...args: Args) => { serve(): void };
 
+function isHandler<Args extends unknown[]>(run: Runnable<Args>): run is Handler<Args> {
+  return run.prototype?.serve !== undefined;
+}
+
 /** A function that a step exports, or a class with a method serve(). */
 type Runnable<Args extends unknown[]> = ((...args: Args) => void) | Handler<Args>;
+
+/** What threads may run besides what the step exports, by name. */
+const libraryFunctions = new Map<string, Runnable<never[]>>();
+
+/** Lets {@link startThread} run a function of a library. Call it while the library loads: it does so in threads, too. */
+export function allowInThreads(run: Runnable<never[]>): void {
+  libraryFunctions.set(run.name, run);
+}
+
+/** What the step exports, in a thread. */
+let step: Record<string, unknown> = {};
+
+/** In a thread, calls the function that the step exports by this name. @throws Error if there is none */
+export function callOfStep(name: string, args: unknown[]): unknown {
+  const run = step[name];
+  if (typeof run !== 'function')
+    throw new Error(`Cannot call ${name} in a thread: the step does not export it`);
+  return run(...args);
+}
 
 /**
  * Runs a function in a thread of its own. The thread ends with the function. It has to be exported by the step,
@@ -48,8 +71,8 @@ type Runnable<Args extends unknown[]> = ((...args: Args) => void) | Handler<Args
  * @throws Error if it does not start, for want of descriptors or memory
  * @see https://nodejs.org/api/worker_threads.html
  */
-export function startThread<Args extends unknown[]>(run: Runnable<Args>, ...args: Args): void {
-  start({ name: run.name, args });
+export function startThread<Args extends unknown[]>(run: Runnable<Args>, ...args: Args): Worker {
+  return start({ name: run.name, args });
 }
 
 /**
@@ -70,16 +93,17 @@ export function serveInThread<Args extends unknown[]>(
   }
 }
 
-function start(task: Omit<Task, 'program' | 'state'>): void {
+function start(task: Omit<Task, 'program' | 'state'>): Worker {
   checkRoom();
   const state = new Int32Array(new SharedArrayBuffer(4));
   const workerData: Task = { ...task, program: `${program}`, state };
-  new Worker(program as URL, { workerData, argv: process.argv.slice(2), execArgv: [] });
+  const worker = new Worker(program as URL, { workerData, argv: process.argv.slice(2), execArgv: [] });
   // One at a time: whether there is room for the next thread can be seen when this one has taken its own.
   waitOn(state, 0, STARTING, PATIENCE);
   if (Atomics.compareExchange(state, 0, STARTING, GIVEN_UP) === STARTING) {
     throw new Error(`no thread in ${PATIENCE} ms`);
   }
+  return worker;
 }
 
 /** Node does not survive it when a thread finds no descriptor for itself. So look before it is started. */
@@ -99,14 +123,15 @@ function checkRoom(): void {
 if (!isMainThread) setImmediate(perform, workerData as Task);
 
 async function perform({ program, name, args, client, state }: Task): Promise<void> {
-  const step = await import(program);
+  step = await import(program);
   if (Atomics.compareExchange(state, 0, STARTING, RUNNING) !== STARTING) return; // Too late: start() has given up.
   Atomics.notify(state, 0);
   const socket = client && new Socket(client.fd);
   const all = client ? [socket, new Address(client.host, client.port), ...args] : args;
   try {
-    if (step[name].prototype?.serve) new step[name](...all).serve();
-    else step[name](...all);
+    const run = (libraryFunctions.get(name) ?? step[name]) as Runnable<unknown[]>;
+    if (isHandler(run)) new run(...all).serve();
+    else run(...all);
   } catch (error) {
     // The error ends this thread and its client. The others go on.
     log(`thread ${threadId} failed: ${error}`);
