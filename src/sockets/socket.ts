@@ -4,7 +4,7 @@
 // | ----------------------------------- | ------------------------ | --------------------------------------------------- |
 // | Socket.listen()                     | while a name is resolved |                                                     |
 // | Socket.connect()                    | until connected          |                                                     |
-// | Socket.resolve(), startConnect()    | while a name is resolved |                                                     |
+// | Socket.startConnect()               | while a name is resolved |                                                     |
 // | accept()                            | until a client connects  |                                                     |
 // | recv(size)                          | until bytes arrive       | a view into a slab that the kernel wrote to: yours  |
 // | send(bytes), sendAll(bytes)         | until there is room      | yours; copied first, unless they were just received |
@@ -107,16 +107,6 @@ export class Socket {
     const fds = pin(8);
     check('socketpair', libc.socketpair(c.AF_UNIX, c.SOCK_STREAM, 0, fds.address));
     return [new Socket(fds.bytes.readInt32LE(0)), new Socket(fds.bytes.readInt32LE(4))];
-  }
-
-  /**
-   * All addresses of a host, in the order in which to try them, each with the port.
-   *
-   * @throws SystemError `ENOTFOUND`, `EAI_AGAIN`
-   * @see getaddrinfo(3)
-   */
-  static resolve({ host, port }: Endpoint): Address[] {
-    return resolveAddress(host, port, `Cannot connect to ${new Address(host, port)}`).map(decodeAddress);
   }
 
   /**
