@@ -20,7 +20,7 @@ test('Workers start as many threads as there is work for, bring back results and
   expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
 });
 
-describe.concurrent.each(['generator7', 'work7'])('%s', (step) => {
+describe.concurrent.each(['generator7', 'work7', 'thread9'])('%s', (step) => {
   test('answers the lines of one client in their order, numbers among them', () =>
     serving(step, async (server) => {
       const lines = 'FIB 25\nECHO one\nfib 3\r\n\nFIB 0\nECHO two\nQUIT\nECHO three\n';

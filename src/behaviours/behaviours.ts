@@ -223,7 +223,7 @@ const conversations = {
   "one user's number keeps no other waiting": {
     level: 7,
     command: 'FIB',
-    step: 'work7',
+    step: 'thread9',
     converse: async (subject) => {
       const [one, other] = [await subject.connect(), await subject.connect()];
       await one.send('FIB 36\n');

@@ -4,7 +4,7 @@
 //   sends. The dispatcher hands it to serve(), and `yield*` runs it.
 // Try: nc localhost 12345 in two terminals. FIB 32 in one of them takes a moment. Then FIB 40, and in the other one ECHO
 //   hello, at once: its answer comes after the number. And none can connect meanwhile.
-// Still wrong: fib() does not wait, so it has nothing to yield, and no other coroutine has a turn until it returns. A
+// Still wrong: answerFib() does not wait, so it has nothing to yield, and no other coroutine has a turn until it returns. A
 //   coroutine helps where functions wait, not where they compute: work7 has threads for that.
 
 import { listen } from '../cli/listen.ts';
@@ -12,6 +12,7 @@ import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import { Dispatcher } from '../protocol/dispatcher.ts';
+import { answerFib } from '../protocol/fibonacci.ts';
 import { Splitter } from '../protocol/splitter.ts';
 import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
@@ -20,29 +21,13 @@ import { type Coroutine, GeneratorLoop } from './generator-loop.ts';
 const { selector, ...options } = readOptions({ selector: selectorOption });
 const loop = new GeneratorLoop(selector);
 
-/** FIB 40 takes a second or some, and each number more half as much again. */
-const MOST = 40;
-
-/** Computes a Fibonacci number as it is defined, and not as it is best computed: fib(32) calls itself seven million times. */
-export function fib(n: number): number {
-  return n < 2 ? n : fib(n - 1) + fib(n - 2);
-}
-
 const commands: Dispatcher<Client, Coroutine> = new Dispatcher([
   ['ECHO', (client, text) => client.send(text)],
   ['TIME', (client) => client.send(new Date().toISOString())],
   ['HELP', (client) => client.send(commands.names.join(' '))],
   ['QUIT', (client) => client.quit()],
-  ['FIB', compute],
+  ['FIB', (client, text) => client.send(answerFib(text))], // Wrong on purpose: all wait until it returns. See work7.
 ]);
-
-function* compute(client: Client, text: string): Coroutine {
-  if (!/^\d+$/.test(text) || Number(text) > MOST) {
-    return yield* client.send(`ERROR bad number: ${text} (0 to ${MOST})`);
-  }
-  const number = fib(Number(text)); // Wrong on purpose: no other client is answered until it returns. See work7.
-  yield* client.send(`${number}`);
-}
 
 class Client {
   readonly socket: Socket;

@@ -30,7 +30,7 @@ export class Workers {
   }
 
   /**
-   * Has a thread call a function, and returns what that returns, or throws what it throws: `yield* workers.work(fib, 32)`. The
+   * Has a thread call a function, and returns what that returns, or throws what it throws: `yield* workers.work(answerFib, '32')`. The
    * coroutine waits until then, and the loop goes on.
    *
    * @param run a function that the step exports: the thread finds it by its name

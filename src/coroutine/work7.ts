@@ -1,13 +1,13 @@
 // work7: commands, and threads that compute.
 //
-// New since generator7: `yield* workers.work(fib, n)` in place of `fib(n)`. A pool of threads takes the job, and the
-//   coroutine waits at one end of a pair of sockets. A thread sends the number to the other end: so the first end is
-//   ready, and epoll_wait() returns, as it does for a client. Threads load this file anew: hence isMainThread. See work.ts.
+// New since generator7: `yield* workers.work(answerFib, text)` in place of `answerFib(text)`. A thread takes the job out of
+//   a queue, and the coroutine waits at one end of a pair of sockets. The thread sends the number to the other end. So
+//   the first one is ready, and epoll_wait() returns, as it does for a client. work.ts has the pool of threads. (A thread
+//   loads this file anew: hence isMainThread.)
 // Try: what you tried with generator7: FIB 40 in one terminal, ECHO hello in the other, at once. Then npm start work7 --
 //   --workers 1, and FIB 40 in two terminals: the second number takes twice as long, and ECHO hello no longer than before.
 // Still wrong: the first job of each thread starts it, and for these 40 ms the loop stands still. And when a user leaves,
-//   the thread computes on, and sends the number to a socket
-//   that is closed.
+//   the thread computes on, and sends the number to a socket that is closed.
 
 import { availableParallelism } from 'node:os';
 import { listen } from '../cli/listen.ts';
@@ -16,46 +16,35 @@ import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import { isMainThread } from '../parallel/thread.ts';
 import { Dispatcher } from '../protocol/dispatcher.ts';
+import { answerFib } from '../protocol/fibonacci.ts';
 import { Splitter } from '../protocol/splitter.ts';
 import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { type Coroutine, GeneratorLoop } from './generator-loop.ts';
 import { Workers } from './work.ts';
 
-const {
-  selector,
-  workers: most,
-  ...options
-} = readOptions({
+const options = readOptions({
   selector: selectorOption,
   workers: { default: availableParallelism(), min: 1, max: 100, help: 'how many threads may compute' },
 });
-const loop = new GeneratorLoop(selector);
-const workers = new Workers(loop, most);
+const loop = new GeneratorLoop(options.selector);
+const workers = new Workers(loop, options.workers);
 
-/** FIB 40 takes a second or some, and each number more half as much again. */
-const MOST = 40;
-
-/** Computes a Fibonacci number as it is defined, and not as it is best computed: fib(32) calls itself seven million times. */
-export function fib(n: number): number {
-  return n < 2 ? n : fib(n - 1) + fib(n - 2);
-}
+export { answerFib }; // A thread finds it by its name.
 
 const commands: Dispatcher<Client, Coroutine> = new Dispatcher([
   ['ECHO', (client, text) => client.send(text)],
   ['TIME', (client) => client.send(new Date().toISOString())],
   ['HELP', (client) => client.send(commands.names.join(' '))],
   ['QUIT', (client) => client.quit()],
-  ['FIB', compute],
+  [
+    'FIB',
+    function* (client, text) {
+      const number = yield* workers.work(answerFib, text);
+      yield* client.send(number);
+    },
+  ],
 ]);
-
-function* compute(client: Client, text: string): Coroutine {
-  if (!/^\d+$/.test(text) || Number(text) > MOST) {
-    return yield* client.send(`ERROR bad number: ${text} (0 to ${MOST})`);
-  }
-  const number = yield* workers.work(fib, Number(text));
-  yield* client.send(`${number}`);
-}
 
 class Client {
   readonly socket: Socket;

@@ -19,11 +19,7 @@ import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import { type Key, READ, Selector, WRITE } from '../sockets/selector.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 
-const {
-  selector: mechanism,
-  processes,
-  ...options
-} = readOptions({
+const options = readOptions({
   selector: selectorOption,
   processes: { default: availableParallelism(), min: 1, max: 100, help: 'how many' },
 });
@@ -38,7 +34,7 @@ type State = {
 };
 type Client = Key<State | undefined> & { data: State };
 
-const selector = new Selector<State | undefined>(mechanism);
+const selector = new Selector<State | undefined>(options.selector);
 const NEWLINE = Buffer.from('\n');
 
 function accept(listener: Socket): void {
@@ -94,7 +90,7 @@ function disconnect(client: Client, why: unknown): void {
 }
 
 const inherited = inheritedListener();
-if (inherited === undefined) supervise(processes, listen(options));
+if (inherited === undefined) supervise(options.processes, listen(options));
 else run(inherited);
 
 function run(listener: Socket): never {
