@@ -11,7 +11,7 @@ const folders = {
   'src/coroutine': { files: '{*loop,*-socket}', tests: ['coroutine-loops'] },
   'src/select': { files: '{async-chat,event-handler}', tests: ['async-chat'], processes: true },
   'src/parallel': { files: '{queue,semaphore,wait-on}', tests: ['shared-memory'], processes: true },
-  'src/threaded': { files: 'shared-room', tests: ['chat-rules', 'shared-memory'], processes: true },
+  'src/threaded': { files: '{mutex,shared-room}', tests: ['chat-rules', 'shared-memory'], processes: true },
 };
 
 const { MUTATE: what = '' } = process.env;

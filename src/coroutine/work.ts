@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { deserialize, serialize } from 'node:v8';
 import { BlockingQueue } from '../parallel/queue.ts';
-import { allowInThreads, callOfStep, startThread } from '../parallel/thread.ts';
+import { allowInThreads, callOfStep, startDaemon } from '../parallel/thread.ts';
 import { Socket } from '../sockets/socket.ts';
 import type { Coroutine, GeneratorLoop } from './generator-loop.ts';
 import { GeneratorSocket } from './generator-socket.ts';
@@ -27,6 +27,11 @@ export class Workers {
   constructor(loop: GeneratorLoop, most = availableParallelism()) {
     this.#loop = loop;
     this.#most = most;
+  }
+
+  /** How many threads have been started. */
+  get threads(): number {
+    return this.#threads;
   }
 
   /**
@@ -69,7 +74,7 @@ export class Workers {
 
   #startThread(): void {
     try {
-      startThread(takeJobs, this.#queue.memory).unref(); // It does not keep the process from ending.
+      startDaemon(takeJobs, this.#queue.memory);
       this.#threads++;
     } catch (error) {
       if (this.#threads === 0) throw error; // Otherwise the job waits for a thread that there is.
