@@ -259,7 +259,14 @@ describe('a frame', () => {
       ['a byte too much', [text(x(most + 1))], 'close 1009', 'closed'],
       ['a length that lies', [Buffer.from('81ffffffffffffffffff', 'hex')], 'close 1009', 'closed'],
       ['a byte too much in fragments', [begin(x(most)), end('x')], 'close 1009', 'closed'],
-      ['as much as there may be in fragments', [begin(x(most)), ping(), end()], 'pong', `text ${x(most)}`],
+      [
+        'as much as there may be in fragments',
+        [begin(x(most)), ping('y'), end(), begin(x(most)), close(1000)],
+        'pong y',
+        `text ${x(most)}`,
+        'close 1000',
+        'closed',
+      ],
     ],
   };
   for (const [title, table] of Object.entries(cases)) {
@@ -275,6 +282,7 @@ describe('a frame', () => {
     expect(reports(frame(0x81, 'x', { masked: false }))).toEqual(['a frame without a mask: \x81\x01']);
     expect(reports(text(Buffer.of(0xff)))).toEqual(['a message that is not UTF-8: \xff']);
     expect(reports(text('x').subarray(0, 3))).toEqual(['an unfinished message: \x81\x817']);
+    expect(reports(text(x(most + 1)))).toEqual(['a message that is too long: \x81\xff\0\0\0\0\0\x01\0\x01']);
     expect(reports(begin('x'))).toEqual(['an unfinished message: ']);
     expect(talk(echoing, 'GET /').reports).toEqual(['an unfinished request: GET /']);
     expect(reports(close(1000))).toEqual([]);
@@ -299,6 +307,8 @@ describe('the commands, by messages', () => {
 
   test('are answered the same however the stream is cut, whatever it is', () => {
     const some = [
+      text(`ECHO ${'x'.repeat(200)}`),
+      frame(0x81, 'HELP', { long: true }),
       text('HELP'),
       text('ECHO é'),
       text(),
