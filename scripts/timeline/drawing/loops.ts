@@ -7,7 +7,7 @@ import type { Lane } from './timeline.ts';
 
 /** Of a step with coroutines: below its thread, the one that accepts, and one for each client. */
 export function readCoroutines(
-  { waits, clients, duration }: Recording,
+  { waits, clients }: Recording,
   time: Clock,
   connections: readonly Connection[],
   thread: Seen,
@@ -17,7 +17,6 @@ export function readCoroutines(
   const lanes = clients.map(({ name }): Lane => ({ name: `coroutine of ${name}`, spans: [] }));
   for (const { wait, fd, begin, took = Number.MAX_VALUE } of waits) {
     const [from, to] = [time(begin), time(begin + took)];
-    if (from > duration) break;
     // A descriptor that is free again may be that of the next connection.
     const own = connections.findLastIndex(
       ({ fd: of, heard: [accepted] }) => of === fd && accepted.begin <= from,
