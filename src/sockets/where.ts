@@ -33,8 +33,8 @@ function shown(line: Line | undefined): string | undefined {
 const FRAMES = 50;
 
 /**
- * The lines of the project that are being executed or awaited, the innermost first, without those that wait for others: src/sockets,
- * src/parallel and src/cli.
+ * The lines of the project that are being executed or awaited, the innermost first, without those of src/sockets, src/parallel
+ * and src/cli.
  *
  * @see https://v8.dev/docs/stack-trace-api
  */
