@@ -43,7 +43,7 @@ export async function record(
   };
   const remove = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', remove); // on Ctrl-C, too: see program.ts
-  const nodeArgs = watcher(code).flatMap((file) => ['--import', join(import.meta.dirname, file)]);
+  const nodeArgs = watcher(path, code).flatMap((file) => ['--import', join(import.meta.dirname, file)]);
   try {
     const played = await serving(
       path,
@@ -63,7 +63,8 @@ export async function record(
 }
 
 /** What makes the loop of a step tell what it does, if it has one that can. */
-function watcher(code: string): string[] {
+function watcher(path: string, code: string): string[] {
+  if (path.startsWith('src/completion/')) return ['watch-ring.ts'];
   if (code.includes("from 'node:net'")) return ['watch-node.ts'];
   return code.includes('Loop(') ? ['watch-loop.ts'] : [];
 }

@@ -88,7 +88,6 @@ export abstract class Connection {
   #send: Own | undefined;
   /** Why the conversation is over, as soon as all is sent. */
   #over: 'end of stream' | 'closed' | Error | undefined;
-  #cancelled = false;
 
   constructor(loop: Loop, socket: Socket) {
     this.#loop = loop;
@@ -135,7 +134,9 @@ export abstract class Connection {
     if (!this.#recv && !this.#over && this.#next.length < ENOUGH) {
       this.#recv = this.#loop.recv(this.#socket, this.#incoming, this);
     }
-    if (this.#over && !this.#send) this.#close(this.#over);
+    if (!this.#over || this.#recv || this.#send) return;
+    this.#socket.close();
+    this.onClose(this.#over);
   }
 
   /** What was pushed goes to the kernel, and the memory that was sent before collects what is pushed next. */
@@ -158,22 +159,12 @@ export abstract class Connection {
     }
   }
 
-  /** What was pushed is not sent any more, and what is in flight is cancelled. */
+  /** What is in flight is cancelled, and has to be complete before the socket is closed: close() does not end it. */
   #fail(error: Error): void {
-    if ((error as NodeJS.ErrnoException).code === 'ECANCELED') return; // That was to be.
+    if (this.#over instanceof Error) return; // ECANCELED, that is, or what the other operation has failed of.
     this.#over = error;
     this.#next.clear();
+    if (this.#recv) this.#loop.cancel(this.#recv, this);
     if (this.#send) this.#loop.cancel(this.#send, this);
-  }
-
-  /** A recv in flight is not ended by close(). So it is cancelled first, and this is called again when it is complete. */
-  #close(why: 'end of stream' | 'closed' | Error): void {
-    if (this.#recv) {
-      if (!this.#cancelled) this.#loop.cancel(this.#recv, this);
-      this.#cancelled = true;
-      return;
-    }
-    this.#socket.close();
-    this.onClose(why);
   }
 }

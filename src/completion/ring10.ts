@@ -1,9 +1,9 @@
 // ring10: any protocol, many clients, one thread, and a kernel that does the work.
 //
-// New since ring6: a protocol may end the conversation, while a recv is in flight. close() would not end the recv, so it
-//   is cancelled: that is an operation of its own, and when it is too late, the recv completes all the same. The queue,
-//   the two memories, and what is in flight have moved to connection.ts. Here are a chain of protocols, the same as in
-//   select10, and a method for each event.
+// New since ring6: a chain of protocols, the same as in select10, and a Connection, which has a method for each event. The
+//   two memories and what is in flight have moved to connection.ts. A connection may now end while a recv or a send of it
+//   is in flight, when a protocol throws. So both are cancelled. To cancel is an operation of its own, and may be too
+//   late: either way the one that was to be cancelled completes, and only after that the socket is closed.
 // Try: nc localhost 12345 with HELP, TIME, QUIT. Then what you tried with select10.
 // Still wrong: each user talks to the server, and none to another. ring11 is a chat.
 

@@ -7,8 +7,8 @@
 // Try: nc localhost 12345 in three terminals. Then with --quiet, a client that talks and never reads:
 //   bash -c 'yes the quick brown fox > /dev/tcp/localhost/12345'. Its send stays in flight, the server receives no more
 //   from it, and top shows that the memory does not grow.
-// Still wrong: a line that never ends grows the splitter for ever. And only the client can end the connection: its recv
-//   is in flight nearly always, and close() does not end it. ring10 cancels it.
+// Still wrong: a line that never ends grows the splitter for ever. And only the client can end the connection: close()
+//   would not end what is in flight. ring10 cancels it.
 
 import { orFail } from '../cli/fail.ts';
 import { listen } from '../cli/listen.ts';
@@ -82,19 +82,20 @@ function read(client: State, count: number): void {
 function goOn(client: State): void {
   const { socket, address, incoming, unsent } = client;
   if (unsent.length > 0 && !client.sending) {
+    const length = gather(client);
+    ring.send(socket, client.outgoing, length, client);
     client.sending = true;
-    ring.send(socket, client.outgoing, gather(client), client);
   }
   if (unsent.length === 0 && !client.receiving && !client.over) {
-    client.receiving = true;
     ring.recv(socket, incoming, client);
+    client.receiving = true;
   }
   if (client.receiving || client.sending) return;
   log(`${address} disconnected: ${client.over}`);
   socket.close();
 }
 
-/** Moves the replies to `outgoing`. Returns how many bytes they are. */
+/** Copies the replies to `outgoing`, which is made larger if it has to be. Returns how many bytes they are. */
 function gather(client: State): number {
   const { unsent } = client;
   const length = unsent.reduce((sum, piece) => sum + piece.length, 0);

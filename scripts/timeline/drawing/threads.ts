@@ -7,7 +7,7 @@ import type { Kind, Lane } from './timeline.ts';
 
 type Thread = Lane & {
   pid: number;
-  /** When poll() or epoll_wait() last told it what to do. */
+  /** When poll(), epoll_wait() or io_uring_enter() last told it what to do. */
   told?: number;
 };
 
@@ -41,6 +41,7 @@ const blocking = new Map<string, Kind>([
   ['send', 'send'],
   ['poll', 'poll'],
   ['epoll_wait', 'poll'],
+  ['io_uring_enter', 'ring'],
   ['Atomics.wait', 'lock'],
 ]);
 
@@ -53,7 +54,7 @@ export function readThreads(recording: Recording, time: Clock): Seen & { connect
     const thread = threads.get(`${pid} ${id}`) ?? { name: '', spans: [], pid };
     threads.set(`${pid} ${id}`, thread);
     thread.spans.push({ kind: waits ?? 'running', begin, end });
-    if (waits === 'poll') thread.told = end;
+    if (waits === 'poll' || waits === 'ring') thread.told = end;
     const heard = { thread, fd, begin, woke: thread.told ?? (waits ? end : begin), until: 0 };
     const known = open.get(`${pid} ${fd}`)?.heard;
     if (call === 'close') open.delete(`${pid} ${fd}`);
