@@ -6,7 +6,7 @@
  * each break, because they test what other processes do; without, those that run the broken line.
  */
 const folders = {
-  'src/protocol': { files: '*', tests: ['protocol', 'protocols', 'chat-rules'] },
+  'src/protocol': { files: '*', tests: ['protocol', 'protocols', 'framing', 'websocket', 'chat-rules'] },
   'src/sockets': { files: '*', tests: ['sockets', 'selector'] },
   'src/coroutine': { files: '{*loop,*-socket}', tests: ['coroutine-loops'] },
   'src/select': { files: '{async-chat,event-handler}', tests: ['async-chat'], processes: true },

@@ -169,7 +169,7 @@ describe.concurrent('npm without --', () => {
     const source = files.filter((file) => file.endsWith('.ts')).map((file) => join(root, 'src', file));
     const names = source.flatMap((file) =>
       Array.from(
-        readFileSync(file, 'utf8').matchAll(/^ +'?([\w-]+)'?: (?:\{\s*default: |selectorOption\b)/gm),
+        readFileSync(file, 'utf8').matchAll(/^ +'?([\w-]+)'?: (?:\{\s*default: |\w+Option\b)/gm),
         ([, name = '']) => name,
       ),
     );

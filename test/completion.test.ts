@@ -41,7 +41,7 @@ describe.runIf(noRing === undefined)('a ring', () => {
     const client = Socket.connect(listener.localAddress());
     ring.accept(listener, 'a');
     const [accepted] = ring.wait();
-    const [server, address] = ring.accepted(accepted?.result ?? -1);
+    const [server, address] = (accepted as Operation<string>).accepted();
     expect(`${address}`).toBe(`${client.localAddress()}`);
     const memory = pin(100);
     ring.recv(server, memory, 'b');

@@ -130,6 +130,58 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
     expect(seen).toEqual(['closes', 'finds it closed', 'finds it closed']);
   });
 
+  test('wakes no coroutine whose wait is cancelled, and leaves no interest behind', () => {
+    const wake = (what: string) => () => seen.push(what);
+    const cancels = [
+      loop.wait(['read', one], wake('reads')),
+      loop.wait(['write', one], wake('writes')),
+      loop.wait(['sleep', 0], wake('sleeps')),
+    ];
+    other.trySend(hello);
+    for (const cancel of cancels) cancel();
+    expect(loop.sockets).toBe(0);
+    loop.tick(20);
+    expect(seen).toEqual([]);
+  });
+
+  test('cancels one of two waits for a socket, and the other goes on', () => {
+    const wake = (what: string) => () => seen.push(what);
+    for (const what of ['read', 'write'] as const) {
+      const left = what === 'read' ? 'write' : 'read';
+      const cancel = loop.wait([what, one], wake('is cancelled'));
+      loop.wait([left, one], wake(left));
+      cancel();
+      other.trySend(hello);
+      loop.tick(20);
+    }
+    expect(seen).toEqual(['write', 'read']);
+  });
+
+  test('cancels nothing when the wait is over, not even the next one for the same', () => {
+    const wake = () => seen.push('woken');
+    other.trySend(hello);
+    const cancels = [loop.wait(['read', one], wake), loop.wait(['sleep', 0], wake)];
+    while (seen.length < 2) loop.tick();
+    loop.wait(['read', one], wake);
+    loop.wait(['sleep', 0], wake);
+    for (const cancel of cancels) cancel();
+    while (seen.length < 4) loop.tick(20);
+    expect(seen).toHaveLength(4);
+  });
+
+  test('lets what it wakes cancel what is ready as well', () => {
+    const cancels: (() => void)[] = [];
+    const wake = (what: string, i: number) => () => {
+      seen.push(what);
+      cancels[i]?.();
+    };
+    cancels.push(loop.wait(['read', one], wake('one', 1)), loop.wait(['read', other], wake('other', 0)));
+    for (const socket of [one, other]) socket.trySend(hello);
+    loop.tick();
+    loop.tick(20);
+    expect(seen).toHaveLength(1);
+  });
+
   test('throws into a coroutine that waits for what it cannot wait for', () => {
     for (const task of [waiter('read'), waiter('read')]) loop.spawn(task);
     other.trySend(hello);

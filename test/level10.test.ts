@@ -7,7 +7,7 @@ import { findSteps, root } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
 import type { Server } from '../src/behaviours/server.ts';
 import { protocolNames } from '../src/protocol/protocols.ts';
-import { installed, run, runsHere, serving } from './harness.ts';
+import { installed, run, runScript, runsHere, serving } from './harness.ts';
 
 const steps = [...findSteps().keys()].filter((step) => step.endsWith('10'));
 
@@ -20,7 +20,13 @@ const http = (status: string, type: string, body: string) =>
 
 /** What else is to be seen at a server. */
 type More = (server: Server) => Promise<unknown>;
-type Conversation = { said: string; answered: string; closes?: boolean; args?: string[]; more?: More };
+type Conversation = {
+  said: string | Buffer;
+  answered: string;
+  closes?: boolean;
+  args?: string[];
+  more?: More;
+};
 
 /** For each protocol, a stream that holds several messages, what is answered to it, and whether the server ends it. */
 const conversations: Record<string, Conversation> = {
@@ -68,6 +74,26 @@ const conversations: Record<string, Conversation> = {
       'Login: ada                      Name: Ada Lovelace\r\nOffice: London\r\nPlan:\r\nTo weave algebraical patterns.\r\n',
     closes: true,
   },
+  websocket: {
+    // The handshake, ECHO one in two frames with a ping between them, QUIT, and a close. Masks are 0 here.
+    said: Buffer.concat([
+      Buffer.from('GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'),
+      Buffer.from('Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n'),
+      ...[
+        '\x01\x85\0\0\0\0ECHO ',
+        '\x89\x80\0\0\0\0',
+        '\x80\x83\0\0\0\0one',
+        '\x81\x84\0\0\0\0QUIT',
+        '\x88\x80\0\0\0\0',
+      ].map((frame) => Buffer.from(frame, 'latin1')),
+    ]),
+    answered: [
+      'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n',
+      'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n',
+      '\ufffd\0\ufffd\x03one\ufffd\x03BYE\ufffd\x02\x03\ufffd', // What is no text is U+FFFD.
+    ].join(''),
+    closes: true,
+  },
 };
 
 /** Without what the clock and the dice have to say. */
@@ -79,7 +105,7 @@ function settled(answer: string): string {
 }
 
 /** Says all of it in such pieces, and nothing more, and returns what comes back. */
-async function converse({ port }: Server, pieces: string[], closes = false): Promise<string> {
+async function converse({ port }: Server, pieces: (string | Buffer)[], closes = false): Promise<string> {
   const client = await Client.connect(port);
   for (const piece of pieces) await client.send(piece);
   if (!closes) client.end(); // Or else it is the server who ends it.
@@ -120,22 +146,42 @@ describe.concurrent('one chain under every mechanism', () => {
     expect(Object.keys(conversations).sort()).toEqual([...protocolNames].sort());
   });
 
-  for (const step of steps) {
+  for (const step of steps.filter(runsHere)) {
     for (const [protocol, { said, answered, closes, args = [], more }] of Object.entries(conversations)) {
-      test.runIf(runsHere(step))(
-        `${step} speaks ${protocol}, all at once, byte by byte, and cut in the middle`,
-        () => {
-          const middle = said.length >> 1;
-          const use = async (server: Server) => {
-            for (const pieces of [[said], [...said], [said.slice(0, middle), said.slice(middle)]]) {
-              expect(await converse(server, pieces, closes)).toBe(answered);
-            }
-            await more?.(server);
-          };
-          return serving(step, use, { args: ['--protocol', protocol, ...args] });
-        },
-      );
+      test(`${step} speaks ${protocol}, all at once, byte by byte, and cut in the middle`, () => {
+        const bytes = Buffer.from(said as string);
+        const middle = bytes.length >> 1;
+        const use = async (server: Server) => {
+          for (const pieces of [
+            [bytes],
+            Array.from(bytes, (byte) => Buffer.of(byte)),
+            [bytes.subarray(0, middle), bytes.subarray(middle)],
+          ]) {
+            expect(await converse(server, pieces, closes)).toBe(answered);
+          }
+          await more?.(server);
+        };
+        return serving(step, use, { args: ['--protocol', protocol, ...args] });
+      });
     }
+
+    // framing.test.ts has all framings with all protocols.
+    test(`${step} frames messages in another way, if the protocol takes it`, async () => {
+      const use = async (server: Server) => {
+        for (const said of ['\0\0\0\x08ECHO one\0\0\0\x04QUIT', 'HELP'])
+          expect(await converse(server, [...said], true)).toBe(
+            said === 'HELP' ? '' : '\0\0\0\x03one\0\0\0\x03BYE',
+          );
+        await server.logged(/ discarded a message of 1212501072 bytes: "HELP"$/);
+      };
+      await serving(step, use, { args: ['--framing', 'length'] });
+      const path = findSteps().get(step)?.path ?? '';
+      expect(await runScript(path, '--framing', 'length', '--protocol', 'http')).toEqual({
+        exit: 1,
+        stdout: '',
+        stderr: 'Cannot use --framing length: http has a framing of its own\n',
+      });
+    });
   }
 });
 

@@ -24,6 +24,8 @@ const mistakes: Record<string, [args: string, message: string | RegExp][]> = {
   ],
   'src/single/single10.ts': [
     ['--max-questions -1', 'Cannot use --max-questions "-1": it is a whole number, 0 or more'],
+    ['--framing smoke', 'Cannot use --framing "smoke": it is one of lines, fixed, length, json'],
+    ['--protocol zen --framing json', 'Cannot use --framing json: zen has a framing of its own'],
   ],
   'src/threaded/pool4.ts': [
     ['--prot 80', noSuchOption('--prot')],
@@ -39,6 +41,11 @@ const mistakes: Record<string, [args: string, message: string | RegExp][]> = {
   'src/coroutine/stream10.ts': [
     ['--protocol gopher', `Cannot use --protocol "gopher": it is one of ${protocolNames.join(', ')}`],
   ],
+  'src/select/select11.ts': [
+    ['--web-port http', 'Cannot use --web-port "http": it is a whole number from 0 to 65535'],
+    ['--host 192.0.2.1 --web-port 0', /^Cannot listen on 192\.0\.2\.1:0: EADDRNOTAVAIL, ./],
+  ],
+  'src/threaded/thread11.ts': [['--web-port 8080', noSuchOption('--web-port')]],
   'src/coroutine/sync-vs-async.ts': [
     ['', syncVsAsync],
     ['both', syncVsAsync],
@@ -95,10 +102,16 @@ describe.concurrent('a mistake', () => {
   // Every step listens by way of src/cli/listen.ts: see house.test.ts. So a step of each kind will do.
   test('is a port that is in use: one line says so, and what to do', () =>
     listening(createServer(), async (port) => {
-      for (const step of ['single/single1', 'threaded/pool4', 'threaded/prefork4', 'coroutine/callback6']) {
-        const { exit, stdout, stderr } = await runScript(`src/${step}.ts`, '--port', `${port}`);
+      for (const [step, option] of [
+        ['single/single1', '--port'],
+        ['threaded/pool4', '--port'],
+        ['threaded/prefork4', '--port'],
+        ['coroutine/callback6', '--port'],
+        ['select/select11', '--web-port'],
+      ] as const) {
+        const { exit, stdout, stderr } = await runScript(`src/${step}.ts`, option, `${port}`);
         expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
-        const cause = 'EADDRINUSE, address already in use: end that server, or take another port with --port';
+        const cause = `EADDRINUSE, address already in use: end that server, or take another port with ${option}`;
         expect(stderr).toBe(`Cannot listen on 127.0.0.1:${port}: ${cause}\n`);
       }
     }));

@@ -2,13 +2,16 @@
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { buildChain, protocolNames } from '../src/protocol/protocols.ts';
+import { buildChain, type ProtocolOptions, protocolNames } from '../src/protocol/protocols.ts';
 import { byteByByte, cuts, FakeTransport, streams, talk } from './fake-transport.ts';
 
 const speak =
-  (protocol: string, maxQuestions = 0) =>
+  (protocol: string, options: Partial<ProtocolOptions> = {}) =>
   (transport: FakeTransport) =>
-    buildChain({ protocol, 'max-questions': maxQuestions }, transport);
+    buildChain(
+      { protocol, framing: 'lines', 'max-questions': 0, 'any-origin': false, ...options },
+      transport,
+    );
 
 const converse = (protocol: string, stream: Buffer | string) => talk(speak(protocol), stream);
 
@@ -47,6 +50,10 @@ describe('a chain', () => {
       'fffffffff\r\n|Expect: 100-continue\r\n|Connection: close\r\n|X: y\r\n| folded\r\n|\r\n|\n',
     ],
     finger: ['ada|/W| |@host|\r\n|\n|\x1b[2J'],
+    // websocket.test.ts has frames.
+    websocket: [
+      'GET / HTTP/1.1\r\n|Host: x\r\n|Upgrade: websocket\r\n|Connection: Upgrade\r\n|\r\n|\x88|\x80',
+    ],
   };
 
   for (const name of protocolNames) {
@@ -132,7 +139,7 @@ describe('oracle', () => {
   });
 
   test('answers as many questions as it may, and closes', () => {
-    const { sent, closed } = talk(speak('oracle', 2), ' a ?b?c?d?');
+    const { sent, closed } = talk(speak('oracle', { 'max-questions': 2 }), ' a ?b?c?d?');
     expect([sent, closed]).toEqual(['a? Very likely.b? Very likely.', true]);
     expect(converse('oracle', 'a?'.repeat(100)).closed).toBe(false);
   });

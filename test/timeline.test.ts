@@ -16,7 +16,7 @@ import type { Recording, Wait } from '../scripts/timeline/drawing/recording.ts';
 import { type Kind, type Timeline, toJson } from '../scripts/timeline/drawing/timeline.ts';
 import { record } from '../scripts/timeline/record.ts';
 import type { SystemCall } from '../src/sockets/system-call.ts';
-import { runScript } from './harness.ts';
+import { onLinux, runScript } from './harness.ts';
 
 // Recordings by hand, with times in milliseconds.
 
@@ -278,6 +278,13 @@ describe.concurrent('in the scenario', () => {
       others: [ONE],
       does: [`${ONE}: poll`, 'coroutine of C: write'],
       hold: '"wait":"write"',
+    },
+    "await6 has the same, and its one thread waits in Node's loop": {
+      accepts: 'coroutine that accepts',
+      serves: (client) => `coroutine of ${client}`,
+      others: [ONE],
+      does: [`${ONE}: ${onLinux ? 'node' : 'poll'}`],
+      never: onLinux ? [`${ONE}: poll`] : [],
     },
     "callback6 has Node's loop, and nothing else": { accepts: LOOP, serves: () => LOOP },
   };

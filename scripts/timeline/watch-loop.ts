@@ -10,13 +10,10 @@ const trace = openSync(process.env.TRACE ?? '/dev/null', 'a');
 const { wait } = Loop.prototype;
 Loop.prototype.wait = function (what, wake) {
   const [kind, socket] = what;
-  if (kind === 'sleep') {
-    wait.call(this, what, wake);
-    return;
-  }
+  if (kind === 'sleep') return wait.call(this, what, wake);
   const event: Wait = { wait: kind, fd: socket.fd, begin: now() };
   tell(event);
-  wait.call(this, what, () => {
+  return wait.call(this, what, () => {
     tell({ ...event, took: now() - event.begin });
     wake();
   });

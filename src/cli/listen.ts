@@ -15,19 +15,20 @@ export function onListening(callback: (address: Address) => void): void {
  * `listening on 127.0.0.1:12345`. If that is not possible, the program ends with one line that says why.
  */
 export function listen(options: ServerOptions = readOptions()): Socket {
-  const listener = open(options);
+  const listener = openOrFail(options, '--port');
   const address = listener.localAddress();
   announce(`listening on ${address}`);
   whenListening(address);
   return listener;
 }
 
-function open(options: ServerOptions): Socket {
+/** A listener, or one line that says why there is none, with the option that takes another port. */
+export function openOrFail(options: { host: string; port: number }, option: string): Socket {
   try {
     return Socket.listen(options);
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;
-    const remedy = code === 'EADDRINUSE' ? ': end that server, or take another port with --port' : '';
+    const remedy = code === 'EADDRINUSE' ? `: end that server, or take another port with ${option}` : '';
     return fail(`${message}${remedy}`);
   }
 }

@@ -16,7 +16,10 @@ export type Option = {
   choices?: readonly string[];
 };
 
-type Values<Options extends Record<string, Option>> = { [Name in keyof Options]: Value<Options[Name]> };
+/** What the options are set to. */
+export type Values<Options extends Record<string, Option>> = {
+  [Name in keyof Options]: Value<Options[Name]>;
+};
 
 type Value<Own extends Option> = Own extends { choices: readonly (infer Choice)[] }
   ? Choice
@@ -70,7 +73,8 @@ function usage(options: Record<string, Option>): string {
   const lines = Object.entries(options).map(([name, option]) => {
     const value =
       typeof option.default === 'boolean' ? '' : ` ${(option.choices ?? [name.toUpperCase()]).join('|')}`;
-    const fallback = typeof option.default === 'boolean' ? '' : ` (${option.default})`;
+    const fallback =
+      typeof option.default === 'boolean' || option.default === '' ? '' : ` (${option.default})`;
     return `  ${`--${name}${value}`.padEnd(28)} ${option.help}${fallback}`;
   });
   return [`Usage: npx tsx ${relative('', process.argv[1] ?? '')} [options]`, ...lines].join('\n');

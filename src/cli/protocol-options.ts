@@ -1,7 +1,25 @@
-import { protocolNames } from '../protocol/protocols.ts';
+import { framedProtocols, framingNames, protocolNames } from '../protocol/protocols.ts';
+import { fail } from './fail.ts';
+import { type Option, readOptions, type ServerOptions, type Values } from './options.ts';
 
-/** The options of steps that speak any protocol. For {@link readOptions}. */
-export const protocolOptions = {
+/** The option of steps that talk to browsers. */
+export const anyOriginOption = { default: false, help: 'pages from anywhere may open a WebSocket' };
+
+const protocolOptions = {
   protocol: { default: 'commands', choices: protocolNames, help: 'what is spoken' },
+  framing: { default: 'lines', choices: framingNames, help: 'how a message shows where it ends' },
   'max-questions': { default: 0, min: 0, help: 'how many the oracle answers a client, 0 any number' },
+  'any-origin': anyOriginOption,
 };
+
+/** The options of a step that speaks any protocol, and those of its own: see {@link readOptions}. */
+export function readProtocolOptions<Own extends Record<string, Option> = Record<never, Option>>(
+  own?: Own,
+): ServerOptions & Values<typeof protocolOptions & Own> {
+  const options = readOptions({ ...protocolOptions, ...(own as Own) });
+  const { protocol, framing } = options as Values<typeof protocolOptions>;
+  if (framing !== 'lines' && !framedProtocols.includes(protocol)) {
+    fail(`Cannot use --framing ${framing}: ${protocol} has a framing of its own`);
+  }
+  return options;
+}

@@ -5,10 +5,10 @@ import { type Pinned, pin } from '../sockets/memory.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { type Operation, Ring } from './ring.ts';
 
-type Own = Operation<Connection | undefined>;
+type Own = Operation<Connection | Server>;
 
-/** What a server does with clients. */
-export type Listening = {
+/** A listener, and what to do with its clients. */
+export type Server = {
   listener: Socket;
   onAccept(client: Socket, address: Address): void;
   /** A client tried to connect, but the process had no descriptor for the connection. */
@@ -16,7 +16,7 @@ export type Listening = {
 };
 
 /** Waits for a ring, and has connections handle what is complete. */
-export class Loop extends Ring<Connection | undefined> {
+export class Loop extends Ring<Connection | Server> {
   readonly #due = new Set<Connection>();
 
   /** Calls {@link Connection.endTick} when all operations of this tick have been handled. */
@@ -24,24 +24,29 @@ export class Loop extends Ring<Connection | undefined> {
     this.#due.add(connection);
   }
 
-  run(server: Listening): void {
+  /** Accepts the clients of a listener from now on. */
+  serve(server: Server): void {
     server.listener.setBlocking(false);
-    this.accept(server.listener, undefined);
+    this.accept(server.listener, server);
+  }
+
+  run(): void {
     while (true) {
       for (const connection of this.#due) {
         this.#due.delete(connection); // Another may put it into the set again: then it has another turn.
         connection.endTick();
       }
       for (const operation of this.wait()) {
-        if (operation.data) operation.data.handle(operation);
-        else this.#accept(operation.result, server);
+        if (operation.data instanceof Connection) operation.data.handle(operation);
+        else this.#accepted(operation, operation.data);
       }
     }
   }
 
-  #accept(result: number, { listener, onAccept, onReject }: Listening): void {
-    const accepted = result >= 0 ? this.accepted(result) : acceptOrReject(listener, onReject);
-    this.accept(listener, undefined);
+  #accepted(operation: Own, server: Server): void {
+    const { listener, onAccept, onReject } = server;
+    const accepted = operation.result >= 0 ? operation.accepted() : acceptOrReject(listener, onReject);
+    this.accept(listener, server);
     if (accepted !== 'would-block') onAccept(...accepted);
   }
 }

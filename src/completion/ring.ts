@@ -42,6 +42,11 @@ export class Operation<Data> {
     this.id = id;
   }
 
+  /** The connection that an accept has resulted in, and the address of its other end. */
+  accepted(): [Socket, Address] {
+    return [new Socket(this.result), decodeAddress((this.memory as Pinned).bytes)];
+  }
+
   /** Why it has failed, or undefined if it has not. */
   get error(): SystemError | undefined {
     return this.result < 0 ? systemError(this.name, -this.result) : undefined;
@@ -78,9 +83,6 @@ export class Ring<Data> {
   /** Operations by id, and ids of which there is none. */
   readonly #inFlight: (Operation<Data> | undefined)[] = [];
   readonly #free: number[] = [];
-  /** Where the kernel writes the address of the next client, and its size. */
-  readonly #peer = pin(ADDRESS_SIZE);
-  readonly #peerSize = pin(4);
 
   /** @throws Error if there is no io_uring here */
   constructor(entries = ENTRIES) {
@@ -99,15 +101,12 @@ export class Ring<Data> {
     for (let i = 0; i < submissions; i++) this.#shared[order + i] = i; // Submissions are taken as they are queued.
   }
 
-  /** The next client. There may be one accept in flight: {@link accepted} takes what came of it. */
+  /** The next client: {@link Operation.accepted} says who that is. */
   accept(listener: Socket, data: Data): void {
-    this.#peerSize.bytes.writeUInt32LE(ADDRESS_SIZE);
-    this.#submit('accept', listener.fd, data, this.#peer, this.#peer.address, 0, 0, this.#peerSize.address);
-  }
-
-  /** The socket of the next client, and the client's address. To be called before the next accept. */
-  accepted(result: number): [Socket, Address] {
-    return [new Socket(result), decodeAddress(this.#peer.bytes)];
+    const memory = pin(ADDRESS_SIZE + 4); // for the client's address, and the size of that
+    const size = memory.address + ADDRESS_SIZE;
+    memory.bytes.writeUInt32LE(ADDRESS_SIZE, ADDRESS_SIZE);
+    this.#submit('accept', listener.fd, data, memory, memory.address, 0, 0, size);
   }
 
   /** The next bytes of the stream, into this memory, which is the kernel's until then. 0 bytes are the end of the stream. */

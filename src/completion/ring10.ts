@@ -10,14 +10,13 @@
 import { orFail } from '../cli/fail.ts';
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
-import { readOptions } from '../cli/options.ts';
-import { protocolOptions } from '../cli/protocol-options.ts';
+import { readProtocolOptions } from '../cli/protocol-options.ts';
 import type { Receiver } from '../protocol/chain.ts';
 import { buildChain } from '../protocol/protocols.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { Connection, Loop } from './connection.ts';
 
-const options = readOptions(protocolOptions);
+const options = readProtocolOptions();
 
 class Client extends Connection {
   readonly address: Address;
@@ -49,8 +48,9 @@ class Client extends Connection {
 }
 
 const loop = orFail(() => new Loop());
-loop.run({
+loop.serve({
   listener: listen(options),
   onAccept: (client, address) => new Client(loop, client, address),
   onReject: (address, why) => log(`${address} rejected: ${why}`),
 });
+loop.run();

@@ -8,26 +8,25 @@
 //   third hears it all. Not for long: top shows how the memory grows.
 // Still wrong: what a user who does not read is owed grows without a limit: nothing here bounds it yet.
 
+import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { orFail } from '../cli/fail.ts';
-import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { chain, type Receiver } from '../protocol/chain.ts';
-import { ChatProtocol, LocalRoom } from '../protocol/chat.ts';
-import { LineProtocol } from '../protocol/lines.ts';
+import { ChatProtocol, type Framing, LocalRoom } from '../protocol/chat.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { Connection, Loop } from './connection.ts';
 
-const options = readOptions();
+const options = readOptions(webOptions);
 const room = new LocalRoom();
 
 class Client extends Connection {
   readonly address: Address;
-  readonly chat = new ChatProtocol(room, (line) => this.push(line));
+  readonly chat: ChatProtocol;
   readonly protocol: Receiver<Buffer>;
 
-  constructor(loop: Loop, socket: Socket, address: Address) {
+  constructor(loop: Loop, socket: Socket, address: Address, framing: Framing) {
     super(loop, socket);
     this.address = address;
     const transport = {
@@ -35,9 +34,10 @@ class Client extends Connection {
       close: () => this.closeWhenDone(),
       report: (problem: string, bytes: Buffer) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
     };
-    this.protocol = chain(transport, new LineProtocol(), new TextProtocol(), this.chat);
+    this.chat = new ChatProtocol(room, (line) => framing.deliver(line));
+    this.protocol = chain(transport, framing, new TextProtocol(), this.chat);
     log(`${address} connected`);
-    this.chat.enter();
+    this.protocol.opened();
   }
 
   override onRead(bytes: Buffer): void {
@@ -56,8 +56,11 @@ class Client extends Connection {
 }
 
 const loop = orFail(() => new Loop());
-loop.run({
-  listener: listen(options),
-  onAccept: (client, address) => new Client(loop, client, address),
-  onReject: (address, why) => log(`${address} rejected: ${why}`),
-});
+for (const { listener, framing } of listenForChat(options)) {
+  loop.serve({
+    listener,
+    onAccept: (client, address) => new Client(loop, client, address, framing()),
+    onReject: (address, why) => log(`${address} rejected: ${why}`),
+  });
+}
+loop.run();

@@ -41,11 +41,11 @@ type State = {
 const ring = orFail(() => new Ring<State | undefined>());
 const NEWLINE = Buffer.from('\n');
 
-function accept({ result }: Operation<State | undefined>): void {
+function accept(operation: Operation<State | undefined>): void {
   // The kernel has accepted the client; or it could not, and then the client is rejected.
   const accepted =
-    result >= 0
-      ? ring.accepted(result)
+    operation.result >= 0
+      ? operation.accepted()
       : acceptOrReject(listener, (address, why) => log(`${address} rejected: ${why}`));
   ring.accept(listener, undefined);
   if (accepted === 'would-block') return;

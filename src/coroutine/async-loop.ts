@@ -1,18 +1,15 @@
 // Async functions on the loop: each await is for a promise of the loop, and to wake the function is to resolve it.
 
 import { log } from '../cli/log.ts';
+import { Guest } from '../sockets/guest.ts';
 import type { Socket } from '../sockets/socket.ts';
 import { Loop } from './loop.ts';
-
-/**
- * How long this loop may sleep before Node's own loop runs, in milliseconds. Only one of the two can wait in the kernel, so
- * this is how late a timer or a signal of Node's may be.
- */
-const NAP = 10;
 
 export class AsyncLoop extends Loop {
   /** How many async functions have begun, and not ended. */
   tasks = 0;
+  #guest: Guest | undefined;
+  #allEnded = () => {};
 
   /** Until there is something to read, or the stream has ended. */
   readable(socket: Socket): Promise<void> {
@@ -26,7 +23,10 @@ export class AsyncLoop extends Loop {
 
   /** For so many milliseconds. */
   sleep(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => this.wait(['sleep', milliseconds], resolve));
+    return new Promise((resolve) => {
+      this.wait(['sleep', milliseconds], resolve);
+      this.#guest?.at(this.due);
+    });
   }
 
   /** Takes on an async function that has begun. No `await` waits for it, so the loop logs its error if it fails. */
@@ -34,14 +34,24 @@ export class AsyncLoop extends Loop {
     this.tasks++;
     task
       .catch((error) => log(`a coroutine has failed: ${error instanceof Error ? error.stack : error}`))
-      .finally(() => this.tasks--);
+      .finally(() => {
+        if (--this.tasks === 0) this.#allEnded();
+      });
   }
 
-  /** Until all have ended. Functions that were woken run as soon as this one suspends, and Node's own loop after that. */
+  /** Until all have ended. Its ticks are turns in Node's own loop: functions that a tick has woken run when it is over. */
   async run(): Promise<void> {
+    const guest = new Guest(this.selector, (most) => {
+      this.tick(most);
+      guest.at(this.due);
+    });
+    this.#guest = guest;
     while (this.tasks > 0) {
-      this.tick(NAP);
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise<void>((resolve) => {
+        this.#allEnded = resolve;
+      });
     }
+    guest.stop();
+    this.#guest = undefined;
   }
 }

@@ -8,8 +8,7 @@
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
-import { readOptions } from '../cli/options.ts';
-import { protocolOptions } from '../cli/protocol-options.ts';
+import { readProtocolOptions } from '../cli/protocol-options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import type { Transport } from '../protocol/chain.ts';
 import { buildChain } from '../protocol/protocols.ts';
@@ -17,7 +16,7 @@ import type { Address } from '../sockets/socket.ts';
 import { AsyncLoop } from './async-loop.ts';
 import { AsyncSocket } from './async-socket.ts';
 
-const { selector, ...options } = readOptions({ ...protocolOptions, selector: selectorOption });
+const { selector, ...options } = readProtocolOptions({ selector: selectorOption });
 const loop = new AsyncLoop(selector);
 
 class Connection implements Transport<Buffer> {

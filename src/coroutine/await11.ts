@@ -5,40 +5,41 @@
 // Try: what you tried with generator11.
 // Still wrong: the queue of a user who does not read grows without a limit: nothing here bounds it yet.
 
-import { listen } from '../cli/listen.ts';
+import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import { chain, type Receiver, type Transport } from '../protocol/chain.ts';
-import { ChatProtocol, LocalRoom } from '../protocol/chat.ts';
-import { LineProtocol } from '../protocol/lines.ts';
+import { ChatProtocol, type Framing, LocalRoom } from '../protocol/chat.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import type { Address } from '../sockets/socket.ts';
 import { AsyncLoop } from './async-loop.ts';
 import { AsyncSocket } from './async-socket.ts';
 
-const { selector, ...options } = readOptions({ selector: selectorOption });
+const { selector, ...options } = readOptions({ selector: selectorOption, ...webOptions });
 const loop = new AsyncLoop(selector);
 const room = new LocalRoom();
 
 class Connection implements Transport<Buffer> {
   readonly client: AsyncSocket;
   readonly address: Address;
-  readonly chat = new ChatProtocol(room, (line) => this.send(line));
-  readonly protocol: Receiver<Buffer> = chain(this, new LineProtocol(), new TextProtocol(), this.chat);
+  readonly chat: ChatProtocol;
+  readonly protocol: Receiver<Buffer>;
   readonly unsent: Buffer[] = [];
   flushing = false;
   /** Why it ends, as soon as all has been sent. */
   ending: string | undefined;
 
-  constructor(client: AsyncSocket, address: Address) {
+  constructor(client: AsyncSocket, address: Address, framing: Framing) {
     this.client = client;
     this.address = address;
+    this.chat = new ChatProtocol(room, (line) => framing.deliver(line));
+    this.protocol = chain(this, framing, new TextProtocol(), this.chat);
   }
 
   async serve(): Promise<void> {
     log(`${this.address} connected`);
-    this.chat.enter();
+    this.protocol.opened();
     try {
       while (!this.ending) {
         const bytes = await this.client.recv();
@@ -89,12 +90,14 @@ class Connection implements Transport<Buffer> {
   }
 }
 
-async function acceptAll(listener: AsyncSocket): Promise<void> {
+async function acceptAll(listener: AsyncSocket, framing: () => Framing): Promise<void> {
   while (true) {
     const [client, address] = await listener.accept((address, why) => log(`${address} rejected: ${why}`));
-    loop.spawn(new Connection(client, address).serve());
+    loop.spawn(new Connection(client, address, framing()).serve());
   }
 }
 
-loop.spawn(acceptAll(new AsyncSocket(loop, listen(options))));
+for (const { listener, framing } of listenForChat(options)) {
+  loop.spawn(acceptAll(new AsyncSocket(loop, listener), framing));
+}
 await loop.run();

@@ -1,13 +1,16 @@
 // await6: many clients, one thread, an async function for each, and the same loop.
 //
 // New since generator6: `await` for `yield*`, and `async` for the star. Each await is for a promise of the loop,
-//   which resolves it when there is something to read, or room to write. After each tick the loop lets Node's own
-//   loop run once: so the statistics come from Node's setInterval(), and setTimeout(), fetch() and
-//   process.on('SIGTERM') would work as well.
-// Try: what you tried with generator6. Then read the two side by side: npm run step await6.
-// Still wrong: there are two loops now, and only one of them can sleep in the kernel. This one does, for 10 ms at a
-//   time: so it wakes up a hundred times a second for nothing, and Node's timers may be 10 ms late. callback6 has one
-//   loop, Node's. And a line that never ends grows the buffer for ever, as in single6.
+//   which resolves it when there is something to read, or room to write. And the loop is a guest in Node's own: a
+//   loop within a loop. An epoll descriptor is a descriptor, too, readable when one of its sockets is ready; so
+//   Node's loop waits for it, as for timers and signals. The statistics come from Node's setInterval(), and
+//   setTimeout(), fetch() and process.on('SIGTERM') work as well.
+// Try: what you tried with generator6. Then strace -p "$(pgrep -nf await6)": while all are silent, the thread is in
+//   epoll_pwait(), and makes no call. Press Enter in one nc, and it wakes: epoll_pwait() returns our descriptor,
+//   epoll_wait() the client's. And read the two side by side: npm run step await6.
+// Still wrong: two loops, each with its own epoll, take two calls to wait where one does it. callback6 has one loop,
+//   Node's. With --selector poll there is no descriptor to wait for: this loop naps for 10 ms at a time, and Node's
+//   timers may be late by that. And a line that never ends grows the buffer for ever, as in single6.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

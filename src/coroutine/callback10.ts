@@ -8,13 +8,12 @@
 import { createServer, type Socket } from 'node:net';
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
-import { readOptions } from '../cli/options.ts';
-import { protocolOptions } from '../cli/protocol-options.ts';
+import { readProtocolOptions } from '../cli/protocol-options.ts';
 import { buildChain } from '../protocol/protocols.ts';
 import { BACKLOG } from '../sockets/socket.ts';
 import { remoteAddress } from './remote-address.ts';
 
-const options = readOptions(protocolOptions);
+const options = readProtocolOptions();
 
 function serve(client: Socket): void {
   const address = remoteAddress(client);

@@ -8,40 +8,41 @@
 //   third hears it all. Not for long: top shows how the memory grows.
 // Still wrong: the queue of a user who does not read grows without a limit: nothing here bounds it yet.
 
-import { listen } from '../cli/listen.ts';
+import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import { chain, type Receiver, type Transport } from '../protocol/chain.ts';
-import { ChatProtocol, LocalRoom } from '../protocol/chat.ts';
-import { LineProtocol } from '../protocol/lines.ts';
+import { ChatProtocol, type Framing, LocalRoom } from '../protocol/chat.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import type { Address } from '../sockets/socket.ts';
 import { type Coroutine, GeneratorLoop } from './generator-loop.ts';
 import { GeneratorSocket } from './generator-socket.ts';
 
-const { selector, ...options } = readOptions({ selector: selectorOption });
+const { selector, ...options } = readOptions({ selector: selectorOption, ...webOptions });
 const loop = new GeneratorLoop(selector);
 const room = new LocalRoom();
 
 class Connection implements Transport<Buffer> {
   readonly client: GeneratorSocket;
   readonly address: Address;
-  readonly chat = new ChatProtocol(room, (line) => this.send(line));
-  readonly protocol: Receiver<Buffer> = chain(this, new LineProtocol(), new TextProtocol(), this.chat);
+  readonly chat: ChatProtocol;
+  readonly protocol: Receiver<Buffer>;
   readonly unsent: Buffer[] = [];
   flushing = false;
   /** Why it ends, as soon as all has been sent. */
   ending: string | undefined;
 
-  constructor(client: GeneratorSocket, address: Address) {
+  constructor(client: GeneratorSocket, address: Address, framing: Framing) {
     this.client = client;
     this.address = address;
+    this.chat = new ChatProtocol(room, (line) => framing.deliver(line));
+    this.protocol = chain(this, framing, new TextProtocol(), this.chat);
   }
 
   *serve(): Coroutine {
     log(`${this.address} connected`);
-    this.chat.enter();
+    this.protocol.opened();
     try {
       while (!this.ending) {
         const bytes = yield* this.client.recv();
@@ -91,12 +92,14 @@ class Connection implements Transport<Buffer> {
   }
 }
 
-function* acceptAll(listener: GeneratorSocket): Coroutine {
+function* acceptAll(listener: GeneratorSocket, framing: () => Framing): Coroutine {
   while (true) {
     const [client, address] = yield* listener.accept((address, why) => log(`${address} rejected: ${why}`));
-    loop.spawn(new Connection(client, address).serve());
+    loop.spawn(new Connection(client, address, framing()).serve());
   }
 }
 
-loop.spawn(acceptAll(new GeneratorSocket(loop, listen(options))));
+for (const { listener, framing } of listenForChat(options)) {
+  loop.spawn(acceptAll(new GeneratorSocket(loop, listener), framing));
+}
 loop.run();

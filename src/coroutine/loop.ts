@@ -2,20 +2,23 @@
 
 import { type Key, type Mechanism, READ, Selector, WRITE } from '../sockets/selector.ts';
 import type { Socket } from '../sockets/socket.ts';
+import { Deadlines } from './deadlines.ts';
 
 /** What a coroutine can wait for: a socket that can be read, or written, without blocking; or a number of milliseconds. */
 export type Wait = ['read' | 'write', Socket] | ['sleep', number];
 
-type Wake = () => void;
-type Waiters = { read?: Wake | undefined; write?: Wake | undefined };
+type Waiter = { readonly wake: () => void };
+type Waiters = { read?: Waiter | undefined; write?: Waiter | undefined };
+
+const events = { read: READ, write: WRITE };
 
 export class Loop {
-  readonly #selector: Selector<Waiters>;
+  protected readonly selector: Selector<Waiters>;
   readonly #keys = new Map<Socket, Key<Waiters>>();
-  readonly #sleepers: { time: number; wake: Wake }[] = []; // in the order of their times
+  readonly #sleepers = new Deadlines();
 
   constructor(mechanism?: Mechanism) {
-    this.#selector = new Selector(mechanism);
+    this.selector = new Selector(mechanism);
   }
 
   /** How many sockets are registered: coroutines wait for them, or did a moment ago. */
@@ -23,23 +26,32 @@ export class Loop {
     return this.#keys.size;
   }
 
-  /** Calls `wake` once, when the wait is over. @throws Error if a coroutine waits for the same, or the socket is closed */
-  wait([what, subject]: Wait, wake: Wake): void {
-    if (what === 'sleep') {
-      const time = performance.now() + subject;
-      const last = this.#sleepers.findLastIndex((sleeper) => sleeper.time <= time);
-      this.#sleepers.splice(last + 1, 0, { time, wake });
-      return;
-    }
-    const interest = what === 'read' ? READ : WRITE;
+  /** When the first sleeper is to be woken, on the clock of `performance.now()`. Infinity if none sleeps. */
+  get due(): number {
+    return this.#sleepers.first;
+  }
+
+  /**
+   * Calls `wake` once, when the wait is over.
+   *
+   * @returns a function that cancels the wait: then `wake` is not called. Once it is over, that does nothing
+   * @throws Error if a coroutine waits for the same, or the socket is closed
+   */
+  wait([what, subject]: Wait, wake: () => void): () => void {
+    if (what === 'sleep') return this.#sleepers.add(performance.now() + subject, wake);
+    const waiter = { wake };
     const key = this.#keys.get(subject);
     if (key?.data[what]) throw new Error(`Cannot wait for a socket to ${what}: a coroutine does already`);
-    if (!key) {
-      this.#keys.set(subject, this.#selector.register(subject, interest, { [what]: wake }));
-      return;
-    }
-    key.data[what] = wake;
-    this.#selector.modify(key, key.interest | interest);
+    if (key) {
+      this.selector.modify(key, key.interest | events[what]);
+      key.data[what] = waiter;
+    } else this.#keys.set(subject, this.selector.register(subject, events[what], { [what]: waiter }));
+    return () => {
+      const key = this.#keys.get(subject);
+      if (key?.data[what] !== waiter) return;
+      key.data[what] = undefined;
+      this.#keep(key, (key.data.read ? READ : 0) | (key.data.write ? WRITE : 0));
+    };
   }
 
   /** Closes a socket. A coroutine that waits for it is woken, and finds it closed. */
@@ -47,32 +59,34 @@ export class Loop {
     const key = this.#keys.get(socket);
     if (key) this.#forget(key);
     socket.close();
-    for (const wake of [key?.data.read, key?.data.write]) wake?.();
+    for (const waiter of [key?.data.read, key?.data.write]) waiter?.wake();
   }
 
   /** Waits, at most so many milliseconds, until coroutines can go on, and wakes them. */
   tick(most = Number.POSITIVE_INFINITY): void {
-    const first = this.#sleepers[0]?.time ?? Number.POSITIVE_INFINITY;
-    for (const key of this.#selector.select(Math.min(most, Math.max(0, first - performance.now())))) {
-      if (key.ready & READ) this.#wake(key, 'read', READ);
-      if (key.ready & WRITE) this.#wake(key, 'write', WRITE); // ready is 0 if the socket was closed meanwhile
+    const { due } = this;
+    for (const key of this.selector.select(Math.min(most, Math.max(0, due - performance.now())))) {
+      if (key.ready & READ) this.#wake(key, 'read');
+      if (key.ready & WRITE) this.#wake(key, 'write'); // ready is 0 if the socket was closed meanwhile
     }
-    if (performance.now() < first) return;
-    const asleep = this.#sleepers.findIndex(({ time }) => time > performance.now());
-    for (const { wake } of this.#sleepers.splice(0, asleep < 0 ? this.#sleepers.length : asleep)) wake();
+    if (performance.now() >= due) this.#sleepers.callUntil(performance.now());
   }
 
-  #wake(key: Key<Waiters>, what: 'read' | 'write', event: number): void {
-    const wake = key.data[what];
+  #wake(key: Key<Waiters>, what: 'read' | 'write'): void {
+    const waiter = key.data[what];
     key.data[what] = undefined;
-    if (wake) wake();
     // The interest stays, since most coroutines wait for the same again at once. If none does, it is taken back.
-    else if (key.interest === event) this.#forget(key);
-    else this.#selector.modify(key, key.interest & ~event);
+    if (waiter) waiter.wake();
+    else this.#keep(key, key.interest & ~events[what]);
+  }
+
+  #keep(key: Key<Waiters>, interest: number): void {
+    if (interest === 0) this.#forget(key);
+    else this.selector.modify(key, interest);
   }
 
   #forget(key: Key<Waiters>): void {
     this.#keys.delete(key.socket);
-    this.#selector.unregister(key);
+    this.selector.unregister(key);
   }
 }

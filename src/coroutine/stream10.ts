@@ -9,13 +9,12 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
-import { readOptions } from '../cli/options.ts';
-import { protocolOptions } from '../cli/protocol-options.ts';
+import { readProtocolOptions } from '../cli/protocol-options.ts';
 import { buildChain } from '../protocol/protocols.ts';
 import { BACKLOG } from '../sockets/socket.ts';
 import { remoteAddress } from './remote-address.ts';
 
-const options = readOptions(protocolOptions);
+const options = readProtocolOptions();
 
 async function serve(client: Socket): Promise<void> {
   const address = remoteAddress(client);

@@ -7,18 +7,18 @@
 
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import { listen } from '../cli/listen.ts';
+import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { log, quote } from '../cli/log.ts';
+import { readOptions } from '../cli/options.ts';
 import { chain } from '../protocol/chain.ts';
-import { ChatProtocol, LocalRoom } from '../protocol/chat.ts';
-import { LineProtocol } from '../protocol/lines.ts';
+import { ChatProtocol, type Framing, LocalRoom } from '../protocol/chat.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import { BACKLOG } from '../sockets/socket.ts';
 import { remoteAddress } from './remote-address.ts';
 
 const room = new LocalRoom();
 
-async function serve(client: Socket): Promise<void> {
+async function serve(client: Socket, framing: Framing): Promise<void> {
   const address = remoteAddress(client);
   let closing = false;
   log(`${address} connected`);
@@ -38,9 +38,9 @@ async function serve(client: Socket): Promise<void> {
     },
     report: (problem: string, bytes: Buffer) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
   };
-  const chat = new ChatProtocol(room, send);
-  const protocol = chain(transport, new LineProtocol(), new TextProtocol(), chat);
-  chat.enter();
+  const chat = new ChatProtocol(room, (line) => framing.deliver(line));
+  const protocol = chain(transport, framing, new TextProtocol(), chat);
+  protocol.opened();
   try {
     for await (const bytes of client.iterator({ destroyOnReturn: false })) {
       log(() => `${address} sent ${quote(bytes)}`);
@@ -59,5 +59,7 @@ async function serve(client: Socket): Promise<void> {
   chat.leave();
 }
 
-const server = createServer({ allowHalfOpen: true }, serve);
-server.listen({ fd: listen().fd }, BACKLOG);
+for (const { listener, framing } of listenForChat(readOptions(webOptions))) {
+  const server = createServer({ allowHalfOpen: true }, (client) => serve(client, framing()));
+  server.listen({ fd: listener.fd }, BACKLOG);
+}

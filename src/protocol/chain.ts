@@ -17,6 +17,8 @@ export type Transport<Message> = {
 
 /** What a transport delivers to: the protocol above it. */
 export type Receiver<Message> = {
+  /** The peer can be sent a first word. */
+  opened(): void;
   received(message: Message): void;
   /** The peer will send nothing more. It can still be answered. */
   ended(): void;
@@ -30,6 +32,8 @@ export abstract class Protocol<Lower> implements Receiver<Lower> {
   closed = false;
 
   abstract received(message: Lower): void;
+
+  opened(): void {}
 
   ended(): void {}
 
@@ -49,6 +53,10 @@ export abstract class Layer<Lower, Upper> extends Protocol<Lower> implements Tra
   above!: Receiver<Upper>;
 
   abstract send(message: Upper): void;
+
+  override opened(): void {
+    this.above.opened();
+  }
 
   override ended(): void {
     this.above.ended();

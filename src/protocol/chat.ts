@@ -1,3 +1,4 @@
+import type { Layer } from './chain.ts';
 import { basicCommands, CommandProtocol } from './commands.ts';
 import { Dispatcher } from './dispatcher.ts';
 
@@ -5,6 +6,12 @@ import { Dispatcher } from './dispatcher.ts';
 export type Guest = {
   name: string;
   /** Hands a line to this user, with the `\n` at its end. All users are handed the same bytes. */
+  deliver(line: Buffer): void;
+};
+
+/** The link under a chat that finds where a message ends. */
+export type Framing = Layer<Buffer, Buffer> & {
+  /** Sends a line that has its `\n` already, as {@link Guest.deliver} is handed it. */
   deliver(line: Buffer): void;
 };
 
@@ -74,8 +81,8 @@ const commands = new Dispatcher<ChatProtocol>([
  * A chat: `NICK name`, `SAY text`, `MSG name text`, `WHO`, and the commands that there were before. Lines that begin with `*`
  * tell who came, left, and has another name now.
  *
- * It is the top of a chain. The connection calls {@link enter} when the chain is built, and {@link leave} when it is
- * closed.
+ * It is the top of a chain. The user comes in when the chain says that it is open, or when the connection calls {@link enter}.
+ * The connection calls {@link leave} when it is closed.
  */
 export class ChatProtocol extends CommandProtocol implements Guest {
   name = '';
@@ -106,6 +113,10 @@ export class ChatProtocol extends CommandProtocol implements Guest {
   /** A second time does nothing. */
   leave(): void {
     this.#room.withLock(() => this.#leave());
+  }
+
+  override opened(): void {
+    this.enter();
   }
 
   override received(line: string): void {

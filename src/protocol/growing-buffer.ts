@@ -27,6 +27,14 @@ export class GrowingBuffer {
     this.#length = length;
   }
 
+  /** Removes so many bytes from the front, and returns them. They stay what they are. */
+  take(length: number): Buffer {
+    const taken = this.bytes.subarray(0, length);
+    this.#memory = this.#memory.subarray(taken.length);
+    this.#length -= taken.length;
+    return taken;
+  }
+
   /** Begins anew, in new memory: what `bytes` returned stays what it is. */
   clear(): void {
     this.#memory = NOTHING;

@@ -13,18 +13,20 @@ const reasons = new Map([
   [200, 'OK'],
   [204, 'No Content'],
   [400, 'Bad Request'],
+  [403, 'Forbidden'],
   [404, 'Not Found'],
   [405, 'Method Not Allowed'],
   [411, 'Length Required'],
   [413, 'Content Too Large'],
   [417, 'Expectation Failed'],
+  [426, 'Upgrade Required'],
   [431, 'Request Header Fields Too Large'],
   [501, 'Not Implemented'],
   [505, 'HTTP Version Not Supported'],
 ]);
 
 /** A request that can't be read any further: it is answered with this status, and the connection closes. */
-class BadRequest extends Error {
+export class BadRequest extends Error {
   readonly status: number;
 
   constructor(status: number) {
@@ -34,7 +36,7 @@ class BadRequest extends Error {
 }
 
 /** The head of a request: RFC 9112, sections 3 and 5. */
-type Head = { method: string; path: string; minor: number; fields: Map<string, string[]> };
+export type Head = { method: string; path: string; minor: number; fields: Map<string, string[]> };
 
 /** What is to come next: a line, which is one of these, or else a number of bytes. */
 type Line = 'request line' | 'field' | 'chunk size' | 'end of chunk' | 'trailer';
@@ -68,7 +70,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
       this.#linesSeen++;
       this.#line(line.toString('latin1'));
     };
-    this.#lines.above = { received, ended() {} };
+    this.#lines.above = { opened() {}, received, ended() {} };
     this.#lines.below = { send() {}, close() {}, report: (problem, bytes) => this.report(problem, bytes) };
   }
 
@@ -252,7 +254,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
 const NO_HEAD: Head = { method: '', path: '', minor: 1, fields: new Map() };
 
 /** Section 3. */
-function parseRequestLine(line: string): Head {
+export function parseRequestLine(line: string): Head {
   const [, method, target, major, minor] =
     /^([!#$%&'*+.^_`|~\w-]+) ([!-~]+) HTTP\/(\d)\.(\d)$/.exec(line) ?? [];
   if (method === undefined || target === undefined) throw new BadRequest(400);
@@ -263,7 +265,7 @@ function parseRequestLine(line: string): Head {
 }
 
 /** Section 5. No space before the colon, and no line that goes on with the one before it. */
-function addField(fields: Map<string, string[]>, line: string): void {
+export function addField(fields: Map<string, string[]>, line: string): void {
   const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):([\t -~\x80-\xff]*)$/.exec(line) ?? [];
   if (name === undefined || value === undefined) throw new BadRequest(400);
   const key = name.toLowerCase();

@@ -32,6 +32,11 @@ export class LineProtocol extends Layer<Buffer, Buffer> {
   send(line: Buffer): void {
     this.below.send(Buffer.concat([line, this.#end]));
   }
+
+  /** Sends a line that has its end already. */
+  deliver(line: Buffer): void {
+    this.below.send(line);
+  }
 }
 
 /** Lines that end in `\r\n`, both ways, as most protocols of the internet want them. */

@@ -1,31 +1,53 @@
 // All protocols by their names, each as the chain that it is.
 
-import { chain, type Receiver, type Transport } from './chain.ts';
+import { chain, type Layer, type Receiver, type Transport } from './chain.ts';
 import { CommandProtocol } from './commands.ts';
 import { EchoProtocol } from './echo.ts';
 import { FingerProtocol } from './finger.ts';
+import { FixedSizeProtocol } from './fixed-size.ts';
 import { HttpProtocol } from './http.ts';
+import { JsonProtocol } from './json.ts';
 import { JsonRpcProtocol } from './json-rpc.ts';
+import { JsonTextProtocol } from './json-text.ts';
+import { LengthPrefixProtocol } from './length-prefix.ts';
 import { CrlfLineProtocol, LineProtocol } from './lines.ts';
 import { OracleProtocol } from './oracle.ts';
 import { QuestionProtocol } from './questions.ts';
 import { TextProtocol } from './text.ts';
+import { WebSocketProtocol } from './websocket.ts';
 import { ZenProtocol } from './zen.ts';
 
 /** Which protocol it is to be. */
 export type ProtocolOptions = {
   protocol: string;
+  /** How to find the end of a message, for the protocols of {@link framedProtocols}. */
+  framing: string;
   /** How many questions the oracle answers a client, 0 any number. */
   'max-questions': number;
+  /** Whether a page from anywhere may open a WebSocket. */
+  'any-origin': boolean;
 };
+
+const framings = new Map<string, () => Layer<Buffer, Buffer>>([
+  ['lines', () => new LineProtocol()],
+  ['fixed', () => new FixedSizeProtocol()],
+  ['length', () => new LengthPrefixProtocol()],
+  ['json', () => new JsonProtocol()],
+]);
+
+/** The names of all framings. */
+export const framingNames: readonly string[] = [...framings.keys()];
+
+/** The protocols that take any framing. Each of the others has its own. */
+export const framedProtocols: readonly string[] = ['echo', 'commands', 'json-rpc'];
 
 type Build = (transport: Transport<Buffer>, options: ProtocolOptions) => Receiver<Buffer>;
 
 const protocols = new Map<string, Build>([
-  ['echo', (transport) => chain(transport, new LineProtocol(), new EchoProtocol())],
+  ['echo', (transport, options) => chain(transport, frame(options), new EchoProtocol())],
   [
     'commands',
-    (transport) => chain(transport, new LineProtocol(), new TextProtocol(), new CommandProtocol()),
+    (transport, options) => chain(transport, frame(options), textOf(options), new CommandProtocol()),
   ],
   ['zen', (transport) => chain(transport, new QuestionProtocol(), new TextProtocol(), new ZenProtocol())],
   [
@@ -35,12 +57,17 @@ const protocols = new Map<string, Build>([
   ],
   [
     'json-rpc',
-    (transport) => chain(transport, new LineProtocol(), new TextProtocol(), new JsonRpcProtocol()),
+    (transport, options) => chain(transport, frame(options), new TextProtocol(), new JsonRpcProtocol()),
   ],
   ['http', (transport) => chain(transport, new HttpProtocol(), new TextProtocol(), new JsonRpcProtocol())],
   [
     'finger',
     (transport) => chain(transport, new CrlfLineProtocol(), new TextProtocol(), new FingerProtocol()),
+  ],
+  [
+    'websocket',
+    (transport, { 'any-origin': anyOrigin }) =>
+      chain(transport, new WebSocketProtocol(anyOrigin), new TextProtocol(), new CommandProtocol()),
   ],
 ]);
 
@@ -50,10 +77,21 @@ export const protocolNames: readonly string[] = [...protocols.keys()];
 /**
  * Ties a new chain of the protocol that the options name to a transport. Returns its lowest link: hand it what arrives.
  *
- * @throws RangeError if there is no such protocol
+ * @throws RangeError if there is no such protocol, or no such framing
  */
 export function buildChain(options: ProtocolOptions, transport: Transport<Buffer>): Receiver<Buffer> {
   const make = protocols.get(options.protocol);
   if (!make) throw new RangeError(`Cannot speak ${JSON.stringify(options.protocol)}: no such protocol`);
   return make(transport, options);
+}
+
+function frame({ framing }: ProtocolOptions): Layer<Buffer, Buffer> {
+  const make = framings.get(framing);
+  if (!make) throw new RangeError(`Cannot frame by ${JSON.stringify(framing)}: no such framing`);
+  return make();
+}
+
+/** What is text in JSON is a string in quotes. */
+function textOf({ framing }: ProtocolOptions): TextProtocol {
+  return framing === 'json' ? new JsonTextProtocol() : new TextProtocol();
 }

@@ -5,13 +5,13 @@
 //   server waits.
 // Try: --protocol zen, and npx tsx src/clients/ask.ts localhost 12345
 //   Then --protocol http, and curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345
+//   Then --protocol websocket, and http://localhost:12345 in a browser.
 //   The others are oracle (ask.ts with --protocol oracle), json-rpc, finger and echo.
 // Still wrong: each user talks to the server, and none to another. select11 is a chat.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
-import { readOptions } from '../cli/options.ts';
-import { protocolOptions } from '../cli/protocol-options.ts';
+import { readProtocolOptions } from '../cli/protocol-options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
 import type { Receiver } from '../protocol/chain.ts';
 import { buildChain } from '../protocol/protocols.ts';
@@ -19,7 +19,7 @@ import type { Address, Socket } from '../sockets/socket.ts';
 import { AsyncChat } from './async-chat.ts';
 import { EventHandler, Loop } from './event-handler.ts';
 
-const { selector: mechanism, ...options } = readOptions({ ...protocolOptions, selector: selectorOption });
+const { selector: mechanism, ...options } = readProtocolOptions({ selector: selectorOption });
 
 class Server extends EventHandler {
   readonly loop: Loop;

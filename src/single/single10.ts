@@ -11,8 +11,7 @@
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
-import { readOptions } from '../cli/options.ts';
-import { protocolOptions } from '../cli/protocol-options.ts';
+import { readProtocolOptions } from '../cli/protocol-options.ts';
 import { chain, type Transport } from '../protocol/chain.ts';
 import { CommandProtocol } from '../protocol/commands.ts';
 import { CrlfLineProtocol } from '../protocol/lines.ts';
@@ -20,9 +19,8 @@ import { buildChain } from '../protocol/protocols.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 
-const options = readOptions({
-  ...protocolOptions,
-  crlf: { default: false, help: 'commands, in lines that end in \\r\\n, whatever --protocol says' },
+const options = readProtocolOptions({
+  crlf: { default: false, help: 'commands, in lines that end in \\r\\n, whatever else is chosen' },
 });
 
 class Server {

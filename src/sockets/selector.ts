@@ -29,6 +29,7 @@ export const mechanisms: readonly Mechanism[] = process.platform === 'linux' ? [
 
 /** What both mechanisms do, each with its own system calls. */
 type Poller = {
+  readonly fd?: number;
   add(fd: number, interest: number): void;
   change(fd: number, interest: number): void;
   remove(fd: number): void;
@@ -59,6 +60,11 @@ export class Selector<Data> {
   /** How many sockets are registered. */
   get size(): number {
     return this.#size;
+  }
+
+  /** The descriptor of the epoll, which can be waited for in turn: it is readable while a socket is ready. `poll` has none. */
+  get fd(): number | undefined {
+    return this.#poller.fd;
   }
 
   /** @throws Error if the socket is registered already, SystemError `EBADF` if it is closed */
@@ -131,7 +137,7 @@ const MAX_EVENTS = 1024;
 
 /** The kernel keeps the set of descriptors, and returns those that are ready: the idle ones cost nothing. */
 class Epoll implements Poller {
-  readonly #fd: number;
+  readonly fd: number;
   // struct epoll_event: 32 bits of events, then 64 of data, ours to choose: the descriptor. On x86-64 it is packed.
   static readonly #stride = process.arch === 'x64' ? 3 : 4;
   static readonly #data = process.arch === 'x64' ? 1 : 2;
@@ -139,8 +145,8 @@ class Epoll implements Poller {
   readonly #numbers = new Int32Array(this.#events.bytes.buffer);
 
   constructor() {
-    this.#fd = libc.epoll_create1(EPOLL_CLOEXEC);
-    if (this.#fd < 0) throw systemError('epoll_create1', errno());
+    this.fd = libc.epoll_create1(EPOLL_CLOEXEC);
+    if (this.fd < 0) throw systemError('epoll_create1', errno());
   }
 
   add(fd: number, interest: number): void {
@@ -165,17 +171,17 @@ class Epoll implements Poller {
   }
 
   close(): void {
-    libc.close(this.#fd);
+    libc.close(this.fd);
   }
 
   readonly #wait = (timeout: number): number =>
-    libc.epoll_wait(this.#fd, this.#events.address, MAX_EVENTS, timeout);
+    libc.epoll_wait(this.fd, this.#events.address, MAX_EVENTS, timeout);
 
   #control(operation: number, fd: number, interest: number): void {
     this.#numbers[0] = toEvents(interest);
     this.#numbers[Epoll.#data] = fd;
     this.#numbers[Epoll.#data + 1] = 0;
-    if (libc.epoll_ctl(this.#fd, operation, fd, this.#events.address) < 0)
+    if (libc.epoll_ctl(this.fd, operation, fd, this.#events.address) < 0)
       throw systemError('epoll_ctl', errno());
   }
 }

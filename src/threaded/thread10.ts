@@ -9,15 +9,14 @@
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
-import { readOptions } from '../cli/options.ts';
-import { protocolOptions } from '../cli/protocol-options.ts';
+import { readProtocolOptions } from '../cli/protocol-options.ts';
 import type { Transport } from '../protocol/chain.ts';
 import { buildChain } from '../protocol/protocols.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { TcpServer, threaded } from './tcp-server.ts';
 import { isMainThread } from './thread.ts';
 
-const options = readOptions(protocolOptions);
+const options = readProtocolOptions();
 
 class ThreadedServer extends threaded(TcpServer) {}
 

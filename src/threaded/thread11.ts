@@ -4,7 +4,8 @@
 //   with a mutex. The thread of the user who speaks sends to the descriptors of all the others, and holds the mutex
 //   meanwhile: so lines of two speakers never mix, and no thread sends to a descriptor that was closed and used anew.
 // Try: npm start thread11 -- --quiet, and nc localhost 12345 in three terminals, with NICK alice, SAY hello,
-//   MSG alice psst, WHO, QUIT.
+//   MSG alice psst, WHO, QUIT. (There is no --web-port for browsers, as select11 has it: the main thread sits in
+//   accept() of one listener, and so it can't accept from a second one.)
 // Still wrong: stop one of the three with Ctrl-Z, and let another say a lot: yes SAY hello | nc localhost 12345. When
 //   the kernel's buffer for the stopped one is full, send() waits for it, with the mutex, and all other threads wait
 //   for the mutex. select11 never waits for one client.

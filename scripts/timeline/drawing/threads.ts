@@ -9,6 +9,8 @@ type Thread = Lane & {
   pid: number;
   /** When poll(), epoll_wait() or io_uring_enter() last told it what to do. */
   told?: number;
+  /** Whether its loop is a guest in Node's, which waits in place of it. */
+  guest?: boolean;
 };
 
 /** A call by which a thread accepted a connection, or received on it. */
@@ -53,7 +55,10 @@ export function readThreads(recording: Recording, time: Clock): Seen & { connect
   for (const { call, pid, thread: id, fd, result, begin, end, waits } of readCalls(recording, time)) {
     const thread = threads.get(`${pid} ${id}`) ?? { name: '', spans: [], pid };
     threads.set(`${pid} ${id}`, thread);
-    thread.spans.push({ kind: waits ?? 'running', begin, end });
+    if (call === 'uv_poll_start') thread.guest = true;
+    const asks = thread.guest && waits === 'poll'; // with a timeout of 0: until then it has waited in Node's loop
+    if (asks) thread.spans.push({ kind: 'node', begin: thread.spans.at(-1)?.end ?? begin, end: begin });
+    thread.spans.push({ kind: asks ? 'running' : (waits ?? 'running'), begin, end });
     if (waits === 'poll' || waits === 'ring') thread.told = end;
     const heard = { thread, fd, begin, woke: thread.told ?? (waits ? end : begin), until: 0 };
     const known = open.get(`${pid} ${fd}`)?.heard;

@@ -1,0 +1,31 @@
+import type { Framing } from '../protocol/chat.ts';
+import { LineProtocol } from '../protocol/lines.ts';
+import { WebSocketProtocol } from '../protocol/websocket.ts';
+import type { Socket } from '../sockets/socket.ts';
+import { listen, openOrFail } from './listen.ts';
+import { announce } from './log.ts';
+import type { ServerOptions, Values } from './options.ts';
+import { wholeNumberOrFail } from './parse.ts';
+import { anyOriginOption } from './protocol-options.ts';
+
+/** The options of a chat that browsers may join. For {@link readOptions}. */
+export const webOptions = {
+  'web-port': { default: '', help: 'the port of a page that joins by WebSocket' },
+  'any-origin': anyOriginOption,
+};
+
+/** A listener, and how its clients frame their messages: each connection takes a new link for that. */
+export type ChatListener = { listener: Socket; framing: () => Framing };
+
+/** The listeners of a chat: one for lines, and with `--web-port` another for browsers. */
+export function listenForChat(options: ServerOptions & Values<typeof webOptions>): ChatListener[] {
+  const { host, 'web-port': webPort, 'any-origin': anyOrigin } = options;
+  const port = webPort && wholeNumberOrFail(webPort, 'Cannot use --web-port', { max: 65_535 });
+  const web = port === '' ? undefined : openOrFail({ host, port }, '--web-port');
+  const listeners: ChatListener[] = [{ listener: listen(options), framing: () => new LineProtocol() }];
+  if (web) {
+    announce(`web page at http://${web.localAddress()}/`);
+    listeners.push({ listener: web, framing: () => new WebSocketProtocol(anyOrigin) });
+  }
+  return listeners;
+}

@@ -1,0 +1,55 @@
+// What is to happen at its time, in whichever order it is added and cancelled.
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Deadlines } from '../src/coroutine/deadlines.ts';
+
+describe('Deadlines', () => {
+  test('calls what is due, in the order of times, and of arrival for the same time; what is cancelled, never', () => {
+    const step = fc.oneof(
+      fc.record({ add: fc.nat(20) }),
+      fc.record({ cancel: fc.nat(100) }),
+      fc.record({ until: fc.nat(20) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+        const deadlines = new Deadlines();
+        const cancels: (() => void)[] = [];
+        const called: number[] = [];
+        let waiting: { id: number; time: number }[] = []; // sorted: what a heap saves
+        for (const step of [...steps, { until: 20 }]) {
+          if ('add' in step) {
+            const id = cancels.length;
+            cancels.push(deadlines.add(step.add, () => called.push(id)));
+            waiting.push({ id, time: step.add });
+            waiting.sort((a, b) => a.time - b.time); // stable
+          } else if ('cancel' in step) {
+            cancels[step.cancel]?.();
+            waiting = waiting.filter(({ id }) => id !== step.cancel);
+          } else {
+            deadlines.callUntil(step.until);
+            const due = waiting.filter(({ time }) => time <= step.until);
+            waiting = waiting.slice(due.length);
+            expect(called.splice(0)).toEqual(due.map(({ id }) => id));
+          }
+          expect(deadlines.first).toBe(waiting[0]?.time ?? Number.POSITIVE_INFINITY);
+        }
+      }),
+    );
+  });
+
+  test('lets what it calls cancel what is due, and add what is not', () => {
+    const deadlines = new Deadlines();
+    const called: string[] = [];
+    deadlines.add(1, () => {
+      called.push('first');
+      cancel();
+      deadlines.add(3, () => called.push('late'));
+    });
+    const cancel = deadlines.add(2, () => called.push('second'));
+    deadlines.callUntil(2);
+    expect(called).toEqual(['first']);
+    deadlines.callUntil(3);
+    expect(called).toEqual(['first', 'late']);
+  });
+});

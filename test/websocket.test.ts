@@ -1,0 +1,327 @@
+// WebSocket, without a socket: the examples of RFC 6455, and a table of cases after the list of the Autobahn test suite.
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { chain } from '../src/protocol/chain.ts';
+import { CommandProtocol } from '../src/protocol/commands.ts';
+import { EchoProtocol } from '../src/protocol/echo.ts';
+import { page } from '../src/protocol/page.ts';
+import { TextProtocol } from '../src/protocol/text.ts';
+import { WebSocketProtocol } from '../src/protocol/websocket.ts';
+import { byteByByte, cuts, type FakeTransport, streams, talk } from './fake-transport.ts';
+
+const request = (...fields: string[]) => ['GET / HTTP/1.1', ...fields, '', ''].join('\r\n');
+const KEY = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+const asked = ['Host: localhost:12345', 'Upgrade: websocket', 'Connection: Upgrade', KEY];
+const VERSION = 'Sec-WebSocket-Version: 13';
+const opening = request(...asked, VERSION);
+/** Section 1.3. */
+const opened = [
+  'HTTP/1.1 101 Switching Protocols',
+  'Upgrade: websocket',
+  'Connection: Upgrade',
+  'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
+  '',
+  '',
+].join('\r\n');
+
+const echoing = (transport: FakeTransport) => chain(transport, new WebSocketProtocol(), new EchoProtocol());
+
+/** A frame as clients send it. @param first its first byte: FIN, three reserved bits, and the opcode */
+function frame(first: number, payload: string | Buffer = '', { masked = true, long = false } = {}): Buffer {
+  const data = Buffer.from(payload as string);
+  const { length } = data;
+  const head =
+    length > 0xffff || long
+      ? [127, 0, 0, 0, 0, length >> 24, length >> 16, length >> 8, length]
+      : length > 125
+        ? [126, length >> 8, length]
+        : [length];
+  head[0] = (head[0] as number) | (masked ? 0x80 : 0);
+  const mask = masked ? [0x37, 0xfa, 0x21, 0x3d] : [];
+  return Buffer.from([first, ...head, ...mask, ...data.map((byte, i) => byte ^ (mask[i % 4] ?? 0))]);
+}
+
+const text = (payload: string | Buffer = '') => frame(0x81, payload);
+const begin = (payload: string | Buffer = '') => frame(0x01, payload);
+const more = (payload: string | Buffer = '') => frame(0x00, payload);
+const end = (payload: string | Buffer = '') => frame(0x80, payload);
+const ping = (payload = '') => frame(0x89, payload);
+const pong = (payload = '') => frame(0x8a, payload);
+const close = (code?: number, reason: string | Buffer = '') =>
+  frame(
+    0x88,
+    code === undefined
+      ? ''
+      : Buffer.concat([Buffer.from([code >> 8, code & 255]), Buffer.from(reason as string)]),
+  );
+
+const names = new Map([
+  [0x81, 'text'],
+  [0x88, 'close'],
+  [0x8a, 'pong'],
+]);
+
+/** The frames that a server has sent, in words: `text Hello`, `close 1000`. */
+function words(bytes: Buffer): string[] {
+  const found: string[] = [];
+  for (let rest = bytes; rest.length > 0; ) {
+    const [first = 0, short = 0] = rest;
+    const size = short < 126 ? 2 : short === 126 ? 4 : 10;
+    const length = size === 2 ? short : size === 4 ? rest.readUInt16BE(2) : Number(rest.readBigUInt64BE(2));
+    const payload = rest.subarray(size, size + length);
+    const said = first === 0x88 && length > 0 ? `${payload.readUInt16BE()}` : `${payload}`;
+    found.push(`${names.get(first)} ${said}`.trim());
+    rest = rest.subarray(size + length);
+  }
+  return found;
+}
+
+/** What is answered to these frames behind a handshake, and whether the connection is closed then. */
+function answers(frames: Buffer[], make = echoing): string[] {
+  const { sent, closed } = talk(make, Buffer.concat([Buffer.from(opening), ...frames]));
+  expect(sent.startsWith(opened)).toBe(true);
+  const found = words(Buffer.from(sent.slice(opened.length), 'latin1'));
+  return closed ? [...found, 'closed'] : found;
+}
+
+describe('the handshake', () => {
+  const statuses = (stream: string, anyOrigin = false) => {
+    const make = (transport: FakeTransport) =>
+      chain(transport, new WebSocketProtocol(anyOrigin), new EchoProtocol());
+    const { sent, closed } = talk(make, stream);
+    const [, status] = /^HTTP\/1\.1 (\d+) (?!undefined)\w+/.exec(sent) ?? [];
+    expect(closed).toBe(status !== '101');
+    if (closed) expect(sent).toContain('\r\nConnection: close\r\n');
+    return Number(status);
+  };
+
+  test('is what section 1.3 shows, and takes messages that follow in the same packet', () => {
+    expect(talk(echoing, opening)).toEqual({ sent: opened, closed: false, reports: [] });
+    expect(answers([text('Hello')])).toEqual(['text Hello']);
+  });
+
+  test('is a page, for a plain GET: it connects back to where it is from', () => {
+    const { sent, closed } = talk(echoing, request('Host: x'));
+    expect(sent).toMatch(/^HTTP\/1\.1 200 OK\r\nContent-Type: text\/html; charset=utf-8\r\n/);
+    expect(sent).toMatch(new RegExp(`\r\nContent-Length: ${page.length}\r\n\r\n<!doctype html>`));
+    expect(closed).toBe(true);
+  });
+
+  for (const [what, stream, expected] of [
+    ['an empty line before it', `\r\n${opening}`, 101],
+    [
+      'words in any case, among others',
+      opening.replace('Upgrade\r', 'x, UPGRADE\r').replace(': web', ': h2c,Web'),
+      101,
+    ],
+    ['the page of this server', request(...asked, VERSION, 'Origin: http://LocalHost:12345'), 101],
+    [
+      'a page behind TLS that a proxy takes off',
+      request(...asked, VERSION, 'Origin: https://localhost:12345'),
+      101,
+    ],
+    ['a page from elsewhere', request(...asked, VERSION, 'Origin: http://evil.example'), 403],
+    ['a page of another port', request(...asked, VERSION, 'Origin: http://localhost'), 403],
+    ['a page without an origin', request(...asked, VERSION, 'Origin: null'), 403],
+    ['another version', request(...asked, 'Sec-WebSocket-Version: 8'), 426],
+    ['no version', request(...asked), 426],
+    ['no key', request(...asked.slice(0, 3), VERSION), 400],
+    ['a short key', request(...asked.slice(0, 3), VERSION, 'Sec-WebSocket-Key: c2hvcnQ='), 400],
+    ['two keys', request(...asked, KEY, VERSION), 400],
+    ['no connection', request(...asked.filter((field) => !field.startsWith('Conn')), VERSION), 400],
+    ['another upgrade', request(...asked.map((field) => field.replace('websocket', 'h2c')), VERSION), 400],
+    ['HTTP/1.0', opening.replace('/1.1', '/1.0'), 400],
+    ['no host', opening.replace('Host', 'Ghost'), 400],
+    ['nonsense', 'hello\r\n\r\n', 400],
+    ['a field that is none', request('Host: x', 'nonsense'), 400],
+    ['another path', opening.replace('/ ', '/elsewhere '), 404],
+    ['another method', opening.replace('GET', 'POST'), 405],
+    ['a head that is too long', request(...asked, VERSION, `X: ${'x'.repeat(17_000)}`), 431],
+    ['a head that never ends', 'x'.repeat(17_000), 431],
+  ] as const) {
+    test(`answers ${what} with ${expected}`, () => expect(statuses(stream)).toBe(expected));
+  }
+
+  test('takes a page from anywhere, if it is told to', () =>
+    expect(statuses(request(...asked, VERSION, 'Origin: http://elsewhere'), true)).toBe(101));
+
+  test('names the version, and the method, that would have been right', () => {
+    expect(talk(echoing, request(...asked)).sent).toContain('\r\nSec-WebSocket-Version: 13\r\n');
+    expect(talk(echoing, opening.replace('GET', 'PUT')).sent).toContain('\r\nAllow: GET\r\n');
+  });
+});
+
+describe('a frame', () => {
+  test('is what section 5.7 shows', () => {
+    const hello = Buffer.from('818537fa213d7f9f4d5158', 'hex');
+    expect(text('Hello')).toEqual(hello);
+    const { sent } = talk(echoing, Buffer.concat([Buffer.from(opening), hello]));
+    expect(sent.slice(opened.length)).toBe('\x81\x05Hello');
+    expect(answers([begin('Hel'), end('lo')])).toEqual(['text Hello']);
+    expect(answers([ping('Hello')])).toEqual(['pong Hello']);
+    expect(answers([Buffer.from('8a8537fa213d7f9f4d5158', 'hex')])).toEqual([]);
+  });
+
+  const most = 64 * 1024;
+  const x = (length: number) => 'x'.repeat(length);
+  const counted = (found: string[]) =>
+    found.map((word) => word.replace(/x{100,}/, (run) => `${run.length} times x`));
+  const κόσμε = Buffer.from('κόσμε');
+  const cases: Record<string, [what: string, frames: Buffer[], ...expected: string[]][]> = {
+    '1 framing': [
+      ...[0, 125, 126, 127, 128, 65_535, most].map((length): [string, Buffer[], string] => [
+        `text of ${length} bytes`,
+        [text(x(length))],
+        `text ${x(length)}`.trim(),
+      ]),
+      ['a length in more bytes than it needs', [frame(0x81, 'x', { long: true })], 'text x'],
+      ['one message after the other', [text('a'), text('b'), text('c')], 'text a', 'text b', 'text c'],
+      ['no mask', [frame(0x81, 'x', { masked: false }), text('y')], 'close 1002', 'closed'],
+      ['binary', [frame(0x82, 'x')], 'close 1003', 'closed'],
+    ],
+    '2 pings and pongs': [
+      ['a ping', [ping()], 'pong'],
+      ['a ping of 125 bytes', [ping(x(125))], `pong ${x(125)}`],
+      ['a ping of 126 bytes', [ping(x(126))], 'close 1002', 'closed'],
+      ['ten pings', Array.from('0123456789', ping), ...Array.from('0123456789', (i) => `pong ${i}`)],
+      ['a pong that was not asked for, and a ping', [pong('x'), ping('y')], 'pong y'],
+    ],
+    '3 reserved bits': [0xc1, 0xa1, 0x91, 0xf1, 0xc9, 0xb8].map((first) => [
+      `first byte 0x${first.toString(16)}`,
+      [text('ok'), frame(first), text('late')],
+      'text ok',
+      'close 1002',
+      'closed',
+    ]),
+    '4 opcodes': [3, 4, 5, 6, 7, 11, 12, 13, 14, 15].map((opcode) => [
+      `opcode ${opcode}`,
+      [text('ok'), frame(0x80 | opcode), ping()],
+      'text ok',
+      'close 1002',
+      'closed',
+    ]),
+    '5 fragments': [
+      ['a ping in two', [frame(0x09, 'x'), end()], 'close 1002', 'closed'],
+      ['a pong in two', [frame(0x0a, 'x'), end()], 'close 1002', 'closed'],
+      ['text in two', [begin('a'), end('b')], 'text ab'],
+      ['text in three, empty ones among them', [begin(), more('ab'), end()], 'text ab'],
+      ['a ping in between', [begin('a'), ping('x'), end('b')], 'pong x', 'text ab'],
+      ['a close in between', [begin('a'), close(1000)], 'close 1000', 'closed'],
+      ['an end without a beginning', [end('x'), text('y')], 'close 1002', 'closed'],
+      ['a middle without a beginning', [more('x')], 'close 1002', 'closed'],
+      ['an end after an end', [begin('a'), end('b'), end('c')], 'text ab', 'close 1002', 'closed'],
+      ['text within text', [begin('a'), text('b')], 'close 1002', 'closed'],
+      ['two messages in fragments', [begin('a'), end('b'), begin('c'), end('d')], 'text ab', 'text cd'],
+    ],
+    '6 UTF-8': [
+      ['a character in two fragments', [begin(κόσμε.subarray(0, 3)), end(κόσμε.subarray(3))], 'text κόσμε'],
+      [
+        'each byte a fragment',
+        [begin(), ...Array.from(κόσμε, (byte) => more(Buffer.of(byte))), end()],
+        'text κόσμε',
+      ],
+      ['the last of all characters', [text('\u{10ffff}')], 'text \u{10ffff}'],
+      ...['ff', 'c0af', 'eda080', 'f4908080', 'cebae1bd', '80'].map(
+        (hex): [string, Buffer[], ...string[]] => [
+          `bytes ${hex}`,
+          [text('ok'), text(Buffer.from(hex, 'hex'))],
+          'text ok',
+          'close 1007',
+          'closed',
+        ],
+      ),
+      [
+        'half a character at the end of the last fragment',
+        [begin('a'), end(κόσμε.subarray(0, 1))],
+        'close 1007',
+        'closed',
+      ],
+    ],
+    '7 closing': [
+      ['a close without a code', [close()], 'close', 'closed'],
+      ['a code and a reason', [close(1001, 'bye')], 'close 1001', 'closed'],
+      ['a reason of 123 bytes', [close(1000, x(123))], 'close 1000', 'closed'],
+      ['a reason of 124 bytes', [close(1000, x(124))], 'close 1002', 'closed'],
+      ['a reason that is not UTF-8', [close(1000, Buffer.of(0xff))], 'close 1007', 'closed'],
+      ['half a code', [frame(0x88, 'x')], 'close 1002', 'closed'],
+      ['a close, and text after it', [close(1000), text('x'), ping()], 'close 1000', 'closed'],
+      ['two closes', [close(1000), close(1000)], 'close 1000', 'closed'],
+      ...[1000, 1001, 1002, 1003, 1007, 1011, 1014, 3000, 3999, 4000, 4999].map(
+        (code): [string, Buffer[], ...string[]] => [`code ${code}`, [close(code)], `close ${code}`, 'closed'],
+      ),
+      ...[0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535].map(
+        (code): [string, Buffer[], ...string[]] => [`code ${code}`, [close(code)], 'close 1002', 'closed'],
+      ),
+    ],
+    '9 limits': [
+      ['a byte too much', [text(x(most + 1))], 'close 1009', 'closed'],
+      ['a length that lies', [Buffer.from('81ffffffffffffffffff', 'hex')], 'close 1009', 'closed'],
+      ['a byte too much in fragments', [begin(x(most)), end('x')], 'close 1009', 'closed'],
+      ['as much as there may be in fragments', [begin(x(most)), ping(), end()], 'pong', `text ${x(most)}`],
+    ],
+  };
+  for (const [title, table] of Object.entries(cases)) {
+    describe(title, () => {
+      for (const [what, frames, ...expected] of table)
+        test(what, () => expect(counted(answers(frames))).toEqual(counted(expected)));
+    });
+  }
+
+  test('that is wrong is reported, with the bytes that show it', () => {
+    const reports = (...frames: Buffer[]) =>
+      talk(echoing, Buffer.concat([Buffer.from(opening), ...frames])).reports;
+    expect(reports(frame(0x81, 'x', { masked: false }))).toEqual(['a frame without a mask: \x81\x01']);
+    expect(reports(text(Buffer.of(0xff)))).toEqual(['a message that is not UTF-8: \xff']);
+    expect(reports(text('x').subarray(0, 3))).toEqual(['an unfinished message: \x81\x817']);
+    expect(reports(begin('x'))).toEqual(['an unfinished message: ']);
+    expect(talk(echoing, 'GET /').reports).toEqual(['an unfinished request: GET /']);
+    expect(reports(close(1000))).toEqual([]);
+    const { sent } = talk(echoing, Buffer.concat([Buffer.from(opening), frame(0xc1)]));
+    expect(sent.slice(opened.length)).toBe('\x88\x1d\x03\xeaa frame with a reserved bit');
+  });
+});
+
+describe('the commands, by messages', () => {
+  const make = (transport: FakeTransport) =>
+    chain(transport, new WebSocketProtocol(), new TextProtocol(), new CommandProtocol());
+
+  test('say BYE, then that they close, and close when the client has said so, too', () => {
+    const frames = [text('ECHO é'), text('QUIT')];
+    const goodbye = ['text é', 'text BYE', 'close 1000'];
+    expect(answers(frames, make)).toEqual(goodbye);
+    const late = [begin('HE'), ping(), end('LP'), text('HELP')]; // Sent before the client knows.
+    expect(answers([...frames, ...late], make)).toEqual(goodbye);
+    expect(answers([...frames, ...late, close(1000)], make)).toEqual([...goodbye, 'closed']);
+    expect(answers([...frames, frame(0x83)], make)).toEqual([...goodbye, 'closed']);
+  });
+
+  test('are answered the same however the stream is cut, whatever it is', () => {
+    const some = [
+      text('HELP'),
+      text('ECHO é'),
+      text(),
+      begin('EC'),
+      more('HO '),
+      end('x'),
+      ping('y'),
+      pong(),
+    ];
+    const rare = [text('QUIT'), close(1000), frame(0x82), frame(0x81, 'x', { masked: false }), frame(0xc1)];
+    const word = fc.oneof(
+      { weight: 8, arbitrary: fc.constantFrom(...some) },
+      fc.constantFrom(...rare),
+      streams,
+    );
+    const conversations = fc
+      .array(word, { maxLength: 20 })
+      .map((frames) => Buffer.concat([Buffer.from(opening), ...frames]));
+    fc.assert(
+      fc.property(conversations, cuts, (stream, at) => {
+        const whole = talk(make, stream);
+        for (const places of [at, byteByByte(stream)]) expect(talk(make, stream, places)).toEqual(whole);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
