@@ -6,6 +6,7 @@
 // Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT.
 //   Then stop one of them with Ctrl-Z, and let another talk without end: yes SAY hello | nc localhost 12345. The
 //   third hears it all. Not for long: top shows how the memory grows.
+//   With --web-port 8080, open http://localhost:8080 in a browser: it is in the same room.
 // Still wrong: what a user who does not read is owed grows without a limit: nothing here bounds it yet.
 
 import { listenForChat, webOptions } from '../cli/chat-listeners.ts';

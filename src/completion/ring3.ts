@@ -5,9 +5,9 @@
 //   flight, and the memory belongs to the kernel: so each client has memory of its own, and one operation in flight, a
 //   recv or a send, in turns.
 // Try: nc localhost 12345 in three terminals. Then strace -p "$(pgrep -nf ring3)": whatever the clients do, there is no
-//   accept, no recv, and no send, only io_uring_enter(). Then what lost lines at select3, with --quiet:
-//   bash -c 'exec 3<>/dev/tcp/localhost/12345; yes "the quick brown fox" | head -n 1000000 >&3; timeout 4 cat <&3 | wc -l'
-//   It is a million lines, or ends with the four seconds.
+//   accept, no recv, and no send, only io_uring_enter(). Then with --quiet, send 20 MB, read after four seconds, and
+//   count the lines that come back: yes "the quick brown fox" | head -n 1000000 | nc -N localhost 12345 | (sleep 4; wc -l)
+//   It is a million lines. With select3 it is not.
 // Still wrong: what arrives in one recv is not what was sent in one send. ring6 answers lines.
 
 import { orFail } from '../cli/fail.ts';
