@@ -43,7 +43,7 @@ describe.concurrent('finger.ts', () => {
       (socket) => {
         socket.once('data', (question) => {
           socket.write(`you asked ${JSON.stringify(`${question}`)}\r\n`);
-          setImmediate(() => socket.end('second line\r\nand \x1b[2J\r\n'));
+          setImmediate(() => socket.end('second line\r\nand \x1b[2J\u202e\t👩‍👧\r\n'));
         });
         socket.resume();
       },
@@ -56,8 +56,25 @@ describe.concurrent('finger.ts', () => {
         ] as [string[], string][]) {
           const { exit, stdout, stderr } = await finger(...args);
           expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
-          expect(stdout).toBe(`you asked "${question}"\nsecond line\nand ?[2J\n`);
+          expect(stdout).toBe(`you asked "${question}"\nsecond line\nand ?[2J?\t👩‍👧\n`);
         }
+      },
+    ));
+
+  test('takes no answer without end: at a mebibyte, one line says so', () =>
+    fingerServer(
+      (socket) => {
+        socket.on('error', () => {}); // The client goes in the middle of it.
+        socket.end('x'.repeat(20_000_000));
+      },
+      async (port) => {
+        const { exit, stdout, stderr } = await finger(`alice@localhost:${port}`);
+        expect({ exit, stderr }).toEqual({
+          exit: 1,
+          stderr: 'Cannot finger localhost: an answer of more than 1048576 bytes\n',
+        });
+        expect(stdout).toMatch(/^x+\n$/);
+        expect(stdout.length).toBeLessThanOrEqual(1048577);
       },
     ));
 

@@ -5,7 +5,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { acceptOrReject } from '../src/sockets/accept-or-reject.ts';
 import { Address, Socket } from '../src/sockets/socket.ts';
 import { libraryFunction, type SystemCall, systemCalls } from '../src/sockets/system-call.ts';
-import { connection as connected, onLinux } from './harness.ts';
+import { connection as connected, onLinux, pair } from './harness.ts';
+import { moved } from './moved.ts';
 
 const open: Socket[] = [];
 
@@ -158,6 +159,25 @@ describe('Socket', () => {
     const pieces: Buffer[] = [];
     for (let bytes = server.recv(16_384); bytes.length > 0; bytes = server.recv(16_384)) pieces.push(bytes);
     expect(Buffer.concat(pieces).equals(all.subarray(0, sent))).toBe(true);
+  });
+
+  test('moves each piece of a long queue about once, and keeps their order', () => {
+    const pieces = Array.from({ length: 250 }, (_, i) => Buffer.alloc(32, i));
+    const [client, server] = pair();
+    open.push(client, server);
+    const queue = Array.from({ length: 250_000 }, (_, i) => pieces[i % 250] as Buffer);
+    const all = Buffer.concat(queue);
+    const received: Buffer[] = [];
+    const send = () => {
+      for (let left = all.length; left > 0; ) {
+        client.trySendPieces(queue);
+        const bytes = server.tryRecv(16_384);
+        if (bytes !== 'would-block') received.push(bytes);
+        left -= bytes === 'would-block' ? 0 : bytes.length;
+      }
+    };
+    expect(moved(send)).toBeLessThan(500_000); // To move all the others with each send() would be 15 million.
+    expect(Buffer.concat(received).equals(all)).toBe(true);
   });
 
   test('receives an empty buffer at the end of the stream, again and again', () => {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
 import { ExpectationError, PATIENCE } from '../src/behaviours/inbox.ts';
 import { pour } from '../src/behaviours/pour.ts';
-import { runnable, type Server, type ServerOptions } from '../src/behaviours/server.ts';
+import { runnable, Server, type ServerOptions } from '../src/behaviours/server.ts';
 import { onLinux, request, run, say, serving, servingWithin, until } from './harness.ts';
 
 /** What one of dozens of threads may take, milliseconds: they start one by one, and an idle machine takes 40 each. */
@@ -292,6 +292,25 @@ describe.concurrent('stopped', () => {
   }
 });
 
+describe.concurrent('stopped under tsx', () => {
+  for (const step of ['accept4', 'drain4']) {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      test(`${step} is ended by the first ${signal}`, async () => {
+        const args = ['node_modules/.bin/tsx', `src/threaded/${step}.ts`, '--port', '0'];
+        const server = await Server.start(process.execPath, args, { group: true });
+        try {
+          const client = await meet(server);
+          server.child.kill(signal); // tsx passes it on.
+          expect(await client.rest()).toBe('');
+          await expect(Client.connect(server.port)).rejects.toThrow('ECONNREFUSED');
+        } finally {
+          await server.stop();
+        }
+      });
+    }
+  }
+});
+
 describe.concurrent('drain4', () => {
   for (const [signal, second] of [['SIGINT'], ['SIGTERM'], ['SIGINT', 'SIGINT']] as NodeJS.Signals[][]) {
     const end = second ? `is killed by a second ${second}` : 'ends when the last user has left';
@@ -356,4 +375,52 @@ describe.runIf(onLinux).concurrent('prefork4', () => {
       expect(children(pid).length).toBe(4);
       expect(children(pid)).not.toContain(victim);
     }));
+});
+
+describe.concurrent('a thread that dies', () => {
+  /** A heap of this many MB is soon full. */
+  const mortal = {
+    env: { NODE_OPTIONS: `--max-old-space-size=64 --import ${runnable('./test/fixtures/dies.ts').at(-1)}` },
+  };
+  const obituary = /^127\.0\.0\.1:\d+ disconnected: its thread has died: Error .*ERR_WORKER_OUT_OF_MEMORY/;
+
+  test('leaves nothing behind at thread10: its client is closed, and the others are served', () =>
+    serving(
+      'thread10',
+      async (server) => {
+        const other = await Client.connect(server.port);
+        await other.send('ECHO hello\n');
+        expect(await other.line()).toBe('hello');
+        const open = onLinux ? await settled(server.child.pid) : undefined;
+        for (let i = 0; i < 2; i++) {
+          const client = await Client.connect(server.port);
+          await client.send('ECHO die\n');
+          expect(await client.rest()).toBe('');
+          expect(await server.logged(/ disconnected: /)).toMatch(obituary);
+        }
+        if (open) expect(await settled(server.child.pid)).toEqual(open);
+        await other.send('ECHO still here\n');
+        expect(await other.line()).toBe('still here');
+      },
+      mortal,
+    ));
+
+  test('gives back the mutex at thread11, and its user leaves the room', () =>
+    serving(
+      'thread11',
+      async (server) => {
+        const [one, two] = [await Client.connect(server.port), await Client.connect(server.port)];
+        for (const client of [one, two]) await client.has('* welcome, ');
+        await two.send('SAY die\n');
+        await one.lineLike(/^\* guest\d left$/);
+        await two.rest();
+        expect(await server.logged(/ disconnected: /)).toMatch(obituary);
+        const three = await Client.connect(server.port);
+        await three.lineLike(/^\* welcome, guest3$/);
+        await three.send('SAY hello\nWHO\n');
+        expect(await one.lineLike(/hello/)).toBe('<guest3> hello');
+        expect(await three.line()).toMatch(/^WHO guest\d guest3$/);
+      },
+      mortal,
+    ));
 });

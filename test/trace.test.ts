@@ -1,6 +1,6 @@
 // TRACE, and strace beside it: that the calls which are shown are those that are made.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
@@ -100,6 +100,20 @@ describe.concurrent('TRACE', () => {
     expect(new Set(between.map(({ call }) => call))).toEqual(new Set(['Atomics.wait']));
     expect(Math.max(...between.map(({ took }) => took))).toBeGreaterThan(90_000);
   });
+
+  for (const step of ['single3', 'thread4', 'prefork4', 'await6', 'callback6', 'stream6']) {
+    test.runIf(existsSync('/dev/full'))(`to a full disk is one line at ${step}, which serves on`, () =>
+      serving(
+        step,
+        async (server) => {
+          for (let i = 0; i < 3; i++) (await greeted(server)).close();
+          const line = 'Cannot write TRACE=/dev/full: ENOSPC, no more of it from here on\n';
+          expect(server.stderr.waiting).toBe(line);
+        },
+        { env: { TRACE: '/dev/full' } },
+      ),
+    );
+  }
 
   test('that can not be written is one line, and exit code 1', async () => {
     const TRACE = '/no such folder/trace.jsonl';

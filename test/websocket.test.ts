@@ -138,6 +138,7 @@ describe('the handshake', () => {
     ['another path', opening.replace('/ ', '/elsewhere '), 404],
     ['another method', opening.replace('GET', 'POST'), 405],
     ['a head that is too long', request(...asked, VERSION, `X: ${'x'.repeat(17_000)}`), 431],
+    ['a head of many fields', request(...asked, KEY, VERSION, ...Array(100).fill('X: y')), 431],
     ['a head that never ends', 'x'.repeat(17_000), 431],
   ] as const) {
     test(`answers ${what} with ${expected}`, () => expect(statuses(stream)).toBe(expected));

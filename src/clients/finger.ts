@@ -7,10 +7,11 @@
 import { fail, orFail } from '../cli/fail.ts';
 import { print } from '../cli/log.ts';
 import { parseOrHelp } from '../cli/parse.ts';
+import { visible } from '../protocol/visible.ts';
 import { AsyncChat } from '../select/async-chat.ts';
 import { Loop } from '../select/event-handler.ts';
 import { Address, Socket } from '../sockets/socket.ts';
-import { readPort, splitUserAtHost } from './target.ts';
+import { MAX_ANSWER, readPort, splitUserAtHost } from './target.ts';
 
 const loop = new Loop();
 
@@ -20,6 +21,8 @@ class Finger extends AsyncChat {
   /** The other addresses of the host, for when this one does not answer. */
   readonly others: Address[];
   connected = false;
+  /** How many bytes the answer has so far. */
+  length = 0;
 
   constructor(query: string, host: string, [address, ...others]: [Address, ...Address[]]) {
     super(loop, Socket.startConnect(address), 'connecting');
@@ -36,6 +39,12 @@ class Finger extends AsyncChat {
 
   override foundTerminator(): void {}
 
+  override collectIncomingData(bytes: Buffer): void {
+    this.length += bytes.length;
+    if (this.length > MAX_ANSWER) throw new Error(`an answer of more than ${MAX_ANSWER} bytes`);
+    super.collectIncomingData(bytes);
+  }
+
   override onError(error: unknown): void {
     const [next, ...rest] = this.others;
     if (this.connected || !next) {
@@ -50,13 +59,13 @@ class Finger extends AsyncChat {
     const text = forTerminal(answer.toString());
     if (text !== '') print(text.replace(/\n$/, ''));
     if (why instanceof Error)
-      fail(`Cannot finger ${this.host}: ${(why as NodeJS.ErrnoException).code ?? why}`);
+      fail(`Cannot finger ${this.host}: ${(why as NodeJS.ErrnoException).code ?? why.message}`);
   }
 }
 
-/** The answer, without the control characters that would act on this terminal: RFC 1288, section 3.3. */
+/** The answer, without the characters that would act on this terminal: RFC 1288, section 3.3. */
 function forTerminal(text: string): string {
-  return text.replace(/\r\n/g, '\n').replace(/(?![\n\t])\p{Cc}/gu, '?');
+  return text.replace(/\r\n/g, '\n').replace(/[^\n\t]+/g, (part) => visible(part));
 }
 
 function readCommandLine(): { query: string; target: Address } {

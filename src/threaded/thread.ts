@@ -2,27 +2,15 @@
 // process: its memory if it is a SharedArrayBuffer, and its descriptors.
 
 import { closeSync, openSync } from 'node:fs';
-import { isMainThread, threadId, Worker, workerData } from 'node:worker_threads';
+import { isMainThread, threadId, type Worker, workerData } from 'node:worker_threads';
 import { log } from '../cli/log.ts';
 import { Address, Socket } from '../sockets/socket.ts';
+import { keep, startWorker } from './keeper.ts';
 import { prepareProgram } from './program.ts';
+import { ENDED, FAILED, FD, GIVEN_UP, newState, RUNNING, STARTING, STATE, type Task } from './task.ts';
 import { waitOn } from './wait-on.ts';
 
 export { isMainThread } from 'node:worker_threads';
-
-/** What a thread can be told: a function with its arguments does not fit through, its name does. */
-type Task = {
-  program: string;
-  name: string;
-  args: unknown[];
-  client?: { fd: number; host: string; port: number };
-  /** STARTING, RUNNING or GIVEN_UP. */
-  state: Int32Array<SharedArrayBuffer>;
-};
-
-const STARTING = 0;
-const RUNNING = 1;
-const GIVEN_UP = 2;
 
 /** How long a thread may take to start, in milliseconds. Usually it takes 40. */
 const PATIENCE = 10_000;
@@ -33,12 +21,18 @@ const SPARE_DESCRIPTORS = 128;
 const SPARE_MEMORY = 64 * 1024 * 1024;
 const onLinux = process.platform === 'linux';
 
-const program = isMainThread ? prepareProgram() : undefined;
+const program = isMainThread ? `${prepareProgram()}` : '';
+const keeper = isMainThread ? startKeeper() : undefined;
+let started = 0;
 
 type Handler<Args extends unknown[]> = new (...args: Args) => { serve(): void };
+type Serve<Args extends unknown[]> = ((...args: Args) => void) & {
+  /** Runs in another thread when this function's thread has died. Then the client is closed. */
+  died?: (thread: number, ...args: Args) => void;
+};
 
 /** A function that a step exports, or a class with a method serve(). */
-type Runnable<Args extends unknown[]> = ((...args: Args) => void) | Handler<Args>;
+type Runnable<Args extends unknown[]> = Serve<Args> | Handler<Args>;
 
 /**
  * Runs a function in a thread of its own. The thread ends with the function. It has to be exported by the step,
@@ -70,16 +64,25 @@ export function serveInThread<Args extends unknown[]>(
   }
 }
 
+/** The process ends with the last thread: the keeper alone is no reason to stay. */
+function startKeeper(): Worker {
+  const keeper = startWorker(program, { keeps: program });
+  keeper.on('message', (ended: number) => ended === started && keeper.unref());
+  keeper.unref();
+  return keeper;
+}
+
 function start(task: Omit<Task, 'program' | 'state'>): void {
   checkRoom();
-  const state = new Int32Array(new SharedArrayBuffer(4));
-  const workerData: Task = { ...task, program: `${program}`, state };
-  new Worker(program as URL, { workerData, argv: process.argv.slice(2), execArgv: [] });
+  const state = newState(task.client?.fd);
+  started++;
+  keeper?.ref();
+  keeper?.postMessage({ ...task, program, state } satisfies Task);
   // One at a time: whether there is room for the next thread can be seen when this one has taken its own.
-  waitOn(state, 0, STARTING, PATIENCE);
-  if (Atomics.compareExchange(state, 0, STARTING, GIVEN_UP) === STARTING) {
-    throw new Error(`no thread in ${PATIENCE} ms`);
-  }
+  waitOn(state, STATE, STARTING, PATIENCE);
+  const how = Atomics.compareExchange(state, STATE, STARTING, GIVEN_UP);
+  if (how === STARTING) throw new Error(`no thread in ${PATIENCE} ms`);
+  if (how === FAILED) throw new Error('the thread has not started');
 }
 
 /** Node does not survive it when a thread finds no descriptor for itself. So look before it is started. */
@@ -96,20 +99,39 @@ function checkRoom(): void {
 }
 
 // In a thread, this module is loaded by the step, and the step is complete one turn of the event loop later.
-if (!isMainThread) setImmediate(perform, workerData as Task);
+if (!isMainThread && workerData.keeps) setImmediate(async () => keep(await import(workerData.keeps)));
+else if (!isMainThread) setImmediate(perform, workerData as Task);
 
-async function perform({ program, name, args, client, state }: Task): Promise<void> {
+async function perform({ program, name, args, client, dead, state }: Task): Promise<void> {
   const step = await import(program);
-  if (Atomics.compareExchange(state, 0, STARTING, RUNNING) !== STARTING) return; // Too late: start() has given up.
-  Atomics.notify(state, 0);
-  const socket = client && new Socket(client.fd);
+  if (Atomics.compareExchange(state, STATE, STARTING, RUNNING) !== STARTING) return; // Too late: start() has given up.
+  Atomics.notify(state, STATE);
+  const socket = client && new Client(client.fd, state);
   const all = client ? [socket, new Address(client.host, client.port), ...args] : args;
   try {
-    if (step[name].prototype?.serve) new step[name](...all).serve();
+    if (dead !== undefined) step[name].died(dead, ...all);
+    else if (step[name].prototype?.serve) new step[name](...all).serve();
     else step[name](...all);
+    if (dead !== undefined) socket?.close();
   } catch (error) {
     // The error ends this thread and its client. The others go on.
     log(`thread ${threadId} failed: ${error}`);
     socket?.close();
+  }
+  Atomics.store(state, STATE, ENDED);
+}
+
+/** The client of a thread. The keeper closes it if the thread dies, but not when the descriptor may be another's by then. */
+class Client extends Socket {
+  readonly #state: Int32Array<SharedArrayBuffer>;
+
+  constructor(fd: number, state: Int32Array<SharedArrayBuffer>) {
+    super(fd);
+    this.#state = state;
+  }
+
+  override close(): void {
+    Atomics.store(this.#state, FD, -1);
+    super.close();
   }
 }

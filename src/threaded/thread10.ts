@@ -43,8 +43,9 @@ export class Connection implements Transport<Buffer> {
       log(`${this.address} disconnected: ${this.client.closed ? 'closed by the protocol' : 'end of stream'}`);
     } catch (error) {
       log(`${this.address} disconnected: ${error}`);
+    } finally {
+      this.client.close();
     }
-    this.client.close();
   }
 
   send(bytes: Buffer): void {
@@ -52,7 +53,7 @@ export class Connection implements Transport<Buffer> {
   }
 
   close(): void {
-    this.client.close();
+    this.client.lingeringClose();
   }
 
   report(problem: string, bytes: Buffer): void {

@@ -47,10 +47,16 @@ export function serve(client: Socket, address: Address, memory: SharedArrayBuffe
     log(`${address} disconnected: ${closing ? 'closed by the protocol' : 'end of stream'}`);
   } catch (error) {
     log(`${address} disconnected: ${error}`);
+  } finally {
+    chat.leave();
+    client.lingeringClose();
   }
-  chat.leave();
-  client.close();
 }
+
+/** Runs in another thread when that of a client has died, which may have held the mutex. */
+serve.died = (thread: number, client: Socket, _address: Address, memory: SharedArrayBuffer): void => {
+  new SharedRoom(memory, client).leaveDead(thread);
+};
 
 if (isMainThread) {
   const listener = listen();

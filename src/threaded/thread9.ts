@@ -49,8 +49,9 @@ export class Connection {
       log(`${this.address} disconnected: ${this.client.closed ? 'QUIT' : 'end of stream'}`);
     } catch (error) {
       log(`${this.address} disconnected: ${error}`);
+    } finally {
+      this.client.close();
     }
-    this.client.close();
   }
 
   received(line: Buffer): void {
@@ -64,7 +65,7 @@ export class Connection {
 
   quit(): void {
     this.send('BYE');
-    this.client.close();
+    this.client.lingeringClose();
   }
 }
 
