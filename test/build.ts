@@ -6,7 +6,7 @@ import { dirname, join, relative } from 'node:path';
 import type { Plugin } from 'esbuild';
 import { root } from '../scripts/steps.ts';
 import { toJavaScript } from '../src/cli/javascript.ts';
-import { noRing } from './harness.ts';
+import { noRing } from '../src/completion/support.ts';
 
 /**
  * Scripts and behaviours find the project from where their files stand, and a bundle stands elsewhere: so the old place is written into it.

@@ -6,20 +6,11 @@ import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
 import type { Server } from '../src/behaviours/server.ts';
 import { type Operation, Ring } from '../src/completion/ring.ts';
+import { noRing } from '../src/completion/support.ts';
 import { pin } from '../src/sockets/memory.ts';
 import { Socket } from '../src/sockets/socket.ts';
 import type { SystemCall } from '../src/sockets/system-call.ts';
-import {
-  canTrace,
-  connection,
-  noRing,
-  pair,
-  run,
-  runsHere,
-  serving,
-  temporaryFolder,
-  until,
-} from './harness.ts';
+import { canTrace, connection, pair, run, runsHere, serving, temporaryFolder, until } from './harness.ts';
 
 const SETUP = 'Cannot set up io_uring';
 

@@ -10,7 +10,7 @@ import { Client } from '../src/behaviours/client.ts';
 import { ExpectationError, PATIENCE } from '../src/behaviours/inbox.ts';
 import { type Exit, Program, type ProgramOptions } from '../src/behaviours/program.ts';
 import { runnable, Server, type ServerOptions, serving as servingPath } from '../src/behaviours/server.ts';
-import { Ring } from '../src/completion/ring.ts';
+import { noRing } from '../src/completion/support.ts';
 import { type Address, Socket } from '../src/sockets/socket.ts';
 
 export { installed } from '../src/behaviours/program.ts';
@@ -24,16 +24,6 @@ export function canTrace(): boolean {
     process.getuid?.() === 0 || !existsSync(yama) || readFileSync(yama, 'utf8').trim() === '0';
   return mayAttach && spawnSync('strace', ['-f', 'true']).status === 0;
 }
-
-/** Why there is no io_uring here, if there is none. */
-export const noRing = (() => {
-  try {
-    new Ring(1);
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
-})();
 
 /** Whether a step can run here: those on io_uring need one. */
 export function runsHere(step: string): boolean {

@@ -9,6 +9,7 @@ export const RESULTS = 'results/bench.json';
 /** The tables, in the order in which they are measured. */
 export const tableNames = [
   'echo',
+  'completion',
   'lines',
   'connections',
   'idle',
@@ -36,6 +37,8 @@ export type Figure =
   /** From connect() to the echo: of one client, and of the last client of a crowd. */
   | 'one'
   | 'crowd'
+  /** System calls for each message. */
+  | 'calls'
   /** CPU time of the server for each message, in microseconds: in the kernel, and outside of it. */
   | 'kernel'
   | 'user';
