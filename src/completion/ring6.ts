@@ -50,7 +50,7 @@ function accept(operation: Operation<State | undefined>): void {
   ring.accept(listener, undefined);
   if (accepted === 'would-block') return;
   const [socket, address] = accepted;
-  const memory = { incoming: pin(4096), receiving: false, outgoing: pin(4096), sending: false };
+  const memory = { incoming: pin(4096), receiving: false, outgoing: pin(0), sending: false };
   goOn({ socket, address, splitter: new Splitter(), ...memory, unsent: [] });
   log(`${address} connected`);
 }
@@ -99,7 +99,7 @@ function goOn(client: State): void {
 function gather(client: State): number {
   const { unsent } = client;
   const length = unsent.reduce((sum, piece) => sum + piece.length, 0);
-  if (length > client.outgoing.bytes.length) client.outgoing = pin(length);
+  if (length > client.outgoing.bytes.length) client.outgoing = pin(Math.max(length, 4096));
   let at = 0;
   for (const piece of unsent) {
     client.outgoing.bytes.set(piece, at);
