@@ -9,7 +9,7 @@ import { type Operation, Ring } from '../src/completion/ring.ts';
 import { noRing } from '../src/completion/support.ts';
 import { pin } from '../src/sockets/memory.ts';
 import { Socket } from '../src/sockets/socket.ts';
-import type { SystemCall } from '../src/sockets/system-call.ts';
+import type { SystemCall } from '../src/sockets/trace-event.ts';
 import { canTrace, connection, pair, run, runsHere, serving, temporaryFolder, until } from './harness.ts';
 
 const SETUP = 'Cannot set up io_uring';
@@ -109,7 +109,8 @@ describe.runIf(noRing === undefined).concurrent('what is in flight', () => {
     const read = () =>
       readFileSync(file, 'utf8')
         .split(/\n(?=.)/)
-        .map((line): SystemCall => JSON.parse(line));
+        .map((line): SystemCall => JSON.parse(line))
+        .filter(({ took }) => took !== undefined); // Each call is there twice: when it began, and when it was over.
     const accepted = () => read().filter(({ call }) => call === 'accept').length;
     const nodeArgs = ['--import', './scripts/timeline/watch-ring.ts'];
     const useAndWait = async (server: Server) => {

@@ -119,11 +119,7 @@ const conversations = {
     converse: async (subject) => {
       const greedy = await subject.connect();
       greedy.socket.pause();
-      await pour(
-        greedy,
-        longLines.map((lines) => request(subject, lines)),
-        subject,
-      );
+      await pour(greedy, longRequests(subject), subject);
       const other = await subject.connect();
       await echo(subject, other, 'and me?');
     },
@@ -192,8 +188,7 @@ const conversations = {
     converse: async (subject) => {
       const client = await subject.connect();
       client.socket.pause();
-      const pieces = longLines.map((lines) => request(subject, lines));
-      const { all } = await pour(client, pieces, subject);
+      const { all } = await pour(client, longRequests(subject), subject);
       client.socket.resume();
       void all.then(() => client.end());
       const [first = [], ...rest] = longLines;
@@ -300,6 +295,15 @@ const TOGETHER = 8;
 const longLines = Array.from({ length: MANY / TOGETHER }, (_, i) =>
   Array.from({ length: TOGETHER }, (_, j) => `${i * TOGETHER + j} `.padEnd(LONG, 'x')),
 );
+
+/** The same as requests. They are megabytes: made once, for lines and for commands. */
+const longPieces = new Map<boolean, Buffer[]>();
+function longRequests(subject: Subject): Buffer[] {
+  const areLines = subject.level < 7;
+  const pieces = longPieces.get(areLines) ?? longLines.map((lines) => Buffer.from(request(subject, lines)));
+  longPieces.set(areLines, pieces);
+  return pieces;
+}
 
 /** The first line that a user of a chat is sent. */
 const WELCOME = /^\* welcome, \S+$/;

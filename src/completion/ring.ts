@@ -19,7 +19,7 @@ import { c, errno, io_uring_enter, io_uring_setup } from '../sockets/libc.ts';
 import { type Pinned, pin, shareMemory } from '../sockets/memory.ts';
 import { type Address, Socket } from '../sockets/socket.ts';
 
-const opcodes = { accept: 13, cancel: 14, send: 26, recv: 27 };
+const opcodes = { timeout: 11, accept: 13, cancel: 14, send: 26, recv: 27 };
 
 /** What the kernel is asked to do, and what came of it. From when it is submitted until wait() returns it, it is in flight. */
 export class Operation<Data> {
@@ -121,6 +121,14 @@ export class Ring<Data> {
    */
   send(socket: Socket, memory: Pinned, length: number, data: Data): Operation<Data> {
     return this.#submit('send', socket.fd, data, memory, memory.address, length, MSG_WAITALL);
+  }
+
+  /** Completes after so many milliseconds, with `ETIME`. */
+  timeout(milliseconds: number, data: Data): Operation<Data> {
+    const time = pin(16); // struct __kernel_timespec: seconds and nanoseconds
+    time.bytes.writeBigInt64LE(BigInt(Math.floor(milliseconds / 1000)), 0);
+    time.bytes.writeBigInt64LE(BigInt((milliseconds % 1000) * 1_000_000), 8);
+    return this.#submit('timeout', -1, data, time, time.address, 1);
   }
 
   /**

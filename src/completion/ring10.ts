@@ -1,9 +1,9 @@
 // ring10: any protocol, many clients, one thread, and a kernel that does the work.
 //
 // New since ring6: a chain of protocols, the same as in select10, and a Connection, which has a method for each event. The
-//   two memories and what is in flight have moved to connection.ts. A connection may now end while a recv or a send of it
-//   is in flight, when a protocol throws. So both are cancelled. To cancel is an operation of its own, and may be too
-//   late: either way the one that was to be cancelled completes, and only after that the socket is closed.
+//   two memories and what is in flight have moved to connection.ts. A protocol may now end the conversation, or throw,
+//   and then what is in flight has to be cancelled. To cancel is an operation of its own, and may be too late: either way
+//   the one that was to be cancelled completes, and only after that the socket is closed.
 // Try: nc localhost 12345 with HELP, TIME, QUIT. Then what you tried with select10.
 // Still wrong: each user talks to the server, and none to another. ring11 is a chat.
 
@@ -14,7 +14,8 @@ import { readProtocolOptions } from '../cli/protocol-options.ts';
 import type { Receiver } from '../protocol/chain.ts';
 import { buildChain } from '../protocol/protocols.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
-import { Connection, Loop } from './connection.ts';
+import { Connection, type Why } from './connection.ts';
+import { Loop } from './loop.ts';
 
 const options = readProtocolOptions();
 
@@ -42,7 +43,7 @@ class Client extends Connection {
     this.protocol.ended();
   }
 
-  override onClose(why: 'end of stream' | 'closed' | Error): void {
+  override onClose(why: Why): void {
     log(`${this.address} disconnected: ${why === 'closed' ? 'closed by the protocol' : why}`);
   }
 }

@@ -17,7 +17,8 @@ import { chain, type Receiver } from '../protocol/chain.ts';
 import { ChatProtocol, type Framing, LocalRoom } from '../protocol/chat.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
-import { Connection, Loop } from './connection.ts';
+import { Connection, type Why } from './connection.ts';
+import { Loop } from './loop.ts';
 
 const options = readOptions(webOptions);
 const room = new LocalRoom();
@@ -50,7 +51,7 @@ class Client extends Connection {
     this.protocol.ended();
   }
 
-  override onClose(why: 'end of stream' | 'closed' | Error): void {
+  override onClose(why: Why): void {
     log(`${this.address} disconnected: ${why === 'closed' ? 'closed by the protocol' : why}`);
     this.chat.leave();
   }

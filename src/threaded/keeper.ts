@@ -1,8 +1,8 @@
 // The keeper: a thread that starts the others, and hears when one of them dies. The main thread could not hear it: its event
 // loop does not turn while it sits in accept().
 
-import { parentPort, Worker } from 'node:worker_threads';
-import { log } from '../cli/log.ts';
+import { parentPort, SHARE_ENV, Worker } from 'node:worker_threads';
+import { beQuiet, log } from '../cli/log.ts';
 import { Address, Socket } from '../sockets/socket.ts';
 import { FAILED, FD, newState, RUNNING, STARTING, STATE, type Task } from './task.ts';
 
@@ -32,7 +32,9 @@ function run(step: Step, task: Task): void {
 
 /** A thread that runs the program of the step, where thread.ts reads what it is to do. */
 export function startWorker(program: string, workerData: unknown): Worker {
-  return new Worker(new URL(program), { workerData, argv: process.argv.slice(2), execArgv: [] });
+  // The main thread may set QUIET when the keeper has started: so they share the environment.
+  const argv = process.argv.slice(2);
+  return new Worker(new URL(program), { workerData, argv, execArgv: [], env: SHARE_ENV });
 }
 
 function over(step: Step, task: Task, thread: number, why: unknown): void {
@@ -44,6 +46,7 @@ function over(step: Step, task: Task, thread: number, why: unknown): void {
 
 /** A thread has died before its function has returned: of want of memory, for example. Its client is still open. */
 function bury(step: Step, task: Task, thread: number, why: unknown): void {
+  if (process.env.QUIET === '1') beQuiet();
   const { client, name } = task;
   const subject = client
     ? `${new Address(client.host, client.port)} disconnected: its thread`

@@ -1,4 +1,4 @@
-// What a thread is told to do, and what it tells of itself, in memory that it shares with those who wait for it.
+// What a thread is told to do, and what it tells of itself in memory that it shares with the keeper and the main thread.
 
 /** A function with its arguments does not fit through to another thread, its name does. */
 export type Task = {

@@ -12,8 +12,8 @@ import { waitOn } from './wait-on.ts';
 
 export { isMainThread } from 'node:worker_threads';
 
-/** How long a thread may take to start, in milliseconds. Usually it takes 40. */
-const PATIENCE = 10_000;
+/** How long a thread may take to start, in milliseconds. Usually it takes 40, on a machine that is busy much longer. */
+const PATIENCE = 60_000;
 
 /** Descriptors to be free before a thread is started: it opens four, and clients may come while there is no other. */
 const SPARE_DESCRIPTORS = 128;
