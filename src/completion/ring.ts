@@ -13,45 +13,15 @@
 // io_uring(7) explains it, io_uring_setup(2) has the flags and offsets, io_uring_enter(2) the operations; <linux/io_uring.h>
 // has the structures. It takes Linux 6.1.
 
-import { ADDRESS_SIZE, decodeAddress } from '../sockets/address.ts';
-import { type SystemError, systemError } from '../sockets/errors.ts';
-import { c, errno, io_uring_enter, io_uring_setup } from '../sockets/libc.ts';
+import { ADDRESS_SIZE } from '../sockets/address.ts';
+import { systemError } from '../sockets/errors.ts';
+import { c, errno, io_uring_enter } from '../sockets/libc.ts';
 import { type Pinned, pin, shareMemory } from '../sockets/memory.ts';
-import { type Address, Socket } from '../sockets/socket.ts';
+import type { Socket } from '../sockets/socket.ts';
+import { Operation, opcodes } from './operation.ts';
+import { setUp } from './set-up.ts';
 
-const opcodes = { timeout: 11, accept: 13, cancel: 14, send: 26, recv: 27 };
-
-/** What the kernel is asked to do, and what came of it. From when it is submitted until wait() returns it, it is in flight. */
-export class Operation<Data> {
-  readonly name: keyof typeof opcodes;
-  readonly fd: number;
-  /** The data that you submitted it with. */
-  readonly data: Data;
-  /** While it is in flight, the kernel reads or writes this memory: the garbage collector must not free it. */
-  readonly memory: Pinned | undefined;
-  /** Its number in the rings, which have no room for an object. */
-  readonly id: number;
-  /** What the system call would return: bytes, or a descriptor. If it has failed, its errno as a negative number. */
-  result = 0;
-
-  constructor(name: keyof typeof opcodes, fd: number, data: Data, memory: Pinned | undefined, id: number) {
-    this.name = name;
-    this.fd = fd;
-    this.data = data;
-    this.memory = memory;
-    this.id = id;
-  }
-
-  /** The connection that an accept has resulted in, and the address of its other end. */
-  accepted(): [Socket, Address] {
-    return [new Socket(this.result), decodeAddress((this.memory as Pinned).bytes)];
-  }
-
-  /** Why it has failed, or undefined if it has not. */
-  get error(): SystemError | undefined {
-    return this.result < 0 ? systemError(this.name, -this.result) : undefined;
-  }
-}
+export type { Operation } from './operation.ts';
 
 /** How many operations fit into the queue. If there are more between two waits, they take another system call. */
 const ENTRIES = 4096;
@@ -198,22 +168,4 @@ export class Ring<Data> {
     // EINTR: a signal came. EAGAIN, EBUSY: the kernel has no memory, or no room for completions, until some are taken.
     else if (![c.EINTR, c.EAGAIN, c.EBUSY].includes(errno())) throw systemError('io_uring_enter', errno());
   }
-}
-
-/** What it means, and what to do, when a ring can't be set up. */
-const remedies = new Map([
-  ['ENOSYS', 'this kernel has no io_uring, which takes Linux 6.1'],
-  ['EINVAL', 'this kernel is too old, it takes Linux 6.1'],
-  ['EPERM', 'io_uring is forbidden here: containers often do that, and sysctl kernel.io_uring_disabled'],
-]);
-
-/** Returns the descriptor of a new ring. */
-function setUp(entries: number, params: number): number {
-  if (process.platform !== 'linux') {
-    throw new Error(`Cannot set up io_uring on ${process.platform}: only Linux has it`);
-  }
-  const fd = io_uring_setup(entries, params);
-  if (fd >= 0) return fd;
-  const { code, message } = systemError('io_uring_setup', errno(), 'Cannot set up io_uring');
-  throw new Error([message, remedies.get(code) ?? []].flat().join(': '));
 }
