@@ -29,7 +29,6 @@ const readmes: Record<string, (TableName | 'summary')[]> = {
   'src/single/README.md': ['start-up'],
   'src/threaded/README.md': ['threads', 'connections'],
   'src/select/README.md': ['echo', 'chat', 'idle'],
-  'src/completion/README.md': ['completion'],
   'src/coroutine/README.md': ['suspended', 'lines', 'cpu'],
 };
 

@@ -9,7 +9,6 @@ export const RESULTS = 'results/bench.json';
 /** The tables, in the order in which they are measured. */
 export const tableNames = [
   'echo',
-  'completion',
   'lines',
   'connections',
   'idle',

@@ -59,7 +59,6 @@ const ratioTo =
 const speed = (what: string): Column => [`${what} a second`, figure('speed', whole)];
 const ofC: Column = ['of C', ratioTo('C, epoll')];
 const ofNode: Column = ['of node:net', ratioTo('node:net')];
-const ofSelect3: Column = ['of select3', ratioTo('select3')];
 const ofSelect6: Column = ['of select6', ratioTo('select6')];
 const ofChat: Column = ['of C', ratioTo('C, epoll, a send for each')];
 const lost: Column = ['lost', wrong];
@@ -69,7 +68,7 @@ const level6 = steps('select6', 'ring6', 'generator6', 'await6', 'callback6', 's
 const epoll = c('C, epoll', 'lines');
 const threads = py('Python, threads', 'threads');
 const asyncio = py('Python, asyncio', 'asyncio');
-const echoes = [...steps('select3'), py('Python, selectors', 'selectors'), asyncio];
+const echoes = [...steps('select3', 'ring3'), py('Python, selectors', 'selectors'), asyncio];
 const blocking = steps('single3', 'single6', 'thread4', 'accept4', 'pool4', 'prefork4', 'select3');
 const chats = [
   c('C, epoll, a send for each', 'chat'),
@@ -91,26 +90,15 @@ export const tables: Record<TableName, Table> = {
   echo: {
     how: 'messages',
     size: MESSAGE,
-    groups: (quick) => [
-      group([c('C, epoll', 'echo'), ...echoes, net('echo')], quick ? [USUAL] : [USUAL, 500]),
-    ],
-    blocks: [rows(`Messages of ${MESSAGE} bytes, {busy} connections`, [speed('messages'), ofC, ofNode])],
-  },
-  completion: {
-    how: 'messages',
-    size: MESSAGE,
     calls: true,
     groups: (quick) => [
-      group(
-        [c('C, epoll', 'echo'), ...steps('select3', 'ring3'), net('echo')],
-        quick ? [USUAL] : [USUAL, 500, 5000],
-      ),
+      group([c('C, epoll', 'echo'), ...echoes, net('echo')], quick ? [USUAL] : [USUAL, 500, 5000]),
     ],
     blocks: [
       rows(`Messages of ${MESSAGE} bytes, {busy} connections`, [
         speed('messages'),
         ofC,
-        ofSelect3,
+        ofNode,
         ['system calls a message', figure('calls', ratio)],
       ]),
     ],
