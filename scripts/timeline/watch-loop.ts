@@ -10,7 +10,7 @@ const trace = openSync(process.env.TRACE ?? '/dev/null', 'a');
 const { wait } = Loop.prototype;
 Loop.prototype.wait = function (what, wake) {
   const [kind, socket] = what;
-  if (kind === 'sleep') return wait.call(this, what, wake);
+  if (kind === 'sleep' || kind === 'join') return wait.call(this, what, wake);
   const event: Wait = { wait: kind, fd: socket.fd, begin: now() };
   tell(event);
   return wait.call(this, what, () => {
