@@ -59,8 +59,9 @@ const conversations: Record<string, Record<string, [answer: string, printed: str
   },
   oracle: {
     'Is general artificial intelligence possible?': [
-      'Is general artificial intelligence possible? \x1b[2J\x07No\u009b.', // That would clear the screen, and ring.
-      '?[2J?No?.',
+      // That would clear the screen, ring, and turn the direction of text.
+      'Is general artificial intelligence possible? \x1b[2J\x07No\u009b\u202e.',
+      '?[2J?No??.',
     ],
     'Is there true free will?': ['Is there true free will? Maybe.', 'Maybe.'],
     'Will I be happy tomorrow?': ['Will I be happy tomorrow? Yes.', 'Yes.'],
@@ -133,6 +134,15 @@ Beautiful is better than? Ugly.
       async (port) => expect(await ask(port)).toEqual({ exit: 1, stdout: '', stderr: broken(port) }),
     );
   });
+
+  test('takes no answer without end: at a mebibyte, one line says so', () =>
+    answering(
+      (socket) => socket.end('Ugly'.repeat(5_000_000)),
+      async (port) => {
+        const stderr = `Cannot talk to localhost:${port}: an answer of more than 1048576 bytes\n`;
+        expect(await ask(port)).toEqual({ exit: 1, stdout: '', stderr });
+      },
+    ));
 
   test('ends when the reader of its output has gone', () =>
     answering(

@@ -2,7 +2,10 @@
 
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
-import { serving, until } from './harness.ts';
+import { AsyncChat } from '../src/select/async-chat.ts';
+import { EventHandler, Loop } from '../src/select/event-handler.ts';
+import { pair, serving, until } from './harness.ts';
+import { moved } from './moved.ts';
 
 describe.concurrent('async-chat', () => {
   const chat = './test/fixtures/chat.ts';
@@ -79,4 +82,26 @@ describe.concurrent('async-chat', () => {
       }
       expect((await big.rest()).length).toBe(15_000_000);
     }));
+});
+
+test('async-chat moves each answer of a long queue about once', () => {
+  class Answers extends AsyncChat {
+    override foundTerminator(): void {}
+    override onEnd(): void {}
+  }
+  class Reader extends EventHandler {
+    received = 0;
+    override onRead(bytes: Buffer): void {
+      this.received += bytes.length;
+    }
+  }
+  const loop = new Loop();
+  const [one, other] = pair();
+  const [answers, reader] = [new Answers(loop, one), new Reader(loop, other)];
+  const answer = Buffer.alloc(32, 'x');
+  for (let i = 0; i < 250_000; i++) answers.push(answer);
+  answers.closeWhenDone();
+  expect(moved(() => loop.run())).toBeLessThan(500_000); // To move all the others in each tick would be 15 million.
+  loop.close();
+  expect(reader.received).toBe(250_000 * 32);
 });

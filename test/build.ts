@@ -32,11 +32,13 @@ export default async function setup(): Promise<() => void> {
   process.env.BUILT = outdir; // for harness.ts
   await toJavaScript('build', {
     absWorkingDir: root,
-    entryPoints: ['src/**/*.ts', 'scripts/*.ts', 'test/fixtures/*.ts'],
+    entryPoints: ['src/**/*.ts', 'scripts/*.ts', 'scripts/bench/server.ts', 'test/fixtures/*.ts'],
     outbase: root,
     outdir,
     outExtension: { '.js': '.mjs' },
     plugins: [inPlace],
+    sourcemap: 'inline', // A trace names lines of the .ts files.
+    sourcesContent: false,
   });
   return () => rmSync(outdir, { recursive: true });
 }

@@ -6,6 +6,7 @@ import { chain } from '../src/protocol/chain.ts';
 import { ChatProtocol, LocalRoom, type Room } from '../src/protocol/chat.ts';
 import { LineProtocol } from '../src/protocol/lines.ts';
 import { TextProtocol } from '../src/protocol/text.ts';
+import { INVISIBLE, visible } from '../src/protocol/visible.ts';
 import type { Socket } from '../src/sockets/socket.ts';
 import { SharedRoom } from '../src/threaded/shared-room.ts';
 import { FakeTransport, streams } from './fake-transport.ts';
@@ -176,8 +177,17 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
     const [one, two] = room(2) as [User, User];
     one.says('SAY \x1b[2J\x07\ttab\x7f\x9b0m\u2028\u202e\r\nMSG guest2 \x1b]0;title\x07\n');
     expect(two.heard).toBe('<guest1> ?[2J??tab??0m??\n-guest1- ?]0;title?\n');
-    one.says('SAY 👩‍👩‍👧 e\u0301\n'); // What joins letters and emojis is no harm.
-    expect(two.heard).toBe('<guest1> 👩‍👩‍👧 e\u0301\n');
+    one.says('SAY \u3164\u115f\u1160\uffa0\u{e0041}\n'); // fillers, and a tag
+    expect(two.heard).toBe('<guest1> ?????\n');
+    one.says('SAY 👩‍👩‍👧 ❤️ e\u0301\n'); // What joins letters and emojis is no harm.
+    expect(two.heard).toBe('<guest1> 👩‍👩‍👧 ❤️ e\u0301\n');
+  });
+
+  test('let a user go whose line has no end, with a last word, and tell the others', () => {
+    const [one, two] = room(2) as [User, User];
+    one.says(`SAY ${'\x01'.repeat(2 ** 20)}`);
+    expect(one).toMatchObject({ closed: true, sent: 'ERROR message longer than 1048576 bytes\n' });
+    expect(two.heard).toBe('* guest1 left\n');
   });
 
   test('hold whatever is typed', () => {
@@ -200,11 +210,27 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
 test('a SharedRoom has room for as many as its memory, and room again when one has left', () => {
   const place = places.SharedRoom?.() as Place;
   const users = Array.from({ length: 4 }, () => new User(place));
-  expect(() => new User(place)).toThrow('the room is full');
+  const late = new User(place);
+  expect([late.heard, late.closed]).toEqual(['ERROR room is full\n', true]);
+  late.chat.leave();
+  expect(users[0]?.heard).not.toContain('left');
   users[1]?.chat.leave();
   expect(new User(place).heard).toBe('* welcome, guest5\n');
   users[3]?.says('WHO\n');
   expect(users[3]?.heard).toMatch(/WHO guest1 guest3 guest4 guest5\n/);
+});
+
+test('users hear that one has left only if they have heard that it joined', () => {
+  const place = places.SharedRoom?.() as Place;
+  const stays = new User(place);
+  class Gone extends User {
+    override send(): void {
+      throw new Error('EPIPE'); // It has reset the connection before its thread has started.
+    }
+  }
+  expect(stays.heard).toBe('* welcome, guest1\n');
+  expect(() => new Gone(place)).toThrow('EPIPE');
+  expect(stays.heard).toBe('* guest2 joined\n');
 });
 
 test('a SharedRoom serves on when a connection is broken: its own thread will find out', () => {
@@ -214,4 +240,18 @@ test('a SharedRoom serves on when a connection is broken: its own thread will fi
   three.says('SAY hello\n');
   expect(one.heard).toMatch(/<guest3> hello\n$/);
   expect(two.heard).not.toContain('hello');
+});
+
+test('a megabyte of control characters is made visible much sooner than one by one', () => {
+  const text = '\x01'.repeat(2 ** 20);
+  const least = (work: () => string) => {
+    const times = Array.from({ length: 3 }, () => {
+      const begin = process.cpuUsage();
+      expect(work() === '?'.repeat(2 ** 20)).toBe(true);
+      return process.cpuUsage(begin).user;
+    });
+    return Math.min(...times);
+  };
+  const oneByOne = new RegExp(INVISIBLE, 'gu');
+  expect(3 * least(() => visible(text))).toBeLessThan(least(() => text.replace(oneByOne, '?')));
 });

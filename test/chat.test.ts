@@ -58,7 +58,7 @@ describe.concurrent('the chat', () => {
         { args: ['--quiet'] },
       ));
 
-    test(`${step} tells once that a user has left, by QUIT, by half-closing, by closing, or by a reset`, () =>
+    test(`${step} tells once that a user has left, by QUIT, by half-closing, by closing, by a reset, or by a line without end`, () =>
       serving(step, async (server) => {
         const stays = await enter(server);
         const leave: [string, (client: Client) => void][] = [
@@ -67,6 +67,7 @@ describe.concurrent('the chat', () => {
           ['guest4', (client) => client.close()],
           ['guest5', (client) => client.reset()],
           ['guest6', (client) => void client.send('half a line').then(() => client.reset())],
+          ['guest7', (client) => void client.send(`SAY ${'\x01'.repeat(2 ** 20)}`)],
         ];
         for (const [name, goes] of leave) {
           const client = await enter(server);

@@ -10,7 +10,7 @@ import { Program, type ProgramOptions } from '../src/behaviours/program.ts';
 import { nodeOptions, runnable } from '../src/behaviours/server.ts';
 import { quote } from '../src/cli/log.ts';
 import { splitUserAtHost } from '../src/clients/target.ts';
-import { listening, run, runScript, say, serving, temporaryFolder } from './harness.ts';
+import { listening, onLinux, run, runScript, say, serving, temporaryFolder, until } from './harness.ts';
 
 const steps = [...findSteps().values()];
 
@@ -39,6 +39,26 @@ describe.concurrent('a step', () => {
         for (const line of ['one\n', 'two\n', 'three\n']) expect(await say(server, line)).toBe(line);
         expect(server.stderr.waiting).toBe('');
       }));
+  }
+
+  for (const step of ['single3', 'thread4', 'prefork4', 'select6', 'callback6', 'stream6']) {
+    test.runIf(onLinux)(`${step} serves on when the disk of its log is full`, async () => {
+      let port = 0;
+      await listening(createServer(), async (free) => {
+        port = free;
+      });
+      const path = steps.find(({ name }) => name === step)?.path ?? '';
+      const command = [process.execPath, ...runnable(path), '--port', `${port}`];
+      const server = new Program('sh', ['-c', 'exec "$@" > /dev/full', 'sh', ...command], { group: true });
+      try {
+        const listener = new RegExp(`:${port.toString(16).padStart(4, '0')} 0{8}:0{4} 0A `, 'i');
+        await until(() => listener.test(readFileSync('/proc/net/tcp', 'latin1')));
+        for (const line of ['one\n', 'two\n']) expect(await say({ port }, line)).toBe(line);
+        expect(server.stderr.waiting).toBe('');
+      } finally {
+        await server.stop();
+      }
+    });
   }
 
   test('names WSL on Windows', async () => {
@@ -208,6 +228,11 @@ test('npm scripts say that npm ci comes first where nothing is installed', async
   expect(result).toEqual({ exit: 1, stdout: '', stderr });
 });
 
+test('npm ci runs no install script', async () => {
+  const { stdout } = await run('npm', ['config', 'get', 'ignore-scripts']);
+  expect(stdout).toBe('true\n');
+});
+
 describe.concurrent('a tool', () => {
   for (const [path, ...args] of [
     ['scripts/start.ts', '--list'],
@@ -222,6 +247,18 @@ describe.concurrent('a tool', () => {
       expect(await program.stderr.rest()).toBe('');
     });
   }
+});
+
+test.runIf(onLinux)('a tool says in one line that the disk is full', async () => {
+  const command = [process.execPath, ...runnable('src/single/single3.ts'), '--help'];
+  const { exit, stderr } = await run('sh', ['-c', 'exec "$@" > /dev/full', 'sh', ...command]);
+  expect({ exit, stderr }).toEqual({ exit: 1, stderr: 'Cannot write to standard output: ENOSPC\n' });
+});
+
+test('the log shows what no terminal would: what turns the direction of text, fillers, selectors of variants', () => {
+  const invisible = '\u202e\u200d\u3164\u115f\u1160\uffa0\ufe0f\u{e0100}\u034f';
+  const shown = '\\u{202e}\\u{200d}\\u{3164}\\u{115f}\\u{1160}\\u{ffa0}\\u{fe0f}\\u{e0100}\\u{34f}';
+  for (const sent of [invisible, Buffer.from(invisible)]) expect(quote(sent)).toBe(`"${shown}"`);
 });
 
 test('the log shows what was sent, a replacement character too, and cuts what is long between two characters', () => {

@@ -114,7 +114,7 @@ describe('LengthPrefixProtocol', () => {
 
   test('closes at a length that lies, before it keeps anything: HELP is a length of a gigabyte', () => {
     expect(echo(new LengthPrefixProtocol(), 'HELP\n')).toEqual({
-      sent: '',
+      sent: '\0\0\0\x25ERROR message longer than 65536 bytes',
       reports: ['a message of 1212501072 bytes: HELP'],
       closed: true,
     });
@@ -174,8 +174,9 @@ describe('JsonProtocol', () => {
     expect(echo(new JsonProtocol(), most).sent).toBe(`${most}\n`);
     for (const stream of ['['.repeat(70_000), '1'.repeat(70_000), `"x${most.slice(1)}`]) {
       for (const at of [[], [0.5, 0.99]]) {
-        const reports = [`a value that is too long: ${stream.slice(0, 64 * 1024)}`];
-        expect(echo(new JsonProtocol(), `${stream}"then"`, at)).toEqual({ sent: '', reports, closed: true });
+        const sent = 'ERROR message longer than 65536 bytes\n';
+        const reports = [`a value of more than 65536 bytes: ${stream.slice(0, 64 * 1024)}`];
+        expect(echo(new JsonProtocol(), `${stream}"then"`, at)).toEqual({ sent, reports, closed: true });
       }
     }
   });

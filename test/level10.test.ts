@@ -35,6 +35,13 @@ const conversations: Record<string, Conversation> = {
     said: 'ECHO one\nhelp\r\n\ntime\nconstructor\nQUIT\n',
     answered: 'one\nECHO TIME HELP QUIT\nNOW\nERROR unknown command: constructor\nBYE\n',
     closes: true,
+    /** A line without end is too long at some time. */
+    async more(server) {
+      const long = ['x'.repeat(2 ** 20), 'x'];
+      expect(await converse(server, long, true)).toBe('ERROR message longer than 1048576 bytes\n');
+      await server.logged(/ discarded a message of more than 1048576 bytes: "x{900}"… \(1048576 in all\)$/);
+      await server.logged(/ disconnected: closed by the protocol$/);
+    },
   },
   zen: {
     said: 'Beautiful is better than?Simple is better than?\nWhat is this?Explicit is',
@@ -170,7 +177,9 @@ describe.concurrent('one chain under every mechanism', () => {
       const use = async (server: Server) => {
         for (const said of ['\0\0\0\x08ECHO one\0\0\0\x04QUIT', 'HELP'])
           expect(await converse(server, [...said], true)).toBe(
-            said === 'HELP' ? '' : '\0\0\0\x03one\0\0\0\x03BYE',
+            said === 'HELP'
+              ? '\0\0\0\x25ERROR message longer than 65536 bytes'
+              : '\0\0\0\x03one\0\0\0\x03BYE',
           );
         await server.logged(/ discarded a message of 1212501072 bytes: "HELP"$/);
       };

@@ -26,6 +26,26 @@ describe.concurrent('a mistake while one client is served', () => {
   }
 });
 
+describe.concurrent('a user who talks without end', () => {
+  for (const step of ['callback11', 'stream11']) {
+    test(`is heard at ${step} while it talks: the lines of a tick are one write()`, () =>
+      serving(
+        step,
+        async (server) => {
+          const [listener, talker] = [await Client.connect(server.port), await Client.connect(server.port)];
+          for (const client of [listener, talker]) await client.has('* welcome, ');
+          const before = listener.received;
+          const lines = 100_000;
+          void talker.send(`${'SAY x\n'.repeat(lines)}ECHO that was all\n`);
+          await talker.has('that was all');
+          // As a piece for each line, a tenth would have been sent by now.
+          expect(listener.received - before).toBeGreaterThan(lines * '<guest2> x\n'.length * 0.5);
+        },
+        { args: ['--quiet'] },
+      ));
+  }
+});
+
 describe.runIf(installed('ss')).concurrent('the listener', () => {
   for (const step of steps) {
     // Node's own backlog is 511. When a crowd comes, the kernel lets the others try again seconds later.

@@ -2,7 +2,14 @@
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+
+import { chain } from '../src/protocol/chain.ts';
+import { EchoProtocol } from '../src/protocol/echo.ts';
+import { GrowingBuffer } from '../src/protocol/growing-buffer.ts';
+import { CrlfLineProtocol, LineProtocol } from '../src/protocol/lines.ts';
 import { buildChain, type ProtocolOptions, protocolNames } from '../src/protocol/protocols.ts';
+import { QuestionProtocol } from '../src/protocol/questions.ts';
+
 import { byteByByte, cuts, FakeTransport, streams, talk } from './fake-transport.ts';
 
 const speak =
@@ -78,11 +85,16 @@ describe('a chain', () => {
   test('of a protocol that is not known is none', () =>
     expect(() => answers('gopher', '')).toThrow('Cannot speak "gopher": no such protocol'));
 
-  for (const [name, goodbye] of [
-    ['commands', 'QUIT\n'],
-    ['http', 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\nPOST / HT'],
+  for (const [name, what, goodbye] of [
+    ['commands', 'its close', 'QUIT\n'],
+    [
+      'http',
+      'its close',
+      'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\nPOST / HT',
+    ],
+    ['http', 'a head that it refuses', 'POST / HTTP/1.1\r\nHost : x\r\n'],
   ] as const) {
-    test(`of ${name} reports nothing that is cut off behind its close, though its transport may still hear of it`, () => {
+    test(`of ${name} reports nothing that is cut off behind ${what}, though its transport may still hear of it`, () => {
       const transport = new FakeTransport();
       const protocol = speak(name)(transport);
       for (const piece of [goodbye, 'half']) protocol.received(Buffer.from(piece));
@@ -94,6 +106,55 @@ describe('a chain', () => {
 
 test('echo sends each line back, whatever it ends in', () =>
   expect(answers('echo', 'a\nb\r\n\nc')).toBe('a\nb\r\n\n'));
+
+describe('a message without end', () => {
+  const LIMIT = 2 ** 20;
+  const RPC_ERROR = `{"code":-32000,"message":"Request longer than ${LIMIT} bytes"}`;
+  for (const [name, end, answer] of [
+    ['echo', '\n', `ERROR message longer than ${LIMIT} bytes\n`],
+    ['commands', '\n', `ERROR message longer than ${LIMIT} bytes\n`],
+    ['zen', '?', `Error: question longer than ${LIMIT} bytes.`],
+    ['oracle', '?', `Error: question longer than ${LIMIT} bytes.`],
+    ['json-rpc', '\n', `{"jsonrpc":"2.0","error":${RPC_ERROR},"id":null}\n`],
+    ['finger', '\r\n', `finger: question longer than ${LIMIT} bytes.\r\n`],
+  ] as const) {
+    const report = `a message of more than ${LIMIT} bytes: ${'x'.repeat(LIMIT)}`;
+    for (const [title, rest] of [
+      ['whether its end is there', `${end}more${end}`],
+      ['or not', 'x'.repeat(end.length - 1)],
+    ]) {
+      test(`is answered by ${name} with an error, and the connection closes, ${title}`, () => {
+        const stream = `${'x'.repeat(LIMIT + 1)}${rest}`;
+        for (const at of [[], [0.3, 0.5], [LIMIT / stream.length]]) {
+          const { sent, reports, closed } = talk(speak(name), stream, at);
+          expect([sent, closed]).toEqual([answer, true]);
+          expect(reports.length === 1 && reports[0] === report).toBe(true);
+        }
+      });
+    }
+
+    test(`is none to ${name} if it is as long as the limit, even when half of its end is there`, () => {
+      const stream = `${'x'.repeat(LIMIT)}${end}`;
+      const { sent, reports } = talk(speak(name), stream, [(stream.length - 1) / stream.length]);
+      expect([sent === answer, reports]).toEqual([false, []]);
+    });
+  }
+
+  test('has the limit that its protocol was given', () => {
+    for (const lines of [new LineProtocol(3), new CrlfLineProtocol(3), new QuestionProtocol(3)]) {
+      const { reports } = talk((transport) => chain(transport, lines, new EchoProtocol()), 'four\r\n?');
+      expect(reports).toEqual(['a message of more than 3 bytes: fou']);
+    }
+  });
+
+  test('takes no more memory once it is refused, whatever still arrives', () => {
+    const protocol = speak('echo')(new FakeTransport());
+    const append = vi.spyOn(GrowingBuffer.prototype, 'append');
+    for (let i = 0; i < 100; i++) protocol.received(Buffer.alloc(100_000, 'x'));
+    expect(append).toHaveBeenCalledTimes(11);
+    append.mockRestore();
+  });
+});
 
 describe('commands', () => {
   test('answer each line of a packet that holds three', () =>
@@ -204,6 +265,11 @@ describe('json-rpc', () => {
     ['wants parameters in an array or an object', call('echo', 'x'), invalidRequest],
     ['wants no parameters that are null', notify('echo', null), invalidRequest],
     ['wants version 2.0', '{"method":"add","params":[1,2],"id":1}', invalidRequest],
+    [
+      'wants an id that can be sent back',
+      call('time', [], 1).replace('"id":1', '"id":1e400'),
+      invalidRequest,
+    ],
     ['wants an id that may be one', call('time', [], {}), invalidRequest],
     ['knows its methods', call('foobar', [1]), methodNotFound],
     ['knows no others', call('constructor', [1]), methodNotFound],
@@ -222,6 +288,16 @@ describe('json-rpc', () => {
       'answers in a batch what is to be answered',
       `[${call('add', [1, 2], 'a')},${notify('time')},{"foo":"boo"},${call('no', [])}]`,
       `[${result(3, 'a')},${invalidRequest},${methodNotFound}]`,
+    ],
+    [
+      'answers a batch of a thousand',
+      `[${notify('time')}${',1'.repeat(999)}]`,
+      `[${Array(999).fill(invalidRequest)}]`,
+    ],
+    [
+      'takes no batch that is longer: its answer may be forty times as long as itself',
+      `[1${',1'.repeat(1000)}]`,
+      failure(-32000, 'Batch of more than 1000 requests'),
     ],
     ['answers no batch of notifications', `[${notify('time')},${notify('no')}]`, ''],
   ] as const) {
@@ -254,7 +330,7 @@ describe('http', () => {
     ['HTTP/1.1 200 OK', DATE, `${JSON_OF}: ${body.length}`, ...more, '', body].join(CRLF);
   /** The status lines of all answers, and whether it has closed. */
   const statuses = (stream: string) => {
-    const { sent, closed } = converse('http', stream);
+    const { sent, closed } = converse('http', Buffer.from(stream, 'latin1'));
     const codes = [...sent.matchAll(/HTTP\/1\.1 (\d+) (?!undefined)\w+/g)].map(([, code]) => Number(code));
     return closed ? [...codes, sent.includes('\r\nConnection: close\r\n') && 'closed'] : codes;
   };
@@ -320,6 +396,20 @@ describe('http', () => {
     ['takes the whole address for a target', post(ADD).replace('/ ', 'http://localhost:12345/?q '), 200],
     ['takes names of fields in any case', post(ADD).replace('Host', 'hOST'), 200],
     ['takes any space around values', post(ADD).replace(/Length: \d+/, 'Length:\t 54 \t'), 200],
+    ['reads a hundred fields', post(ADD, ...Array(98).fill('X: y')) + post(ADD), 200, 200],
+    [
+      'reads a hundred fields behind chunks',
+      chunked('0', ...Array(100).fill('X: y'), '', post(ADD)),
+      200,
+      200,
+    ],
+    ['keeps a connection that a U+00A0 does not close', post(ADD, 'Connection: close\xa0'), 200],
+    [
+      'reads extensions of chunks',
+      chunked(`3 ; a;b=c ;\td = "e;\\"\xff" `, '[1]', '0;f', 'X: \xff', '', post(ADD)),
+      200,
+      200,
+    ],
     ['finds nothing elsewhere, and goes on', post(ADD).replace('/ ', '/elsewhere ') + post(ADD), 404, 200],
     ['knows no other method, and goes on', `GET / HTTP/1.1\r\nHost: x\r\n\r\n${post(ADD)}`, 405, 200],
     ['reads the body of a method it does not know', post(ADD).replace('POST', 'PUT') + post(ADD), 405, 200],
@@ -347,6 +437,14 @@ describe('http', () => {
       'a space before a colon': post(ADD, 'X : y'),
       'a folded line': post(ADD, 'X: y', ' z'),
       'a control character': post(ADD, 'X: \x00'),
+      'a control character behind chunks': chunked('0', 'X: \x00', '', ''),
+      'nonsense behind chunks': chunked('0', 'nonsense', '', ''),
+      'a folded line behind chunks': chunked('0', 'X: y', ' z', '', ''),
+      'a control character in an extension': chunked('3;a="\x00"', '[1]', '0', '', ''),
+      'an extension without a name': chunked('3;=b', '[1]', '0', '', ''),
+      'an extension without an end': chunked('3;a="b', '[1]', '0', '', ''),
+      'a U+00A0 before the length': post(ADD).replace('Length: ', 'Length: \xa0'),
+      'a U+00A0 behind the size of a chunk': chunked('3\xa0', '[1]', '0', '', ''),
       'no host': post(ADD).replace('Host: x\r\n', ''),
       'two hosts': post(ADD, 'Host: y'),
       'two hosts in HTTP/1.0': post(ADD, 'Host: y').replace('/1.1', '/1.0'),
@@ -367,6 +465,8 @@ describe('http', () => {
     431: {
       'a long head': post(ADD, `X: ${'x'.repeat(20_000)}`),
       'a head of many lines': post(ADD, ...tooMany),
+      'a hundred fields and one': post(ADD, ...Array(99).fill('X: y')),
+      'a hundred fields and one behind chunks': chunked('0', ...Array(101).fill('X: y'), '', ''),
       'many lines behind chunks': chunked('0', ...tooMany, ''),
     },
     501: {
@@ -395,7 +495,12 @@ describe('http', () => {
 // Last, because it takes longest.
 describe('the time that a chain takes', () => {
   const head = 'POST / HTTP/1.1\r\n';
-  const shapes = ['~x\r\n?', `${head}Host: ~\r\n\r\n\r\n?`, `${head}Connection: ~x\r\n\r\n\r\n?`];
+  const shapes = [
+    '~x\r\n?',
+    `${head}Host: ~\r\n\r\n\r\n?`,
+    `${head}Connection: ~x\r\n\r\n\r\n?`,
+    `${head}Host: x\r\nTransfer-Encoding: chunked\r\n\r\n3;~x\r\n?`,
+  ];
   for (const name of protocolNames) {
     test(`of ${name} is in proportion to what it is sent, whatever that is`, () => {
       for (const filler of [' ', 'a', '\t', ',', '[', '?', '\n', 'a: ', '/W ']) {
@@ -409,4 +514,11 @@ describe('the time that a chain takes', () => {
       }
     });
   }
+
+  test('of json-rpc is short when there are far too many parameters', () => {
+    const begin = process.cpuUsage();
+    const line = `{"jsonrpc":"2.0","method":"add","id":1,"params":[${'1,'.repeat(500_000)}1]}\n`;
+    expect(answers('json-rpc', line)).toContain('Invalid params');
+    expect(process.cpuUsage(begin).user / 1000).toBeLessThan(1000);
+  });
 });

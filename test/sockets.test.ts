@@ -4,8 +4,10 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { acceptOrReject } from '../src/sockets/accept-or-reject.ts';
 import { Address, Socket } from '../src/sockets/socket.ts';
-import { libraryFunction, type SystemCall, systemCalls } from '../src/sockets/system-call.ts';
-import { connection as connected, onLinux } from './harness.ts';
+import { libraryFunction, systemCalls } from '../src/sockets/system-call.ts';
+import type { SystemCall } from '../src/sockets/trace-event.ts';
+import { connection as connected, onLinux, pair } from './harness.ts';
+import { moved } from './moved.ts';
 
 const open: Socket[] = [];
 
@@ -76,8 +78,19 @@ describe('Socket', () => {
     }
   });
 
-  test('finds all addresses of a host, and addresses go through shared memory as numbers', () => {
-    expect(Socket.resolve({ host: '::1', port: 80 })).toEqual([new Address('::1', 80)]);
+  test("has pairs that are connected to each other, and end each other's stream", () => {
+    const [one, other] = Socket.pair();
+    one.sendAll(Buffer.from('hello'));
+    expect(`${other.recv(100)}`).toBe('hello');
+    other.sendAll(Buffer.from('to you, too'));
+    expect(`${one.recv(100)}`).toBe('to you, too');
+    one.close();
+    expect(other.recv(100).length).toBe(0);
+    expect(() => other.send(Buffer.from('x'))).toThrow('send EPIPE');
+    other.close();
+  });
+
+  test('has addresses that go through shared memory as numbers', () => {
     for (const address of ['127.0.0.1', '::1', '2001:db8::2:1', '::ffff:192.0.2.1']) {
       const numbers = new Address(address, 65_535).toNumbers();
       expect(numbers.length).toBe(Address.NUMBERS);
@@ -158,6 +171,25 @@ describe('Socket', () => {
     const pieces: Buffer[] = [];
     for (let bytes = server.recv(16_384); bytes.length > 0; bytes = server.recv(16_384)) pieces.push(bytes);
     expect(Buffer.concat(pieces).equals(all.subarray(0, sent))).toBe(true);
+  });
+
+  test('moves each piece of a long queue about once, and keeps their order', () => {
+    const pieces = Array.from({ length: 250 }, (_, i) => Buffer.alloc(32, i));
+    const [client, server] = pair();
+    open.push(client, server);
+    const queue = Array.from({ length: 250_000 }, (_, i) => pieces[i % 250] as Buffer);
+    const all = Buffer.concat(queue);
+    const received: Buffer[] = [];
+    const send = () => {
+      for (let left = all.length; left > 0; ) {
+        client.trySendPieces(queue);
+        const bytes = server.tryRecv(16_384);
+        if (bytes !== 'would-block') received.push(bytes);
+        left -= bytes === 'would-block' ? 0 : bytes.length;
+      }
+    };
+    expect(moved(send)).toBeLessThan(500_000); // To move all the others with each send() would be 15 million.
+    expect(Buffer.concat(received).equals(all)).toBe(true);
   });
 
   test('receives an empty buffer at the end of the stream, again and again', () => {

@@ -8,7 +8,7 @@ import { EchoProtocol } from '../src/protocol/echo.ts';
 import { page } from '../src/protocol/page.ts';
 import { TextProtocol } from '../src/protocol/text.ts';
 import { WebSocketProtocol } from '../src/protocol/websocket.ts';
-import { byteByByte, cuts, type FakeTransport, streams, talk } from './fake-transport.ts';
+import { byteByByte, cuts, FakeTransport, streams, talk } from './fake-transport.ts';
 
 const request = (...fields: string[]) => ['GET / HTTP/1.1', ...fields, '', ''].join('\r\n');
 const KEY = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
@@ -138,6 +138,7 @@ describe('the handshake', () => {
     ['another path', opening.replace('/ ', '/elsewhere '), 404],
     ['another method', opening.replace('GET', 'POST'), 405],
     ['a head that is too long', request(...asked, VERSION, `X: ${'x'.repeat(17_000)}`), 431],
+    ['a head of many fields', request(...asked, KEY, VERSION, ...Array(100).fill('X: y')), 431],
     ['a head that never ends', 'x'.repeat(17_000), 431],
   ] as const) {
     test(`answers ${what} with ${expected}`, () => expect(statuses(stream)).toBe(expected));
@@ -258,7 +259,14 @@ describe('a frame', () => {
       ['a byte too much', [text(x(most + 1))], 'close 1009', 'closed'],
       ['a length that lies', [Buffer.from('81ffffffffffffffffff', 'hex')], 'close 1009', 'closed'],
       ['a byte too much in fragments', [begin(x(most)), end('x')], 'close 1009', 'closed'],
-      ['as much as there may be in fragments', [begin(x(most)), ping(), end()], 'pong', `text ${x(most)}`],
+      [
+        'as much as there may be in fragments',
+        [begin(x(most)), ping('y'), end(), begin(x(most)), close(1000)],
+        'pong y',
+        `text ${x(most)}`,
+        'close 1000',
+        'closed',
+      ],
     ],
   };
   for (const [title, table] of Object.entries(cases)) {
@@ -274,12 +282,57 @@ describe('a frame', () => {
     expect(reports(frame(0x81, 'x', { masked: false }))).toEqual(['a frame without a mask: \x81\x01']);
     expect(reports(text(Buffer.of(0xff)))).toEqual(['a message that is not UTF-8: \xff']);
     expect(reports(text('x').subarray(0, 3))).toEqual(['an unfinished message: \x81\x817']);
+    expect(reports(text(x(most + 1)))).toEqual(['a message that is too long: \x81\xff\0\0\0\0\0\x01\0\x01']);
     expect(reports(begin('x'))).toEqual(['an unfinished message: ']);
     expect(talk(echoing, 'GET /').reports).toEqual(['an unfinished request: GET /']);
     expect(reports(close(1000))).toEqual([]);
     const { sent } = talk(echoing, Buffer.concat([Buffer.from(opening), frame(0xc1)]));
     expect(sent.slice(opened.length)).toBe('\x88\x1d\x03\xeaa frame with a reserved bit');
   });
+});
+
+test('the protocol above hears that the connection is open when it is a WebSocket, and once that it has ended', () => {
+  const heard: string[] = [];
+  class Witness extends EchoProtocol {
+    override opened = () => void heard.push('opened');
+    override ended = () => void heard.push('ended');
+  }
+  const transport = new FakeTransport();
+  const protocol = chain(transport, new WebSocketProtocol(), new Witness());
+  protocol.opened();
+  protocol.received(Buffer.from(opening.slice(0, -1)));
+  expect(heard).toEqual([]);
+  protocol.received(Buffer.from('\n'));
+  expect(heard).toEqual(['opened']);
+  protocol.ended();
+  expect(heard).toEqual(['opened', 'ended']);
+});
+
+test('nothing behind a close is acted on, or reported, though its transport may still hand it over', () => {
+  const half = begin('x').subarray(0, 3);
+  for (const goodbye of [
+    Buffer.from(request('Host: x')),
+    Buffer.concat([Buffer.from(opening), close(1000), half]),
+  ]) {
+    const transport = new FakeTransport();
+    const protocol = echoing(transport);
+    for (const piece of [goodbye, Buffer.from(opening), text('x'), half]) protocol.received(piece);
+    protocol.ended();
+    expect(transport).toMatchObject({ closed: true, reports: [] });
+  }
+});
+
+test('no message goes up once the protocol above has closed, though the client may still send it', () => {
+  const heard: string[] = [];
+  class Once extends EchoProtocol {
+    override received(message: Buffer): void {
+      heard.push(`${message}`);
+      this.close();
+    }
+  }
+  const make = (transport: FakeTransport) => chain(transport, new WebSocketProtocol(), new Once());
+  expect(answers([text('a'), text('b'), close(1000)], make)).toEqual(['close 1000', 'closed']);
+  expect(heard).toEqual(['a']);
 });
 
 describe('the commands, by messages', () => {
@@ -298,6 +351,8 @@ describe('the commands, by messages', () => {
 
   test('are answered the same however the stream is cut, whatever it is', () => {
     const some = [
+      text(`ECHO ${'x'.repeat(200)}`),
+      frame(0x81, 'HELP', { long: true }),
       text('HELP'),
       text('ECHO é'),
       text(),

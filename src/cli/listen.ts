@@ -1,7 +1,11 @@
+import { onAcceptFailure } from '../sockets/accept-failure.ts';
 import { type Address, Socket } from '../sockets/socket.ts';
 import { fail } from './fail.ts';
-import { announce } from './log.ts';
+import { announce, log } from './log.ts';
 import { readOptions, type ServerOptions } from './options.ts';
+
+// In each thread of a step, too: they all load this file.
+onAcceptFailure(({ code }) => log(`cannot accept a client: ${code}, trying again`));
 
 let whenListening = (_address: Address): void => {};
 

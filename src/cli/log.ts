@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { writeSync } from 'node:fs';
+import { INVISIBLE } from '../protocol/visible.ts';
+import { fail } from './fail.ts';
 
 // Threads and child processes inherit the environment, and with it the silence.
 let quiet = process.env.QUIET === '1';
@@ -12,20 +14,28 @@ export function beQuiet(): void {
 
 /**
  * Writes a line to the log of a server, unless the log is off (`--quiet`). Where every microsecond counts, pass a function
- * that makes the line: it is not called then. When the reader of the log has gone, the log is off, and the server goes on.
+ * that makes the line: it is not called then. It never throws: see {@link announce}.
  */
 export function log(line: string | (() => string)): void {
   if (!quiet) announce(typeof line === 'string' ? line : line());
 }
 
-/** Writes a line that a server says even with `--quiet`. Like {@link log}, it survives a reader that has gone. */
+/**
+ * Writes a line that a server says even with `--quiet`. It never throws: no log is worth the server. When the reader of the
+ * log has gone, the log is off. A line that can't be written for another reason is lost: a full disk may have room later.
+ */
 export function announce(line: string): void {
-  if (!write(line)) beQuiet();
+  if (write(line) === 'EPIPE') beQuiet();
 }
 
-/** Writes a line of what a tool prints. When its reader has gone, as in `ask … | head -1`, the tool ends, with exit code 0. */
+/**
+ * Writes a line of what a tool prints. When its reader has gone, as in `ask … | head -1`, the tool ends, with exit code 0. When
+ * the line can't be written for another reason, the tool ends with exit code 1, and says why.
+ */
 export function print(line: string): void {
-  if (!write(line)) process.exit(0);
+  const error = write(line);
+  if (error === 'EPIPE') process.exit(0);
+  if (error) fail(`Cannot write to standard output: ${error}`);
 }
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -34,21 +44,21 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
  * Writes a line to standard output. It is there when the call returns, whichever thread makes it, and however
  * long the main thread sleeps in the kernel: `console.log` of a worker would wait for the main thread. Lines of two
  * threads, or of two processes, do not mix as long as they are shorter than PIPE_BUF, 4096 bytes on Linux: pipe(7).
- * Returns false if the other end of the pipe is closed.
+ * Returns the code of the error if that is not possible: `EPIPE` if the other end of the pipe is closed, `ENOSPC` if the disk is
+ * full.
  */
-function write(line: string): boolean {
+function write(line: string): string | undefined {
   let rest = Buffer.from(`${line}\n`);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(1, rest));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EPIPE') return false;
-      if (code !== 'EAGAIN') throw error;
+      if (code !== 'EAGAIN') return code;
       Atomics.wait(pause, 0, 0, 1); // A non-blocking pipe that is full: its reader needs a moment.
     }
   }
-  return true;
+  return undefined;
 }
 
 /** The most characters that {@link quote} returns, so that a line of the log stays below 4096 bytes. */
@@ -79,8 +89,7 @@ function escapeBytes(bytes: Uint8Array): string {
     .replace(/["\\]|[^ -~]/g, (byte) => SHORT.get(byte) ?? `\\x${hex(byte).padStart(2, '0')}`);
 }
 
-// Controls, invisible formats (such as those that turn the direction of text), lone surrogates, separators.
-const UNPRINTABLE = /["\\]|[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const UNPRINTABLE = new RegExp(`["\\\\]|${INVISIBLE.source}`, 'gu');
 
 const SHORT = new Map([
   ['\n', '\\n'],

@@ -9,9 +9,10 @@ import { fail, orFail } from '../cli/fail.ts';
 import { print } from '../cli/log.ts';
 import { parseOrHelp } from '../cli/parse.ts';
 import { Splitter } from '../protocol/splitter.ts';
+import { visible } from '../protocol/visible.ts';
 import { SystemError } from '../sockets/errors.ts';
 import { Socket } from '../sockets/socket.ts';
-import { readTarget } from './target.ts';
+import { MAX_ANSWER, readTarget } from './target.ts';
 
 const protocols = new Map([
   ['zen', ['Beautiful is better than?', 'Explicit is better than?', 'Simple is better than?']],
@@ -60,6 +61,9 @@ function* answersFrom(socket: Socket): Generator<string, void> {
   const splitter = new Splitter('.');
   for (let bytes = socket.recv(4096); bytes.length > 0; bytes = socket.recv(4096)) {
     for (const answer of splitter.push(bytes)) yield `${answer}.`.trim();
+    if (splitter.unfinished.length > MAX_ANSWER) {
+      fail(`Cannot talk to ${target}: an answer of more than ${MAX_ANSWER} bytes`);
+    }
   }
 }
 
@@ -75,7 +79,7 @@ function ask(socket: Socket): 'done' | 'closed' {
     const { value: answer, done } = answers.next();
     if (done) return 'closed';
     const line = protocol === 'zen' ? `${question} ${answer}` : answer;
-    print(line.replace(/\p{Cc}/gu, '?')); // A terminal would obey them: RFC 1288, section 3.3.
+    print(visible(line));
   }
   return 'done';
 }

@@ -4,13 +4,15 @@
 //
 // With -l it asks for the long answer, with no user for all who are there.
 
+import { lookup } from 'node:dns/promises';
 import { fail, orFail } from '../cli/fail.ts';
 import { print } from '../cli/log.ts';
 import { parseOrHelp } from '../cli/parse.ts';
+import { visible } from '../protocol/visible.ts';
 import { AsyncChat } from '../select/async-chat.ts';
 import { Loop } from '../select/event-handler.ts';
 import { Address, Socket } from '../sockets/socket.ts';
-import { readPort, splitUserAtHost } from './target.ts';
+import { MAX_ANSWER, readPort, splitUserAtHost } from './target.ts';
 
 const loop = new Loop();
 
@@ -20,6 +22,8 @@ class Finger extends AsyncChat {
   /** The other addresses of the host, for when this one does not answer. */
   readonly others: Address[];
   connected = false;
+  /** How many bytes the answer has so far. */
+  length = 0;
 
   constructor(query: string, host: string, [address, ...others]: [Address, ...Address[]]) {
     super(loop, Socket.startConnect(address), 'connecting');
@@ -36,6 +40,12 @@ class Finger extends AsyncChat {
 
   override foundTerminator(): void {}
 
+  override collectIncomingData(bytes: Buffer): void {
+    this.length += bytes.length;
+    if (this.length > MAX_ANSWER) throw new Error(`an answer of more than ${MAX_ANSWER} bytes`);
+    super.collectIncomingData(bytes);
+  }
+
   override onError(error: unknown): void {
     const [next, ...rest] = this.others;
     if (this.connected || !next) {
@@ -50,13 +60,13 @@ class Finger extends AsyncChat {
     const text = forTerminal(answer.toString());
     if (text !== '') print(text.replace(/\n$/, ''));
     if (why instanceof Error)
-      fail(`Cannot finger ${this.host}: ${(why as NodeJS.ErrnoException).code ?? why}`);
+      fail(`Cannot finger ${this.host}: ${(why as NodeJS.ErrnoException).code ?? why.message}`);
   }
 }
 
-/** The answer, without the control characters that would act on this terminal: RFC 1288, section 3.3. */
+/** The answer, without the characters that would act on this terminal: RFC 1288, section 3.3. */
 function forTerminal(text: string): string {
-  return text.replace(/\r\n/g, '\n').replace(/(?![\n\t])\p{Cc}/gu, '?');
+  return text.replace(/\r\n/g, '\n').replace(/[^\n\t]+/g, (part) => visible(part));
 }
 
 function readCommandLine(): { query: string; target: Address } {
@@ -69,6 +79,17 @@ function readCommandLine(): { query: string; target: Address } {
   return { query: values.l ? `/W ${user}`.trim() : user, target: new Address(host, readPort(port)) };
 }
 
+/** All addresses of a host, in the order in which to try them. getaddrinfo() waits, so Node has a thread call it. */
+async function resolve({ host, port }: Address): Promise<[Address, ...Address[]]> {
+  try {
+    const found = await lookup(host, { all: true });
+    return found.map(({ address }) => new Address(address, port)) as [Address, ...Address[]];
+  } catch (error) {
+    return fail(`Cannot finger ${host}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+}
+
 const { query, target } = readCommandLine();
-orFail(() => new Finger(query, target.host, Socket.resolve(target) as [Address, ...Address[]]));
+const addresses = await resolve(target);
+orFail(() => new Finger(query, target.host, addresses));
 loop.run();

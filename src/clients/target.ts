@@ -1,9 +1,12 @@
-// What a client connects to, as the command line names it.
+// What a client connects to, as the command line names it, and how much it takes from there.
 
 import { isIPv6 } from 'node:net';
 import { fail } from '../cli/fail.ts';
 import { wholeNumberOrFail } from '../cli/parse.ts';
 import { Address } from '../sockets/socket.ts';
+
+/** The most bytes of one answer: a server that never ends it shall not fill the memory of a client. */
+export const MAX_ANSWER = 1024 * 1024;
 
 /** A port to connect to. Any other text ends the program with one line. */
 export function readPort(text: string): number {

@@ -1,4 +1,5 @@
 import { acceptOrReject } from '../sockets/accept-or-reject.ts';
+import { LINGER } from '../sockets/lingering-close.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import type { AsyncLoop } from './async-loop.ts';
 
@@ -6,6 +7,7 @@ import type { AsyncLoop } from './async-loop.ts';
 export class AsyncSocket {
   readonly #loop: AsyncLoop;
   readonly #socket: Socket;
+  #closing = false;
 
   constructor(loop: AsyncLoop, socket: Socket) {
     socket.setBlocking(false);
@@ -13,8 +15,9 @@ export class AsyncSocket {
     this.#socket = socket;
   }
 
+  /** Whether it is closed, or lingers. */
   get closed(): boolean {
-    return this.#socket.closed;
+    return this.#closing || this.#socket.closed;
   }
 
   /** The next connection. @param rejected is called for each client that there was no descriptor for */
@@ -46,5 +49,29 @@ export class AsyncSocket {
 
   close(): void {
     this.#loop.close(this.#socket);
+  }
+
+  /** Ends the stream, and closes when the peer has ended its own, or after two seconds: see lingering-close.ts. */
+  lingeringClose(): void {
+    this.#closing = true;
+    this.#loop.spawn(this.#linger());
+    this.#loop.spawn(this.#giveUp());
+  }
+
+  async #linger(): Promise<void> {
+    try {
+      this.#socket.shutdown('write');
+      for (let left = LINGER.bytes; left > 0; ) {
+        const { length } = await this.recv();
+        if (length === 0) break;
+        left -= length;
+      }
+    } catch {} // The connection is broken, or closed by now.
+    this.close();
+  }
+
+  async #giveUp(): Promise<void> {
+    await this.#loop.sleep(LINGER.milliseconds);
+    this.close();
   }
 }

@@ -47,7 +47,7 @@ class Connection implements Transport<Buffer> {
     } catch (error) {
       log(`${this.address} disconnected: ${error}`);
     }
-    this.client.close();
+    this.client.lingeringClose();
   }
 
   send(bytes: Buffer): void {

@@ -78,7 +78,7 @@ class Connection implements Transport<Buffer> {
     if (this.client.closed) return;
     log(`${this.address} disconnected: ${why}`);
     this.chat.leave();
-    this.client.close();
+    this.client.lingeringClose();
   }
 
   close(): void {

@@ -11,6 +11,7 @@ import { log, quote } from '../cli/log.ts';
 import { readProtocolOptions } from '../cli/protocol-options.ts';
 import { buildChain } from '../protocol/protocols.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { lingeringClose } from './lingering-close.ts';
 import { remoteAddress } from './remote-address.ts';
 
 const options = readProtocolOptions();
@@ -24,7 +25,7 @@ function serve(client: Socket): void {
     send: (bytes) => client.write(bytes),
     close: () => {
       why = 'closed by the protocol';
-      client.destroySoon(); // when all is sent
+      lingeringClose(client); // when all is sent
     },
     report: (problem, bytes) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
   });

@@ -1,7 +1,8 @@
 // callback11: users who talk to each other, and Node's own loop, which calls back.
 //
-// New since callback10: a room, and a chat on top of the chain. Each line is written at once, but the socket is
-//   corked: Node keeps its lines until setImmediate(), at the end of the tick, and then sends all of them together.
+// New since callback10: a room, and a chat on top of the chain. The lines for a user are collected until
+//   setImmediate(), at the end of the tick, and written as one buffer. (A socket that is corked would keep them, too, but
+//   as a piece each, and libuv sends 1,024 pieces a turn: one who talks without end would be heard at a trickle.)
 // Try: what you tried with generator11.
 // Still wrong: the buffer of a user who does not read grows without a limit, because write() always takes the line:
 //   nothing here bounds it yet.
@@ -14,6 +15,7 @@ import { chain } from '../protocol/chain.ts';
 import { ChatProtocol, type Framing, LocalRoom } from '../protocol/chat.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { lingeringClose } from './lingering-close.ts';
 import { remoteAddress } from './remote-address.ts';
 
 const room = new LocalRoom();
@@ -23,18 +25,19 @@ function serve(client: Socket, framing: Framing): void {
   let why: unknown = 'end of stream';
   log(`${address} connected`);
 
+  const unsent: Buffer[] = [];
+  const flush = () => {
+    if (unsent.length > 0) client.write(Buffer.concat(unsent.splice(0)));
+  };
   const send = (bytes: Buffer) => {
-    if (client.writableCorked === 0) {
-      client.cork(); // Node sends the lines of one tick together.
-      setImmediate(() => client.uncork());
-    }
-    client.write(bytes);
+    if (unsent.push(bytes) === 1) setImmediate(flush); // One write() for all the lines of a tick.
   };
   const transport = {
     send,
     close: () => {
       why = 'closed by the protocol';
-      client.destroySoon(); // when all is sent
+      flush();
+      lingeringClose(client); // when all is sent
     },
     report: (problem: string, bytes: Buffer) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
   };
@@ -54,6 +57,7 @@ function serve(client: Socket, framing: Framing): void {
   client.on('drain', () => client.resume());
   client.on('end', () => {
     protocol.ended();
+    flush();
     client.end();
   });
   client.on('error', (error) => {

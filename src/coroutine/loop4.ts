@@ -24,8 +24,9 @@ function* serve(client: Socket, address: Address): Coroutine {
     log(`${address} disconnected: end of stream`);
   } catch (error) {
     log(`${address} disconnected: ${error}`);
+  } finally {
+    client.close();
   }
-  client.close();
 }
 
 function* echo(client: Socket, address: Address): Coroutine {

@@ -12,6 +12,7 @@ import { log, quote } from '../cli/log.ts';
 import { readProtocolOptions } from '../cli/protocol-options.ts';
 import { buildChain } from '../protocol/protocols.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { lingeringClose } from './lingering-close.ts';
 import { remoteAddress } from './remote-address.ts';
 
 const options = readProtocolOptions();
@@ -39,7 +40,7 @@ async function serve(client: Socket): Promise<void> {
       if (client.writableNeedDrain) await once(client, 'drain');
     }
     if (!closing) protocol.ended();
-    client.destroySoon(); // when all is sent
+    lingeringClose(client); // when all is sent
     await once(client, 'close');
     log(`${address} disconnected: ${closing ? 'closed by the protocol' : 'end of stream'}`);
   } catch (error) {

@@ -1,6 +1,7 @@
 // stream11: users who talk to each other, an async function for each, on Node's own loop.
 //
-// New since stream10: a room, and a chat on top of the chain, and corked writes, as in callback11.
+// New since stream10: a room, and a chat on top of the chain, and one write() for the lines of a tick, as
+//   in callback11.
 // Try: what you tried with generator11.
 // Still wrong: the buffer of a user who does not read grows without a limit, because write() always takes the line:
 //   nothing here bounds it yet.
@@ -14,6 +15,7 @@ import { chain } from '../protocol/chain.ts';
 import { ChatProtocol, type Framing, LocalRoom } from '../protocol/chat.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import { BACKLOG } from '../sockets/socket.ts';
+import { lingeringClose } from './lingering-close.ts';
 import { remoteAddress } from './remote-address.ts';
 
 const room = new LocalRoom();
@@ -24,12 +26,12 @@ async function serve(client: Socket, framing: Framing): Promise<void> {
   log(`${address} connected`);
   client.on('error', () => {}); // The awaits below throw it. But an 'error' event without a listener ends the program.
 
+  const unsent: Buffer[] = [];
+  const flush = () => {
+    if (unsent.length > 0) client.write(Buffer.concat(unsent.splice(0)));
+  };
   const send = (bytes: Buffer) => {
-    if (client.writableCorked === 0) {
-      client.cork(); // Node sends the lines of one tick together.
-      setImmediate(() => client.uncork());
-    }
-    client.write(bytes);
+    if (unsent.push(bytes) === 1) setImmediate(flush); // One write() for all the lines of a tick.
   };
   const transport = {
     send,
@@ -49,7 +51,8 @@ async function serve(client: Socket, framing: Framing): Promise<void> {
       if (client.writableNeedDrain) await once(client, 'drain');
     }
     if (!closing) protocol.ended();
-    client.destroySoon(); // when all is sent
+    flush();
+    lingeringClose(client); // when all is sent
     await once(client, 'close');
     log(`${address} disconnected: ${closing ? 'closed by the protocol' : 'end of stream'}`);
   } catch (error) {

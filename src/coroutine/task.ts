@@ -37,8 +37,8 @@ export class TaskLoop extends GeneratorLoop {
     });
   }
 
-  override wait(wait: Wait, wake: () => void): () => void {
-    const cancel = super.wait(wait, wake);
+  override wait(wait: Wait, wake: () => void, generator?: object): () => void {
+    const cancel = super.wait(wait, wake, generator);
     if (wait[0] === 'sleep') this.#guest?.at(this.due); // Between two turns, only Node knows when the next one is.
     return cancel;
   }
@@ -143,7 +143,7 @@ export class Task<Result = unknown> {
       let step = resume();
       while (!step.done) {
         try {
-          this.#cancelWait = this.loop.wait(step.value, this.#next);
+          this.#cancelWait = this.loop.wait(step.value, this.#next, this.#coroutine);
           return;
         } catch (error) {
           step = this.#coroutine.throw(error);

@@ -20,6 +20,8 @@ export type Receiver<Message> = {
   /** The peer can be sent a first word. */
   opened(): void;
   received(message: Message): void;
+  /** A message is longer than so many bytes. The protocol below closes the connection: what is sent now is the last. */
+  tooLong(limit: number): void;
   /** The peer will send nothing more. It can still be answered. */
   ended(): void;
 };
@@ -34,6 +36,8 @@ export abstract class Protocol<Lower> implements Receiver<Lower> {
   abstract received(message: Lower): void;
 
   opened(): void {}
+
+  tooLong(_limit: number): void {}
 
   ended(): void {}
 
@@ -56,6 +60,10 @@ export abstract class Layer<Lower, Upper> extends Protocol<Lower> implements Tra
 
   override opened(): void {
     this.above.opened();
+  }
+
+  override tooLong(limit: number): void {
+    this.above.tooLong(limit);
   }
 
   override ended(): void {

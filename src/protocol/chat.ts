@@ -1,6 +1,7 @@
 import type { Layer } from './chain.ts';
 import { basicCommands, CommandProtocol } from './commands.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { visible } from './visible.ts';
 
 /** A user in a room. */
 export type Guest = {
@@ -19,8 +20,8 @@ export type Framing = Layer<Buffer, Buffer> & {
 export abstract class Room {
   /** Runs this while no other user says or changes anything. Not to be nested. */
   abstract withLock(work: () => void): void;
-  /** Lets a user in, under a name that is free: `guest1`. @throws Error if the room is full */
-  abstract enter(guest: Guest): void;
+  /** Lets a user in, under a name that is free: `guest1`. Returns false if the room is full. */
+  abstract enter(guest: Guest): boolean;
   abstract leave(guest: Guest): void;
   /** Gives a user another name, which must be free. */
   abstract rename(guest: Guest, name: string): void;
@@ -50,10 +51,11 @@ export class LocalRoom extends Room {
     work(); // There is one thread, and it does not wait: nothing comes between.
   }
 
-  enter(guest: Guest): void {
+  enter(guest: Guest): boolean {
     do guest.name = `guest${++this.#named}`;
     while (this.find(guest.name));
     this.#guests.add(guest);
+    return true;
   }
 
   leave(guest: Guest): void {
@@ -100,13 +102,18 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     return commands;
   }
 
-  /** @throws Error if the room is full */
+  /** If the room is full, says so and closes. */
   enter(): void {
     this.#room.withLock(() => {
-      this.#room.enter(this);
-      this.#inside = true;
-      this.send(`* welcome, ${this.name}`);
-      this.#room.broadcast(`* ${this.name} joined`, this);
+      this.#inside = this.#room.enter(this);
+      if (this.#inside) {
+        // The others first: send() fails if this user has gone again, and then leave() tells them so.
+        this.#room.broadcast(`* ${this.name} joined`, this);
+        this.send(`* welcome, ${this.name}`);
+      } else {
+        this.send('ERROR room is full');
+        this.close();
+      }
     });
   }
 
@@ -121,6 +128,13 @@ export class ChatProtocol extends CommandProtocol implements Guest {
 
   override received(line: string): void {
     this.#room.withLock(() => commands.dispatch(this, line));
+  }
+
+  override tooLong(limit: number): void {
+    this.#room.withLock(() => {
+      this.#leave();
+      super.tooLong(limit);
+    });
   }
 
   override ended(): void {
@@ -176,13 +190,4 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     this.#room.leave(this);
     this.#room.broadcast(`* ${this.name} left`);
   }
-}
-
-// Control characters, separators of lines, and invisible formats such as those that turn the direction of text. But for
-// the two that join letters and emojis.
-const INVISIBLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu;
-
-/** What one user has typed, fit for the terminals of others. */
-function visible(text: string): string {
-  return text.replace(INVISIBLE, '?');
 }

@@ -22,6 +22,10 @@ export class CommandProtocol extends Protocol<string> {
     commands.dispatch(this, line);
   }
 
+  override tooLong(limit: number): void {
+    this.send(`ERROR message longer than ${limit} bytes`);
+  }
+
   send(line: string): void {
     this.below.send(line);
   }

@@ -26,6 +26,10 @@ export class FingerProtocol extends Protocol<string> {
     for (const line of answer(name, verbose)) this.below.send(line);
     this.close();
   }
+
+  override tooLong(limit: number): void {
+    this.below.send(`finger: question longer than ${limit} bytes.`);
+  }
 }
 
 function answer(name: string, verbose: boolean): string[] {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { addField, BadRequest, type Head, parseRequestLine } from './http.ts';
+import { addField, BadRequest, type Head, MAX_FIELDS, parseRequestLine, wordsOf } from './http.ts';
 import { page } from './page.ts';
 
 /**
@@ -16,7 +16,8 @@ export function shakeHands(head: string, anyOrigin: boolean): { answer: Buffer; 
       const html = ['Content-Type: text/html; charset=utf-8', 'Connection: close'];
       return { answer: response('200 OK', html, page), upgraded: false };
     }
-    const upgrades = includes(fields, 'upgrade', 'websocket') && includes(fields, 'connection', 'upgrade');
+    const upgrades =
+      wordsOf(fields, 'upgrade').includes('websocket') && wordsOf(fields, 'connection').includes('upgrade');
     if (minor === 0 || !upgrades) throw new BadRequest(400);
     if (fields.get('sec-websocket-version')?.join() !== '13') throw new BadRequest(426);
     const key = fields.get('sec-websocket-key')?.join() ?? '';
@@ -47,21 +48,12 @@ function acceptOf(key: string): string {
 function parse(text: string): Head {
   const [requestLine = '', ...lines] = text.replace(/^\r\n/, '').split('\r\n');
   const head = parseRequestLine(requestLine);
+  if (lines.length > MAX_FIELDS) throw new BadRequest(431);
   for (const line of lines) addField(head.fields, line);
   if (head.fields.get('host')?.length !== 1) throw new BadRequest(400);
   if (head.path !== '/') throw new BadRequest(404);
   if (head.method !== 'GET') throw new BadRequest(405);
   return head;
-}
-
-function includes(fields: Head['fields'], name: string, word: string): boolean {
-  const words =
-    fields
-      .get(name)
-      ?.join()
-      .toLowerCase()
-      .split(/[\t ]*,[\t ]*/) ?? [];
-  return words.includes(word);
 }
 
 /** A browser says from where the page is that asks: section 10.2. A client that is no browser does not. */

@@ -4,6 +4,8 @@ import { CrlfLineProtocol } from './lines.ts';
 
 /** The most bytes of a head, of a chunk's first line, of what is behind the last chunk. */
 const MAX_HEAD = 16 * 1024;
+/** The most fields of a head, or behind the last chunk. */
+export const MAX_FIELDS = 100;
 /** The most bytes of a body. */
 const MAX_BODY = 1024 * 1024;
 /** A body that is too long is read to its end, as far as this: who sends it hears of it only then. */
@@ -53,6 +55,8 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
   #next: Line = 'request line';
   /** How many more bytes these lines may have. */
   #room = MAX_HEAD;
+  /** How many more of them may be fields. */
+  #fieldsLeft = MAX_FIELDS;
   #linesSeen = 0;
   /** How many bytes of a body are to come before the next line. */
   #bytesLeft = 0;
@@ -70,7 +74,8 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
       this.#linesSeen++;
       this.#line(line.toString('latin1'));
     };
-    this.#lines.above = { opened() {}, received, ended() {} };
+    // MAX_HEAD is shorter than any line may be.
+    this.#lines.above = { opened() {}, received, tooLong() {}, ended() {} };
     this.#lines.below = { send() {}, close() {}, report: (problem, bytes) => this.report(problem, bytes) };
   }
 
@@ -131,20 +136,30 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
       if (line !== '') this.#begin(line); // An empty one before it is ignored: section 2.2.
     } else if (this.#next === 'field') {
       if (line === '') this.#headComplete();
-      else addField(this.#head.fields, line);
+      else this.#field(line);
     } else if (this.#next === 'chunk size') {
       this.#chunk(line);
     } else if (this.#next === 'end of chunk') {
       if (line !== '') throw new BadRequest(400);
       this.#expect('chunk size');
     } else if (line === '') {
-      this.#complete(); // Fields may follow the last chunk. They are not needed here: section 7.1.2.
+      this.#complete();
+    } else {
+      this.#field(line); // Fields may follow the last chunk. They are not needed here: section 7.1.2.
     }
+  }
+
+  #field(line: string): void {
+    if (--this.#fieldsLeft < 0) throw new BadRequest(431);
+    if (this.#next === 'field') addField(this.#head.fields, line);
+    else parseField(line);
   }
 
   #expect(line: Line): void {
     this.#next = line;
-    if (line !== 'field') this.#room = MAX_HEAD;
+    if (line === 'field') return;
+    this.#room = MAX_HEAD;
+    this.#fieldsLeft = MAX_FIELDS;
   }
 
   #begin(line: string): void {
@@ -193,9 +208,9 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
     if (length === 0 && next === 'request line') this.#complete();
   }
 
-  /** Section 7.1. What may stand behind a semicolon is ignored. */
+  /** Section 7.1. What stands behind semicolons has a form, but no meaning here. */
   #chunk(line: string): void {
-    const [, digits] = /^([\da-f]+)[ \t]*(?:;.*)?$/i.exec(line) ?? [];
+    const [, digits] = CHUNK.exec(line) ?? [];
     if (digits === undefined) throw new BadRequest(400);
     const length = Number.parseInt(digits, 16);
     if (length === 0) {
@@ -251,12 +266,19 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
   }
 }
 
+const TOKEN = /[!#$%&'*+.^_`|~\w-]+/.source;
+const QUOTED = /"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"/.source;
+const SPACE = /[\t ]*/.source;
+const REQUEST_LINE = new RegExp(`^(${TOKEN}) ([!-~]+) HTTP/(\\d)\\.(\\d)$`);
+const FIELD = new RegExp(`^(${TOKEN}):([\\t -~\\x80-\\xff]*)$`);
+const EXTENSION = `${SPACE};${SPACE}${TOKEN}(?:${SPACE}=${SPACE}(?:${TOKEN}|${QUOTED}))?`;
+const CHUNK = new RegExp(`^([\\da-f]+)(?:${EXTENSION})*${SPACE}$`, 'i');
+
 const NO_HEAD: Head = { method: '', path: '', minor: 1, fields: new Map() };
 
 /** Section 3. */
 export function parseRequestLine(line: string): Head {
-  const [, method, target, major, minor] =
-    /^([!#$%&'*+.^_`|~\w-]+) ([!-~]+) HTTP\/(\d)\.(\d)$/.exec(line) ?? [];
+  const [, method, target, major, minor] = REQUEST_LINE.exec(line) ?? [];
   if (method === undefined || target === undefined) throw new BadRequest(400);
   if (major !== '1') throw new BadRequest(505);
   // A proxy's form, http://host/path, is to be understood as well: section 3.2.2.
@@ -265,23 +287,33 @@ export function parseRequestLine(line: string): Head {
 }
 
 /** Section 5. No space before the colon, and no line that goes on with the one before it. */
-export function addField(fields: Map<string, string[]>, line: string): void {
-  const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):([\t -~\x80-\xff]*)$/.exec(line) ?? [];
+export function addField(fields: Head['fields'], line: string): void {
+  const [name, value] = parseField(line);
+  const values = fields.get(name);
+  if (values) values.push(value);
+  else fields.set(name, [value]);
+}
+
+function parseField(line: string): [name: string, value: string] {
+  const [, name, value] = FIELD.exec(line) ?? [];
   if (name === undefined || value === undefined) throw new BadRequest(400);
-  const key = name.toLowerCase();
-  fields.set(key, [...(fields.get(key) ?? []), value.trim()]);
+  return [name.toLowerCase(), trimmed(value)];
+}
+
+/** Without the spaces and tabs at its ends. trim() would take U+00A0, too. */
+function trimmed(value: string): string {
+  return /[^\t ](?:.*[^\t ])?/.exec(value)?.[0] ?? '';
 }
 
 /** Section 9.3. */
 function keepsAlive({ minor, fields }: Head): boolean {
-  const options = new Set(
-    (fields.get('connection') ?? [])
-      .join()
-      .toLowerCase()
-      .split(',')
-      .map((option) => option.trim()),
-  );
-  return !options.has('close') && (minor > 0 || options.has('keep-alive'));
+  const options = wordsOf(fields, 'connection');
+  return !options.includes('close') && (minor > 0 || options.includes('keep-alive'));
+}
+
+/** The words of a field that is a list, with commas between them: RFC 9110, section 5.6.1. */
+export function wordsOf(fields: Head['fields'], name: string): string[] {
+  return (fields.get(name) ?? []).join().toLowerCase().split(',').map(trimmed);
 }
 
 /** The status of a request that can be read, but is for nothing that is here. */

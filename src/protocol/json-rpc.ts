@@ -20,6 +20,10 @@ const methodNotFound = new RpcError(-32601, 'Method not found');
 const invalidParams = new RpcError(-32602, 'Invalid params');
 const internalError = new RpcError(-32603, 'Internal error');
 
+/** The most requests of a batch. An answer may be forty times as long as what it answers: `[1,1,1]` has three errors. */
+const MAX_BATCH = 1000;
+const batchTooLong = new RpcError(-32000, `Batch of more than ${MAX_BATCH} requests`);
+
 const methods = new Map<string, Method>([
   ['echo', { names: ['value'], call: (value) => value }],
   ['time', { names: [], call: () => new Date().toISOString() }],
@@ -42,6 +46,10 @@ export class JsonRpcProtocol extends Protocol<string> {
     const answer = answerTo(message);
     if (answer !== undefined) this.below.send(answer);
   }
+
+  override tooLong(limit: number): void {
+    this.below.send(failure(null, new RpcError(-32000, `Request longer than ${limit} bytes`)));
+  }
 }
 
 function answerTo(message: string): string | undefined {
@@ -55,6 +63,7 @@ function answerTo(message: string): string | undefined {
   if (!Array.isArray(request)) return answerOne(request);
   // Section 6: an empty batch is no batch, and one of notifications only is not answered.
   if (request.length === 0) return failure(null, invalidRequest);
+  if (request.length > MAX_BATCH) return failure(null, batchTooLong);
   const answers = request.map(answerOne).filter((answer) => answer !== undefined);
   return answers.length > 0 ? `[${answers.join(',')}]` : undefined;
 }
@@ -83,7 +92,8 @@ function isRequest(value: unknown): value is Request {
     jsonrpc === '2.0' &&
     typeof method === 'string' &&
     (params === undefined || (typeof params === 'object' && params !== null)) &&
-    (id === undefined || id === null || typeof id === 'string' || typeof id === 'number')
+    // A number that is too large, 1e400, could not be sent back.
+    (id === undefined || id === null || typeof id === 'string' || Number.isFinite(id))
   );
 }
 
@@ -91,12 +101,11 @@ function perform(name: string, params: unknown[] | object = []): unknown {
   const method = methods.get(name);
   if (!method) throw methodNotFound;
   const { names, call } = method;
-  const given = Array.isArray(params)
-    ? Object.fromEntries(params.map((value, i) => [names[i] ?? i, value]))
-    : params;
+  const given = Array.isArray(params) ? params.map((value, i) => [names[i], value]) : Object.entries(params);
   // All that are wanted, and no others. Own ones: `constructor` is none, and `__proto__` is a name like any other.
-  const found = new Map(Object.entries(given));
-  if (found.size !== names.length || !names.every((name) => found.has(name))) throw invalidParams;
+  if (given.length !== names.length) throw invalidParams;
+  const found = new Map(given as [string, unknown][]);
+  if (!names.every((name) => found.has(name))) throw invalidParams;
   return call(...names.map((name) => found.get(name)));
 }
 

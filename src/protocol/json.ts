@@ -32,7 +32,8 @@ export class JsonProtocol extends Layer<Buffer, Buffer> {
 
   #bound(value: Buffer): void {
     if (value.length <= MAX_LENGTH || this.closed) return;
-    this.report('a value that is too long', value.subarray(0, MAX_LENGTH));
+    this.report(`a value of more than ${MAX_LENGTH} bytes`, value.subarray(0, MAX_LENGTH));
+    this.above.tooLong(MAX_LENGTH);
     this.close();
   }
 }

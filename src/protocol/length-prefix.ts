@@ -14,6 +14,7 @@ export class LengthPrefixProtocol extends Layer<Buffer, Buffer> {
       const length = this.#arrived.bytes.readUInt32BE();
       if (length > MAX_LENGTH) {
         this.report(`a message of ${length} bytes`, this.#arrived.take(4));
+        this.above.tooLong(MAX_LENGTH);
         this.close(); // The next message is behind bytes that never come.
       } else if (this.#arrived.length >= 4 + length) {
         this.above.received(this.#arrived.take(4 + length).subarray(4));

@@ -1,21 +1,36 @@
 import { Layer } from './chain.ts';
 import { Splitter } from './splitter.ts';
 
-/** Bytes below, lines above: what stands before each `\n`. Half a line at the end of the stream is reported. */
+/** The most bytes of a line, unless its protocol is given another limit. */
+const MAX_LINE = 1024 * 1024;
+
+/**
+ * Bytes below, lines above: what stands before each `\n`. Half a line at the end of the stream is reported. So is a line that
+ * is longer than the limit: the protocol above can send a last word, and the connection closes.
+ */
 export class LineProtocol extends Layer<Buffer, Buffer> {
   readonly #splitter: Splitter;
+  readonly #limit: number;
   readonly #end: Buffer;
 
-  constructor(end = '\n') {
+  /** @param limit the most bytes of a line, without its end */
+  constructor(limit = MAX_LINE, end = '\n') {
     super();
     this.#splitter = new Splitter(end);
+    this.#limit = limit;
     this.#end = Buffer.from(end);
   }
 
   received(bytes: Buffer): void {
+    if (this.closed) return;
     for (const line of this.#splitter.push(bytes)) {
-      if (!this.closed) this.above.received(line);
+      if (line.length > this.#limit) this.#refuse(line);
+      if (this.closed) return;
+      this.above.received(line);
     }
+    // Of the end of the line, all bytes but the last may be there.
+    const { unfinished } = this.#splitter;
+    if (!this.closed && unfinished.length >= this.#limit + this.#end.length) this.#refuse(unfinished);
   }
 
   override ended(): void {
@@ -37,11 +52,17 @@ export class LineProtocol extends Layer<Buffer, Buffer> {
   deliver(line: Buffer): void {
     this.below.send(line);
   }
+
+  #refuse(bytes: Buffer): void {
+    this.report(`a message of more than ${this.#limit} bytes`, bytes.subarray(0, this.#limit));
+    this.above.tooLong(this.#limit);
+    this.close();
+  }
 }
 
 /** Lines that end in `\r\n`, both ways, as most protocols of the internet want them. */
 export class CrlfLineProtocol extends LineProtocol {
-  constructor() {
-    super('\r\n');
+  constructor(limit?: number) {
+    super(limit, '\r\n');
   }
 }

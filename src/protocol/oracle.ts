@@ -22,4 +22,8 @@ export class OracleProtocol extends Protocol<string> {
     this.below.send(`${question.trim()}? ${reply}`);
     if (--this.#left === 0) this.close();
   }
+
+  override tooLong(limit: number): void {
+    this.below.send(`Error: question longer than ${limit} bytes.`);
+  }
 }

@@ -2,8 +2,8 @@ import { LineProtocol } from './lines.ts';
 
 /** What stands before each `?` comes up; what goes down is sent as it is, because an answer has an end of its own. */
 export class QuestionProtocol extends LineProtocol {
-  constructor() {
-    super('?');
+  constructor(limit?: number) {
+    super(limit, '?');
   }
 
   override send(answer: Buffer): void {

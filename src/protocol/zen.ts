@@ -12,4 +12,8 @@ export class ZenProtocol extends Protocol<string> {
   received(question: string): void {
     this.below.send(aphorisms.get(question.trim()) ?? 'Error: unknown aphorism.');
   }
+
+  override tooLong(limit: number): void {
+    this.below.send(`Error: question longer than ${limit} bytes.`);
+  }
 }

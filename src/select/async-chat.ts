@@ -7,7 +7,7 @@
 // | ------------------------ | ----------------------------------------------------------------- |
 // | #terminator, #left       | the `\n` of the Splitter                                          |
 // | #collected, #held        | the line that the Splitter has begun                              |
-// | #output, #unsent         | nothing: sendAll() returns when the kernel has taken every byte   |
+// | #output to #unsent       | nothing: sendAll() returns when the kernel has taken every byte   |
 // | #scheduled               | nothing: send() is called at once                                 |
 // | #closing                 | client.closed, which ends the loop in serve()                     |
 // | #over                    | the place in serve(): behind the loop                             |
@@ -38,6 +38,8 @@ export abstract class AsyncChat extends EventHandler {
   #held = NOTHING;
   /** Answers that have been pushed, in order. */
   readonly #output: (Buffer | Producer)[] = [];
+  /** How many at its front are finished. splice() moves all the others: it removes these when they are half of it. */
+  #finished = 0;
   /** The front of the output, in bytes that the kernel has not taken yet. */
   readonly #unsent: Buffer[] = [];
   /** Whether the end of this tick sends. */
@@ -89,7 +91,7 @@ export abstract class AsyncChat extends EventHandler {
     this.#schedule();
   }
 
-  /** Closes when all that was pushed has been sent. What still arrives is ignored. */
+  /** Closes when all that was pushed has been sent. What still arrives is discarded. */
   closeWhenDone(): void {
     this.#closing = true;
     this.#schedule();
@@ -121,7 +123,7 @@ export abstract class AsyncChat extends EventHandler {
     this.sendPieces(this.#unsent);
     if (this.#closing && this.#unsent.length === 0 && this.#output.length === 0) {
       this.#end('closed');
-      this.close();
+      this.lingeringClose();
     }
   }
 
@@ -179,15 +181,16 @@ export abstract class AsyncChat extends EventHandler {
   /** Moves output to the front, until there is enough of it for one send(). */
   #produce(): void {
     let size = this.#unsent.reduce((sum, { length }) => sum + length, 0);
-    let finished = 0; // They leave the queue together: a shift() for each would move all the others each time.
-    while (size < PIECE && finished < this.#output.length) {
-      const next = this.#output[finished] as Buffer | Producer;
+    while (size < PIECE && this.#finished < this.#output.length) {
+      const next = this.#output[this.#finished] as Buffer | Producer;
       const piece = Buffer.isBuffer(next) ? next : next.more();
-      if (piece === next || piece.length === 0) finished++;
+      if (piece === next || piece.length === 0) this.#finished++;
       if (piece.length > 0) this.#unsent.push(piece);
       size += piece.length;
     }
-    this.#output.splice(0, finished);
+    if (2 * this.#finished < this.#output.length) return;
+    this.#output.splice(0, this.#finished);
+    this.#finished = 0;
   }
 }
 

@@ -1,16 +1,29 @@
 // A socket that calls you: one method for each event.
 
 import { acceptOrReject } from '../sockets/accept-or-reject.ts';
+import { LINGER } from '../sockets/lingering-close.ts';
 import { type Key, READ, Selector, WRITE } from '../sockets/selector.ts';
 import type { Address, Socket, WouldBlock } from '../sockets/socket.ts';
 
 /** The loop of a program made of event handlers. */
 export class Loop extends Selector<EventHandler> {
   readonly #due: EventHandler[] = [];
+  /** The handlers that linger, and until when. Each has the same time, so the first to come is the first to go. */
+  readonly #lingering = new Map<EventHandler, number>();
 
   /** Calls {@link EventHandler.onTickEnd} of this handler once, when all events of this tick have been handled. */
   callAtTickEnd(handler: EventHandler): void {
     this.#due.push(handler);
+  }
+
+  /** Closes this handler in two seconds, if it is not closed by then. */
+  closeLater(handler: EventHandler): void {
+    this.#lingering.set(handler, performance.now() + LINGER.milliseconds);
+  }
+
+  override unregister(key: Key<EventHandler>): void {
+    super.unregister(key);
+    this.#lingering.delete(key.data);
   }
 
   /** Waits for events and has them handled, tick after tick, until no socket is left. */
@@ -19,10 +32,20 @@ export class Loop extends Selector<EventHandler> {
       for (const handler of this.#due) handler.endTick(); // One handler may put another on the list: then this goes on.
       this.#due.length = 0;
       if (this.size === 0) return;
-      for (const key of this.select()) {
+      for (const key of this.select(this.#closeLate())) {
         if (key.ready !== 0) key.data.handleEvents(); // 0: a handler of this tick has closed that socket.
       }
     }
+  }
+
+  /** Closes the handlers whose time is over, and returns how many milliseconds the next one has left. */
+  #closeLate(): number {
+    for (const [handler, deadline] of this.#lingering) {
+      const left = deadline - performance.now();
+      if (left > 0) return left;
+      handler.close();
+    }
+    return Number.POSITIVE_INFINITY;
   }
 }
 
@@ -37,7 +60,9 @@ const MAX_RECV = 16 * 1024;
 export class EventHandler {
   readonly #loop: Loop;
   readonly #key: Key<EventHandler>;
-  #state: 'connecting' | 'open' | 'listening';
+  #state: 'connecting' | 'open' | 'listening' | 'lingering';
+  /** How many bytes it still discards while it lingers. */
+  #patience = LINGER.bytes;
 
   /** @param state `connecting` for a socket that has begun to connect, `listening` for one that accepts */
   constructor(loop: Loop, socket: Socket, state: 'connecting' | 'open' | 'listening' = 'open') {
@@ -51,7 +76,7 @@ export class EventHandler {
   onConnect(): void {}
   /** A client has connected to this listener. */
   onAccept(_client: Socket, _address: Address): void {}
-  /** A client tried to, but the process had no descriptor for the connection. */
+  /** A client tried to, but the process had no descriptor for the connection, or onAccept() has thrown. */
   onReject(_address: Address, _why: string): void {}
   /** Bytes have arrived. */
   onRead(_bytes: Buffer): void {}
@@ -103,11 +128,21 @@ export class EventHandler {
     this.#key.socket.close();
   }
 
+  /** Ends the stream, and closes when the peer has ended its own, or after two seconds: see lingering-close.ts. */
+  lingeringClose(): void {
+    if (this.closed || this.#state === 'lingering') return;
+    this.#state = 'lingering';
+    this.#key.socket.shutdown('write');
+    this.#loop.closeLater(this);
+    this.#discard();
+  }
+
   /** Called by the loop when the socket is ready. */
   handleEvents(): void {
     this.#guard(() => {
       if (this.#state === 'connecting') this.#connected();
       else if (this.#state === 'listening') this.#accept();
+      else if (this.#state === 'lingering') this.#discard();
       else this.#readAndWrite();
     });
   }
@@ -128,7 +163,9 @@ export class EventHandler {
   }
 
   #updateInterest(): void {
-    if (this.closed || this.#state !== 'open') return;
+    if (this.closed) return;
+    if (this.#state === 'lingering') this.#loop.modify(this.#key, READ);
+    if (this.#state !== 'open') return;
     this.#loop.modify(this.#key, (this.readable() ? READ : 0) | (this.writable() ? WRITE : 0));
   }
 
@@ -141,7 +178,21 @@ export class EventHandler {
 
   #accept(): void {
     const accepted = acceptOrReject(this.#key.socket, (address, why) => this.onReject(address, why));
-    if (accepted !== 'would-block') this.onAccept(...accepted);
+    if (accepted === 'would-block') return;
+    const [client, address] = accepted;
+    try {
+      this.onAccept(client, address);
+    } catch (error) {
+      client.close(); // A mistake that concerns one client does not end the listener.
+      this.onReject(address, `${error}`);
+    }
+  }
+
+  #discard(): void {
+    const bytes = this.#key.socket.tryRecv(MAX_RECV);
+    if (bytes === 'would-block') return;
+    this.#patience -= bytes.length;
+    if (bytes.length === 0 || this.#patience <= 0) this.close();
   }
 
   #readAndWrite(): void {

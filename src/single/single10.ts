@@ -63,8 +63,9 @@ class Connection implements Transport<Buffer> {
       log(`${this.address} disconnected: ${this.client.closed ? 'closed by the protocol' : 'end of stream'}`);
     } catch (error) {
       log(`${this.address} disconnected: ${error}`);
+    } finally {
+      this.client.close();
     }
-    this.client.close();
   }
 
   send(bytes: Buffer): void {
@@ -72,7 +73,7 @@ class Connection implements Transport<Buffer> {
   }
 
   close(): void {
-    this.client.close();
+    this.client.lingeringClose();
   }
 
   report(problem: string, bytes: Buffer): void {

@@ -24,6 +24,7 @@ while (true) {
     log(`${address} disconnected: end of stream`);
   } catch (error) {
     log(`${address} disconnected: ${error}`);
+  } finally {
+    client.close();
   }
-  client.close();
 }

@@ -17,8 +17,9 @@ function serve(client: Socket, address: Address): void {
     log(`${address} disconnected: end of stream`);
   } catch (error) {
     log(`${address} disconnected: ${error}`);
+  } finally {
+    client.close();
   }
-  client.close();
 }
 
 function echo(client: Socket, address: Address): void {

@@ -35,8 +35,9 @@ class Server {
       log(`${address} disconnected: end of stream`);
     } catch (error) {
       log(`${address} disconnected: ${error}`);
+    } finally {
+      client.close();
     }
-    client.close();
   }
 
   received(client: Socket, address: Address, bytes: Buffer): void {

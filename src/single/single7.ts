@@ -43,8 +43,9 @@ class Server {
       log(`${address} disconnected: ${client.closed ? 'QUIT' : 'end of stream'}`);
     } catch (error) {
       log(`${address} disconnected: ${error}`);
+    } finally {
+      client.close();
     }
-    client.close();
   }
 
   received(client: Socket, address: Address, line: Buffer): void {

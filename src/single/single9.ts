@@ -58,8 +58,9 @@ class Connection {
       log(`${this.address} disconnected: ${this.client.closed ? 'QUIT' : 'end of stream'}`);
     } catch (error) {
       log(`${this.address} disconnected: ${error}`);
+    } finally {
+      this.client.close();
     }
-    this.client.close();
   }
 
   received(line: Buffer): void {
@@ -81,7 +82,7 @@ class Connection {
 
   quit(): void {
     this.send('BYE');
-    this.client.close();
+    this.client.lingeringClose();
   }
 }
 

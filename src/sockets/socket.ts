@@ -4,21 +4,25 @@
 // | ----------------------------------- | ------------------------ | --------------------------------------------------- |
 // | Socket.listen()                     | while a name is resolved |                                                     |
 // | Socket.connect()                    | until connected          |                                                     |
-// | Socket.resolve(), startConnect()    | while a name is resolved |                                                     |
+// | Socket.startConnect()               | while a name is resolved |                                                     |
 // | accept()                            | until a client connects  |                                                     |
 // | recv(size)                          | until bytes arrive       | a view into a slab that the kernel wrote to: yours  |
 // | send(bytes), sendAll(bytes)         | until there is room      | yours; copied first, unless they were just received |
 // | tryAccept(), tryRecv(), trySend()   | never, if non-blocking   | as above                                            |
 // | trySendPieces(pieces)               | never, if non-blocking   | yours; copied together, for one send()              |
 // | shutdown(), setBlocking(), close()  | never                    |                                                     |
+// | Socket.pair()                       | never                    |                                                     |
+// | lingeringClose()                    | until the peer ends, 2 s |                                                     |
 //
 // A slab is memory of this thread. The kernel writes to each part of it once, so received bytes never change. But they
 // keep their slab alive: copy a small piece that you keep for long, as GrowingBuffer does.
 
+import { acceptAgainAfter } from './accept-failure.ts';
 import { ADDRESS_SIZE, Address, decodeAddress, isIPv6, resolveAddress } from './address.ts';
 import { type SystemError, systemError } from './errors.ts';
 import * as libc from './libc.ts';
 import { c, errno } from './libc.ts';
+import { lingeringClose } from './lingering-close.ts';
 import { pin, Scratch, Slabs } from './memory.ts';
 
 export { Address } from './address.ts';
@@ -97,13 +101,15 @@ export class Socket {
   }
 
   /**
-   * All addresses of a host, in the order in which to try them, each with the port.
+   * Two sockets that are connected to each other, within this process: what is sent on one is received on the other.
    *
-   * @throws SystemError `ENOTFOUND`, `EAI_AGAIN`
-   * @see getaddrinfo(3)
+   * @throws SystemError `EMFILE`, `ENFILE`
+   * @see socketpair(2), unix(7)
    */
-  static resolve({ host, port }: Endpoint): Address[] {
-    return resolveAddress(host, port, `Cannot connect to ${new Address(host, port)}`).map(decodeAddress);
+  static pair(): [Socket, Socket] {
+    const fds = pin(8);
+    check('socketpair', libc.socketpair(c.AF_UNIX, c.SOCK_STREAM, 0, fds.address));
+    return [new Socket(fds.bytes.readInt32LE(0)), new Socket(fds.bytes.readInt32LE(4))];
   }
 
   /**
@@ -162,17 +168,29 @@ export class Socket {
   }
 
   /**
-   * The next connection, and the address of its other end. Waits until there is one.
+   * The next connection, and the address of its other end. Waits until there is one. When the kernel has no descriptor or no
+   * memory for it at this moment, this tries again, 10 ms later: see {@link acceptAgainAfter}.
    *
-   * @throws SystemError `EMFILE` or `ENFILE` when there is no descriptor left, `EAGAIN` in place of waiting when
-   *   the listener is non-blocking: {@link tryAccept} is made for that
+   * @throws SystemError `EBADF`, `EINVAL` when the listener is closed, or was stopped, `EAGAIN` in place of waiting when it
+   *   is non-blocking: {@link tryAccept} is made for that
    * @see accept(2)
    */
   accept(): [Socket, Address] {
-    return orThrow('accept', this.tryAccept());
+    while (true) {
+      try {
+        return orThrow('accept', this.tryAccept());
+      } catch (error) {
+        acceptAgainAfter(error);
+      }
+    }
   }
 
-  /** Like {@link accept}, but a non-blocking listener with an empty queue answers `'would-block'`. */
+  /**
+   * Like {@link accept}, but a non-blocking listener with an empty queue answers `'would-block'`, and any failure is thrown:
+   * {@link acceptOrReject} is for loops that survive them.
+   *
+   * @throws SystemError `EMFILE`, `ENFILE`, `ENOBUFS` and the others of accept(2)
+   */
   tryAccept(): [Socket, Address] | WouldBlock {
     while (true) {
       sockaddrSize.bytes.writeUInt32LE(ADDRESS_SIZE);
@@ -228,13 +246,14 @@ export class Socket {
 
   /**
    * Like {@link trySend}, for a queue: sends pieces from its front, as one, up to 64 KiB of them, and removes from the array
-   * what the kernel took. An empty queue costs no call.
+   * what the kernel took. An empty queue costs no call. Of a queue that stays long, the small pieces are joined.
    */
   trySendPieces(pieces: Uint8Array[]): number | WouldBlock {
     if (pieces.length === 0) return 0;
     const length = scratch.gather(pieces);
     const count = this.#send(scratch.address, length);
     if (count !== 'would-block') removeBytes(pieces, count);
+    if (pieces.length > MANY) joinSmall(pieces);
     return count;
   }
 
@@ -261,7 +280,12 @@ export class Socket {
     if (wanted !== flags) check('fcntl', libc.fcntl(this.#fd, c.F_SETFL, 'int', wanted));
   }
 
-  /** Gives the descriptor back. What was sent still arrives. Closing again does nothing. */
+  /**
+   * Gives the descriptor back. What was sent still arrives, unless the peer has sent bytes that were not received, or sends
+   * more: then it may be lost, and {@link lingeringClose} is safe. Closing again does nothing.
+   *
+   * @see close(2)
+   */
   close(): void {
     if (this.#fd === -1) return;
     // Forget the number first: even if the call fails, the kernel may give it to another connection.
@@ -269,6 +293,14 @@ export class Socket {
     this.#fd = -1;
     // EBADF is a mistake of the program. Whatever else it says, the descriptor is free: close(2).
     if (libc.close(fd) < 0 && errno() === c.EBADF) throw systemError('close', c.EBADF);
+  }
+
+  /**
+   * Ends the stream, discards what still arrives, and closes when the peer has ended its stream, too: then all that was sent
+   * has arrived. Waits for that, two seconds at most. For blocking sockets.
+   */
+  lingeringClose(): void {
+    lingeringClose(this);
   }
 
   #send(address: number, length: number): number | WouldBlock {
@@ -315,4 +347,16 @@ function removeBytes(pieces: Uint8Array[], count: number): void {
     while (pieces.length > 0) pieces.pop(); // Nearly always. splice() would take longer.
   else pieces.splice(0, whole);
   if (left > 0) pieces[0] = (pieces[0] as Uint8Array).subarray(left);
+}
+
+/** From so many pieces on, splice() takes longer than send(): it moves all that stay. */
+const MANY = 1024;
+const JOINED = 64 * 1024;
+
+/** Copies the small pieces at the end of a queue together: a million short lines become a few hundred pieces. */
+function joinSmall(pieces: Uint8Array[]): void {
+  let start = pieces.length;
+  while (start > 0 && (pieces[start - 1] as Uint8Array).length < JOINED) start--;
+  const bytes = Buffer.concat(pieces.splice(start));
+  for (let i = 0; i < bytes.length; i += JOINED) pieces.push(bytes.subarray(i, i + JOINED));
 }

@@ -10,8 +10,8 @@
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
+import { inheritedListener, supervise } from '../parallel/children.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
-import { inheritedListener, supervise } from './children.ts';
 
 function serve(client: Socket, address: Address): void {
   log(`${address} connected`);
@@ -20,8 +20,9 @@ function serve(client: Socket, address: Address): void {
     log(`${address} disconnected: end of stream`);
   } catch (error) {
     log(`${address} disconnected: ${error}`);
+  } finally {
+    client.close();
   }
-  client.close();
 }
 
 function echo(client: Socket, address: Address): void {

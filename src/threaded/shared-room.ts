@@ -1,6 +1,6 @@
 import { type Guest, Room } from '../protocol/chat.ts';
 import { Socket } from '../sockets/socket.ts';
-import { Semaphore } from './semaphore.ts';
+import { Mutex } from './mutex.ts';
 
 // Where things are in the shared memory, before the guests themselves.
 const MUTEX = 0;
@@ -19,22 +19,20 @@ const WIDTH = NAME + 4;
  */
 export class SharedRoom extends Room {
   readonly #numbers: Int32Array<SharedArrayBuffer>;
-  readonly #mutex: Semaphore;
+  readonly #mutex: Mutex;
   readonly #client: Socket;
 
   /** @param client the user whom this thread serves */
   constructor(memory: SharedArrayBuffer, client: Socket) {
     super();
     this.#numbers = new Int32Array(memory);
-    this.#mutex = new Semaphore(this.#numbers, MUTEX);
+    this.#mutex = new Mutex(this.#numbers, MUTEX);
     this.#client = client;
   }
 
   /** Memory for a room with so many places. */
   static memory(places: number): SharedArrayBuffer {
-    const memory = new SharedArrayBuffer((FIRST + places * WIDTH) * Int32Array.BYTES_PER_ELEMENT);
-    new Int32Array(memory)[MUTEX] = 1;
-    return memory;
+    return new SharedArrayBuffer((FIRST + places * WIDTH) * Int32Array.BYTES_PER_ELEMENT);
   }
 
   withLock(work: () => void): void {
@@ -46,9 +44,9 @@ export class SharedRoom extends Room {
     }
   }
 
-  enter(guest: Guest): void {
+  enter(guest: Guest): boolean {
     const at = FIRST + this.#count * WIDTH;
-    if (at === this.#numbers.length) throw new Error('the room is full');
+    if (at === this.#numbers.length) return false;
     do {
       this.#numbers[NAMED] = (this.#numbers[NAMED] ?? 0) + 1;
       guest.name = `guest${this.#numbers[NAMED]}`;
@@ -56,12 +54,32 @@ export class SharedRoom extends Room {
     this.#numbers[at] = this.#client.fd;
     this.#write(at, guest.name);
     this.#numbers[COUNT] = this.#count + 1;
+    return true;
   }
 
   leave(guest: Guest): void {
-    const at = this.#find(guest);
-    this.#numbers.copyWithin(at, at + WIDTH, FIRST + this.#count * WIDTH); // Those behind move up.
-    this.#numbers[COUNT] = this.#count - 1;
+    this.#remove(this.#find(guest));
+  }
+
+  /** Has the client leave whose thread has died, perhaps with the mutex in its hands. */
+  leaveDead(thread: number): void {
+    this.#mutex.acquire(thread);
+    try {
+      for (let at = FIRST; at < FIRST + this.#count * WIDTH; at += WIDTH) {
+        if (this.#numbers[at] !== this.#client.fd) continue;
+        const name = this.#read(at);
+        this.#remove(at);
+        this.broadcast(`* ${name} left`);
+      }
+    } finally {
+      this.#mutex.release();
+    }
+  }
+
+  #remove(at: number): void {
+    const count = this.#count;
+    this.#numbers.copyWithin(at, at + WIDTH, FIRST + count * WIDTH); // Those behind move up.
+    this.#numbers[COUNT] = count - 1; // No memory is asked for in between: so no thread dies there for want of it.
   }
 
   rename(guest: Guest, name: string): void {

@@ -10,11 +10,11 @@
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readProtocolOptions } from '../cli/protocol-options.ts';
+import { isMainThread } from '../parallel/thread.ts';
 import type { Transport } from '../protocol/chain.ts';
 import { buildChain } from '../protocol/protocols.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { TcpServer, threaded } from './tcp-server.ts';
-import { isMainThread } from './thread.ts';
 
 const options = readProtocolOptions();
 
@@ -43,8 +43,9 @@ export class Connection implements Transport<Buffer> {
       log(`${this.address} disconnected: ${this.client.closed ? 'closed by the protocol' : 'end of stream'}`);
     } catch (error) {
       log(`${this.address} disconnected: ${error}`);
+    } finally {
+      this.client.close();
     }
-    this.client.close();
   }
 
   send(bytes: Buffer): void {
@@ -52,7 +53,7 @@ export class Connection implements Transport<Buffer> {
   }
 
   close(): void {
-    this.client.close();
+    this.client.lingeringClose();
   }
 
   report(problem: string, bytes: Buffer): void {

@@ -12,13 +12,13 @@
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
+import { isMainThread, serveInThread } from '../parallel/thread.ts';
 import { chain } from '../protocol/chain.ts';
 import { ChatProtocol } from '../protocol/chat.ts';
 import { LineProtocol } from '../protocol/lines.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { SharedRoom } from './shared-room.ts';
-import { isMainThread, serveInThread } from './thread.ts';
 
 const PLACES = 1000;
 
@@ -47,10 +47,16 @@ export function serve(client: Socket, address: Address, memory: SharedArrayBuffe
     log(`${address} disconnected: ${closing ? 'closed by the protocol' : 'end of stream'}`);
   } catch (error) {
     log(`${address} disconnected: ${error}`);
+  } finally {
+    chat.leave();
+    client.lingeringClose();
   }
-  chat.leave();
-  client.close();
 }
+
+/** Runs in another thread when that of a client has died, which may have held the mutex. */
+serve.died = (thread: number, client: Socket, _address: Address, memory: SharedArrayBuffer): void => {
+  new SharedRoom(memory, client).leaveDead(thread);
+};
 
 if (isMainThread) {
   const listener = listen();

@@ -4,13 +4,12 @@
 //   and each client has a thread that sits in recv() for it. (A thread loads this file anew, and finds serve() by its
 //   name: so serve() is exported, and isMainThread guards what only the main thread does.)
 // Try: nc localhost 12345 in three terminals. Each gets its echo at once.
-// Still wrong: a thread takes 40 ms to start, and about 10 MB, and each client gets one; pool4 has a limit. When a
-//   thread ends, Node keeps some 80 KB for it until the main thread turns its event loop, which it never does.
+// Still wrong: a thread takes 40 ms to start, and about 10 MB, and each client gets one; pool4 has a limit.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
+import { isMainThread, serveInThread } from '../parallel/thread.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
-import { isMainThread, serveInThread } from './thread.ts';
 
 export function serve(client: Socket, address: Address): void {
   log(`${address} connected`);
@@ -19,8 +18,9 @@ export function serve(client: Socket, address: Address): void {
     log(`${address} disconnected: end of stream`);
   } catch (error) {
     log(`${address} disconnected: ${error}`);
+  } finally {
+    client.close();
   }
-  client.close();
 }
 
 function echo(client: Socket, address: Address): void {

@@ -13,13 +13,16 @@ const cache = join(import.meta.dirname, '../../node_modules/.cache/async-compari
  * The file that threads of this program run: the step, and what it imports, as one file of JavaScript.
  *
  * A thread can't share the code of the main thread: it reads it anew. Were it to read TypeScript, each thread would
- * load a compiler of its own, which costs more than all the rest of it (see README.md in this folder). So the types
+ * load a compiler of its own, which costs more than all the rest of it (see the README of src/threaded). So the types
  * are taken out once, before the first client comes. Without esbuild, Node 22.18 and later reads the step itself.
  */
 export function prepareProgram(): URL {
   const step = process.argv[1] ?? '';
   try {
-    const { outputFiles = [] } = toJavaScript('buildSync', { entryPoints: [step], write: false });
+    const { outputFiles = [] } = toJavaScript('buildSync', {
+      ...{ entryPoints: [step], outdir: cache, write: false },
+      ...(process.env.TRACE && { sourcemap: 'inline', sourcesContent: false }), // A trace names lines of the .ts files.
+    });
     const code = outputFiles[0]?.text ?? '';
     const hash = createHash('sha256').update(code).digest('hex').slice(0, 16);
     const file = join(cache, `${basename(step, '.ts')}-${hash}.mjs`);

@@ -1,0 +1,48 @@
+// An accept() that fails ends neither the listener nor the server, from level 3 on.
+
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { findSteps, levelOf } from '../scripts/steps.ts';
+import { Client } from '../src/behaviours/client.ts';
+import { installed, onLinux, request, serving, temporaryFolder } from './harness.ts';
+
+const shim = join(temporaryFolder(), 'accept-fails.so');
+const steps = [...findSteps().keys()].filter((step) => levelOf(step) >= 3);
+
+describe.runIf(onLinux && installed('cc')).concurrent('accept() that fails five times', () => {
+  beforeAll(() => {
+    const { stderr } = spawnSync('cc', [
+      '-shared',
+      '-fPIC',
+      '-o',
+      shim,
+      'test/fixtures/accept-fails.c',
+      '-ldl',
+    ]);
+    expect(`${stderr}`).toBe('');
+  });
+
+  for (const step of steps) {
+    // Node's own loop does not tell its server of such a failure.
+    const isLogged = !/^(callback|stream)/.test(step);
+    test(`is ${isLogged ? 'logged' : 'survived'} by ${step}, which serves the next client, and the one after`, () =>
+      serving(
+        step,
+        async (server) => {
+          const wakes = step === 'generator4' ? 3 : 0; // Each of its clients needs others to come: that is its lesson.
+          for (let i = 0; i < 2; i++) {
+            const client = await Client.connect(server.port, { notices: levelOf(step) === 11 });
+            await client.send(request(step, 'hello'));
+            const others = Array.from({ length: wakes }, () => Client.connect(server.port));
+            await client.expect('hello\n');
+            for (const other of [client, ...(await Promise.all(others))]) other.close();
+          }
+          const failures = server.stdout.waiting.match(/^cannot accept a client: .*/gm) ?? [];
+          expect(failures[0]).toBe(isLogged ? 'cannot accept a client: ENOBUFS, trying again' : undefined);
+          expect(server.stderr.waiting).toBe('');
+        },
+        { env: { LD_PRELOAD: shim } },
+      ));
+  }
+});
