@@ -10,13 +10,13 @@ import { mechanisms } from '../src/sockets/selector.ts';
 import { canTrace, onLinux, request, serving, servingWithin, until } from './harness.ts';
 
 /** The steps whose loop is the project's own: select steps, and coroutines on a Selector. */
-const ownLoops = ['select3', 'select6', 'select9', 'generator6', 'await6'];
+const ownLoops = ['select3', 'select6', 'select9', 'generator6', 'task6', 'await6'];
 /** The same, without a choice of what to wait with. */
 const others = ['poll3', 'loop4'];
 /** Those on Node's own loop. */
 const nodeLoops = ['callback6', 'stream6'];
 /** Those that read no more from a client who does not read: the others keep what it is owed. */
-const pushBack = ['loop4', 'generator6', 'await6', 'callback6', 'stream6'];
+const pushBack = ['loop4', 'generator6', 'task6', 'await6', 'callback6', 'stream6'];
 /** The same with a chain of protocols on them. */
 const chained = ['select10', 'generator10', 'await10', 'callback10', 'stream10'];
 
@@ -101,7 +101,7 @@ describe.runIf(onLinux).concurrent('a hundred resets', () => {
   const RESETS = 100;
   const chats = ['select11', 'generator11', 'await11', 'callback11', 'stream11'];
   for (const step of [...others, 'reactor6', ...ownLoops, ...nodeLoops, ...chats]) {
-    const counts = step === 'generator6' || step === 'await6';
+    const counts = ['generator6', 'task6', 'await6'].includes(step);
     const what = counts ? 'descriptor, no coroutine' : 'descriptor';
     test(`leave nothing behind at ${step}: no ${what}, and no client that is not logged as disconnected`, () =>
       serving(

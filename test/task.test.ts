@@ -157,6 +157,17 @@ describe('a task', () => {
   });
 });
 
+describe("in Node's loop", () => {
+  test('tasks run until all have ended, and a timer of Node can cancel one, whose finally waits', async () => {
+    const task = loop.spawn(sleeper('one', 60_000, 10));
+    loop.spawn(sleeper('other', 20));
+    setTimeout(() => task.cancel(), 40);
+    await loop.runInNode();
+    expect(seen).toEqual(['other ends', 'one ends']);
+    await new TaskLoop().runInNode(); // There is nothing to run.
+  });
+});
+
 describe('withTimeout()', () => {
   test('gives what comes in time, and throws TimedOut when the time is over, and all finally have run', () => {
     run(withTimeout(60_000, sleeper('early', 5)));

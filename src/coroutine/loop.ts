@@ -66,7 +66,7 @@ export class Loop {
   }
 
   #wait([what, subject]: Wait, wake: () => void): () => void {
-    if (what === 'sleep') return this.#sleepers.add(performance.now() + subject, wake);
+    if (what === 'sleep') return this.after(subject, wake);
     if (what === 'join') return subject.whenEnded(wake);
     const waiter = { wake };
     const key = this.#keys.get(subject);
@@ -81,6 +81,11 @@ export class Loop {
       key.data[what] = undefined;
       this.#keep(key, (key.data.read ? READ : 0) | (key.data.write ? WRITE : 0));
     };
+  }
+
+  /** Calls a function after so many milliseconds, unless what this returns is called before. */
+  after(milliseconds: number, call: () => void): () => void {
+    return this.#sleepers.add(performance.now() + milliseconds, call);
   }
 
   /** Closes a socket. A coroutine that waits for it is woken, and finds it closed. */

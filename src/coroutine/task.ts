@@ -37,9 +37,9 @@ export class TaskLoop extends GeneratorLoop {
     });
   }
 
-  override wait(wait: Wait, wake: () => void, generator?: object): () => void {
-    const cancel = super.wait(wait, wake, generator);
-    if (wait[0] === 'sleep') this.#guest?.at(this.due); // Between two turns, only Node knows when the next one is.
+  override after(milliseconds: number, call: () => void): () => void {
+    const cancel = super.after(milliseconds, call);
+    this.#guest?.at(this.due); // A signal handler that cancels a task is called between two turns.
     return cancel;
   }
 }
@@ -88,7 +88,7 @@ export class Task<Result = unknown> {
     if (this.#cancelled || this.#outcome) return;
     const error = new Cancelled();
     this.#cancelled = error;
-    this.#stopCancel = this.loop.wait(['sleep', 0], () => this.#throw(error, 0));
+    this.#stopCancel = this.loop.after(0, () => this.#throw(error, 0));
   }
 
   /** What {@link join} returns. @throws its error, or Error if it has not ended */
@@ -108,7 +108,7 @@ export class Task<Result = unknown> {
   whenEnded(wake: () => void): () => void {
     if (this.#outcome) {
       this.#isTold = true; // in a moment
-      return this.loop.wait(['sleep', 0], wake);
+      return this.loop.after(0, wake);
     }
     this.#wakers.add(wake);
     return () => this.#wakers.delete(wake);
@@ -121,7 +121,7 @@ export class Task<Result = unknown> {
   limit(milliseconds: number): { error: Cancelled; stop: () => void } {
     const error = new Cancelled();
     const depth = this.#stopLimits.length;
-    this.#stopLimits.push(this.loop.wait(['sleep', milliseconds], () => this.#throw(error, depth)));
+    this.#stopLimits.push(this.loop.after(milliseconds, () => this.#throw(error, depth)));
     return { error, stop: () => this.#stopFrom(depth) };
   }
 
