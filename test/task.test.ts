@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Coroutine } from '../src/coroutine/generator-loop.ts';
 import { type Group, withGroup } from '../src/coroutine/group.ts';
 import { currentTask, type Task, TaskLoop, TimedOut, withTimeout } from '../src/coroutine/task.ts';
-import type { Socket } from '../src/sockets/socket.ts';
+import { Socket } from '../src/sockets/socket.ts';
 import { onLinux, pair } from './harness.ts';
 
 let loop: TaskLoop;
@@ -327,8 +327,9 @@ describe('10,000 tasks', () => {
 
     /** A client who holds a socket, and waits, in one of several ways. */
     function* client(): Coroutine {
-      const [socket, other] = pair();
+      const [socket, other] = Socket.pair();
       ends.opened++;
+      for (const each of [socket, other]) each.setBlocking(false);
       try {
         if (random(40) === 0) while (socket.trySend(Buffer.alloc(100_000)) !== 'would-block');
         yield* waits(socket, other);
