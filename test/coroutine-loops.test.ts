@@ -235,12 +235,13 @@ describe('a coroutine that throws', () => {
     });
   }
 
-  test('in a task is logged once, with its stack, unless a coroutine joins it, or it comes out of its group', async () => {
+  test('in a task is logged once, with its stack, unless a coroutine joins it in time, or it comes out of its group', async () => {
     const { exit, stdout } = await runScript('test/fixtures/failing.ts', 'tasks');
     expect(exit).toBe(0);
     const failures = stdout.split(/^a coroutine has failed: Error: /m).slice(1);
     for (const failure of failures) expect(failure).toMatch(/^.+\n {4}at .*failing\.m?[tj]s/);
     expect(failures.map((failure) => failure.split('\n', 1)[0]).sort()).toEqual([
+      'joined too late',
       'no more joined',
       'not joined, after a while',
       'not joined, at once',

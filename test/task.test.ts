@@ -6,7 +6,7 @@ import type { Coroutine } from '../src/coroutine/generator-loop.ts';
 import { type Group, withGroup } from '../src/coroutine/group.ts';
 import { currentTask, type Task, TaskLoop, TimedOut, withTimeout } from '../src/coroutine/task.ts';
 import { Socket } from '../src/sockets/socket.ts';
-import { onLinux, pair } from './harness.ts';
+import { onLinux, pair, runScript } from './harness.ts';
 
 let loop: TaskLoop;
 let seen: unknown[];
@@ -157,15 +157,10 @@ describe('a task', () => {
   });
 });
 
-describe("in Node's loop", () => {
-  test('tasks run until all have ended, and a timer of Node can cancel one, whose finally waits', async () => {
-    const task = loop.spawn(sleeper('one', 60_000, 10));
-    loop.spawn(sleeper('other', 20));
-    setTimeout(() => task.cancel(), 40);
-    await loop.runInNode();
-    expect(seen).toEqual(['other ends', 'one ends']);
-    await new TaskLoop().runInNode(); // There is nothing to run.
-  });
+test("a timer of Node cancels a task of a loop that is a guest in Node's, and its finally sleeps", async () => {
+  const lines = ['a turn is due: false', 'a turn is due: true', 'it ends', 'all have ended', ''];
+  const { exit, stdout } = await runScript('test/fixtures/in-node.ts');
+  expect({ exit, stdout }).toEqual({ exit: 0, stdout: lines.join('\n') });
 });
 
 describe('withTimeout()', () => {
