@@ -53,6 +53,9 @@ export function currentTask(): Task {
   return current;
 }
 
+/** A limit of time: the error, once it is exceeded, and a function that stops it. */
+type Limit = { error?: Cancelled; readonly stop: () => void };
+
 /** A coroutine that has been spawned. It has run to its first wait. */
 export class Task<Result = unknown> {
   readonly loop: TaskLoop;
@@ -118,11 +121,15 @@ export class Task<Result = unknown> {
    * Throws {@link Cancelled} into the coroutine after so many milliseconds, unless it is stopped before. With it end the limits that
    * were set within it, so that none of them interrupts a `finally`. Those that a `finally` sets itself hold.
    */
-  limit(milliseconds: number): { error: Cancelled; stop: () => void } {
-    const error = new Cancelled();
+  limit(milliseconds: number): Limit {
     const depth = this.#stopLimits.length;
-    this.#stopLimits.push(this.loop.after(milliseconds, () => this.#throw(error, depth)));
-    return { error, stop: () => this.#stopFrom(depth) };
+    const limit: Limit = { stop: () => this.#stopFrom(depth) };
+    const exceed = (): void => {
+      limit.error = new Cancelled();
+      this.#throw(limit.error, depth);
+    };
+    this.#stopLimits.push(this.loop.after(milliseconds, exceed));
+    return limit;
   }
 
   #throw(error: Cancelled, depth: number): void {
@@ -182,7 +189,7 @@ export function* withTimeout<Result>(milliseconds: number, coroutine: Coroutine<
   try {
     return yield* coroutine;
   } catch (error) {
-    throw error === limit.error ? new TimedOut(`Not done in ${milliseconds} ms`) : error;
+    throw limit.error && error === limit.error ? new TimedOut(`Not done in ${milliseconds} ms`) : error;
   } finally {
     limit.stop();
   }

@@ -1,15 +1,15 @@
 // task6: many clients, one thread, and for each client two coroutines, which end each other.
 //
 // New since generator6: tasks. A coroutine that has been spawned is a Task, and cancel() throws Cancelled into it where
-//   it waits: so each `finally` on its way out runs. withGroup() returns when all tasks in the group have ended; when
-//   one fails, or the caller is cancelled, it cancels the others. Each client has a group of two: serve() echoes its
-//   lines, and watch() asks a client that is silent, and fails if it stays silent. All clients are in one group, and
-//   Ctrl-C cancels that. Node runs no handler while the thread is in a call of ours; so this loop is a guest in
-//   Node's own, and waits there: guest.ts, and await6, where you read how.
-// Try: npm start task6 -- --warn-after 3 --close-after 6 --stats 1000, nc localhost 12345, and say nothing. Then two of
-//   nc, and leave one by Ctrl-C: with it, both of its tasks are gone. Then Ctrl-C here: each nc shows a goodbye.
-// Still wrong: what is wrong with generator6, but not that Node stands still. And a coroutine that computes can be
-//   cancelled only when it waits: generator7 has one.
+//   it waits: so each `finally` on its way out runs. withGroup() returns when all tasks in its group have ended; when one
+//   fails, it cancels the others, and when its caller is cancelled, all. serve() waits for a group of two: one echoes the
+//   lines of the client, the other watches how long it is silent. All clients are in one group, and Ctrl-C cancels
+//   that. (Node runs no signal handler while the thread waits in a call of ours. So this loop is a guest in Node's
+//   own, as that of await6 is.)
+// Try: npm start task6 -- --warn-after 3 --close-after 6 --stats 1000, nc localhost 12345, and say nothing. Then leave
+//   with Ctrl-C in nc: at once, the log counts three tasks less. Then Ctrl-C here: each nc shows a goodbye.
+// Still wrong: a line is a send() of its own, and one that never ends grows the buffer, as in generator6. And a
+//   coroutine is cancelled where it waits, so not while it computes: generator7 has one that does.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
