@@ -29,19 +29,19 @@ export async function record(
   { patience = DURATION, hold = '' }: Manner = {},
 ): Promise<Recording> {
   const level = levelOf(name);
+  const computes = expectations.get(name)?.get("one user's number keeps no other waiting") !== '–';
   const folder = mkdtempSync(join(tmpdir(), 'timeline-'));
   const trace = join(folder, 'trace.jsonl');
   const lead = async (port: number) => {
-    if (expectations.get(name)?.get('serves two at once') === '✔') await visit(port, level, GUESTS);
-    return play(port, level, patience, async () => {
+    if (expectations.get(name)?.get('serves two at once') === '✔') await visit(port, level, GUESTS, computes);
+    const mayRead = async () => {
       while (!readFileSync(trace, 'utf8').includes(hold)) await sleep(20);
-    });
+    };
+    return play(port, level, patience, mayRead, computes);
   };
   const remove = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', remove); // on Ctrl-C, too: see program.ts
-  const nodeArgs = code.includes("from 'node:net'")
-    ? ['--import', join(import.meta.dirname, 'watch-node.ts')]
-    : [];
+  const nodeArgs = watcher(path, code).flatMap((file) => ['--import', join(import.meta.dirname, file)]);
   try {
     const played = await serving(
       path,
@@ -58,6 +58,12 @@ export async function record(
     process.off('exit', remove);
     remove();
   }
+}
+
+/** What makes a step tell what its ring, or Node's loop, does. */
+function watcher(path: string, code: string): string[] {
+  if (path.startsWith('src/completion/')) return ['watch-ring.ts'];
+  return code.includes("from 'node:net'") ? ['watch-node.ts'] : [];
 }
 
 function readTrace(path: string): Pick<Recording, 'calls' | 'waits' | 'callbacks'> {

@@ -28,6 +28,8 @@ export type Behaviour = {
   /** The level that asks for it, and all above it: as far as `until`, where those above it can not be asked. */
   level: Level;
   until?: Level;
+  /** The command that it takes besides those of its level. So it is tried only on servers that are known to have it. */
+  command?: string;
   /** The step that does it first. */
   step: string;
   /** The options to start a server with that has limits. `{status}` stands for a port that is free. */

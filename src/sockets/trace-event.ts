@@ -2,15 +2,17 @@
 
 /**
  * An event of a trace. It is written when a call or a wait begins, and once more, with `took`, when it is over: the two have
- * the same `pid`, `thread` and `id`. Without the second one, it still goes on.
+ * the same `pid`, `thread` and `id`. Without the second one, it still goes on. The wait of a generator that is over before the
+ * loop sleeps is written once, without `at`.
  */
 export type TraceEvent = (SystemCall | CoroutineWait | NodeWait) & {
   /** Counts the calls and waits of this thread. */
   id: number;
   /**
-   * The line that waits, with its file: `src/single/single3.ts:15`. Of a call, the innermost line outside src/sockets and
-   * src/cli; of `Atomics.wait()`, which semaphores and queues make, the innermost line of a step. Of a coroutine, the line
-   * where the function that was spawned is suspended. None, if the line is not known, or Node's own loop waits.
+   * The line that waits, with its file: `src/single/single3.ts:15`. Of a call, the innermost line outside src/sockets,
+   * src/parallel and src/cli; of `Atomics.wait()`, which semaphores and queues make, the innermost line of a step, if there is
+   * one. Of a coroutine, the line where the function that was spawned is suspended. None, if the line is not known, or Node's
+   * own loop waits.
    */
   at?: string;
 };
@@ -38,9 +40,9 @@ export type SystemCall = Moment & {
   error?: string;
 };
 
-/** A coroutine of this project's loop is suspended until a socket can be read or written, or for a time. */
+/** A coroutine of this project's loop is suspended until a socket can be read or written, for a time, or until a task has ended. */
 export type CoroutineWait = Moment & {
-  wait: 'read' | 'write' | 'sleep';
+  wait: 'read' | 'write' | 'sleep' | 'join';
   /** The descriptor of the socket. A socket has at most one coroutine that waits to read, and one that waits to write. */
   fd?: number;
   /** Microseconds until the loop resumed the coroutine. */
