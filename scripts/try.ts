@@ -8,7 +8,7 @@ import { compare } from '../src/behaviours/story.ts';
 import { symptoms } from '../src/behaviours/symptoms.ts';
 import { fail } from '../src/cli/fail.ts';
 import { print } from '../src/cli/log.ts';
-import { parseOrHelp, wholeNumberOrFail } from '../src/cli/parse.ts';
+import { numberOrFail, parseOrHelp } from '../src/cli/parse.ts';
 import { nearest } from './nearest.ts';
 import { failIfTaken } from './npm.ts';
 import { findSteps, type Step } from './steps.ts';
@@ -164,7 +164,7 @@ function readCommandLine() {
   const server =
     values.port === undefined
       ? { command }
-      : { port: wholeNumberOrFail(values.port, 'Cannot use --port', { min: 1, max: 65535 }) };
+      : { port: numberOrFail(values.port, 'Cannot use --port', { min: 1, max: 65535 }) };
   const { all, hint, json } = values;
   return { level, names: chosen(asked(level), values.only), server, all, hint, json };
 }
