@@ -12,6 +12,7 @@ import {
   type Entry,
   type Measured,
   median,
+  percentile,
   readResults,
   type TableName,
   tableNames,
@@ -35,6 +36,7 @@ describe.concurrent('npm run bench', () => {
   /** What a line shows behind the name of the server. */
   const figures: Partial<Record<TableName, RegExp>> = {
     echo: /^[\d,]+ \| [\d.–]+ \| [\d.–]+$/,
+    compute: /^[\d.]+ m?s \| [\d.]+ m?s \| [\d,]+$/,
     chat: /^[\d,]+ \| 0 \| [\d.–]+ \| [\d.–]+$/, // Nothing is lost.
     cpu: /^[\d.]+ µs \| [\d.]+ µs$/,
     threads: /^[\d.]+ m?s \| [\d.]+ m?s \| -?[\d.]+ \S+$/,
@@ -230,6 +232,12 @@ describe('a table', () => {
       ['single6', '30', '–'],
       ['select6', '–', '40'],
     ]);
+  });
+
+  test('says of answers how long the slowest of a hundred may take, and the one before it', () => {
+    const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
+    expect([percentile(99, hundred), percentile(100, hundred), percentile(50, [7])]).toEqual([99, 100, 7]);
+    expect(percentile(99, [])).toBe(Number.NaN);
   });
 
   test('says what it was measured with, and in how many rounds', () => {

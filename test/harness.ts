@@ -29,7 +29,7 @@ process.on('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A folder that is gone when the tests of this file have ended. */
+/** A folder that is gone when the tests have ended. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'async-comparisons-'));
   folders.push(folder);

@@ -9,6 +9,7 @@ import { Program } from '../../src/behaviours/program.ts';
 import { Server } from '../../src/behaviours/server.ts';
 import { fail } from '../../src/cli/fail.ts';
 import { root } from '../steps.ts';
+import { talkBeside } from './beside.ts';
 import { type Contestant, commandOf, compile, isHere, withoutTypes } from './contestants.ts';
 import { type Entry, type Figure, type Figures, median } from './results.ts';
 import type { Group, Table } from './tables.ts';
@@ -54,6 +55,7 @@ export async function measure(table: Table, plan: Plan): Promise<Entry[]> {
   const others = situationsOf(weighed(plan.quick), plan);
   if (how === 'threads') await inRounds(situations, own, (situation) => greetMany(situation, plan.quick));
   else if (how === 'start-up') await inRounds(situations, own, startUp);
+  else if (how === 'compute') await inRounds(situations, own, (situation) => compute(situation, plan.quick));
   else if (how === 'suspended') await inRounds(situations, own, countMemory);
   else await speeds(table, situations, own);
   await inRounds(byServer(others), own, (situations) => weigh(table, situations, plan.seconds));
@@ -220,6 +222,14 @@ async function startUp({ server: contestant, entry }: Situation): Promise<string
   client.destroy();
   await server.stop();
   return keep(entry, { listens: rounded(listens), answers: rounded(listens + milliseconds), memory });
+}
+
+/** Has some users compute, and another one talk. */
+async function compute({ server: contestant, entry }: Situation, quick: boolean): Promise<string> {
+  const [server] = await start(contestant);
+  const figures = await talkBeside(server.port, quick);
+  await server.stop();
+  return keep(entry, figures);
 }
 
 /** A client that comes, says hello, and has that echoed. Returns how many milliseconds that took from connect() on, too. */

@@ -28,8 +28,8 @@ const readmes: Record<string, (TableName | 'summary')[]> = {
   'README.md': ['summary'],
   'src/single/README.md': ['start-up'],
   'src/threaded/README.md': ['threads', 'connections'],
-  'src/select/README.md': ['echo', 'chat', 'idle'],
-  'src/coroutine/README.md': ['suspended', 'lines', 'cpu'],
+  'src/select/README.md': ['echo', 'cores', 'chat', 'idle'],
+  'src/coroutine/README.md': ['suspended', 'compute', 'lines', 'cpu'],
 };
 
 /** The mechanisms, and the server that each is measured by. */

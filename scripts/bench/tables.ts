@@ -8,7 +8,7 @@ export type Group = { servers: Contestant[]; busy?: number[]; idle?: number[] };
 
 export type Table = {
   /** What the clients do, by the modes of load.c; or another way to measure, by the name that engine.ts has for it. */
-  how: 'messages' | 'visits' | 'talk' | 'threads' | 'start-up' | 'suspended';
+  how: 'messages' | 'visits' | 'talk' | 'threads' | 'start-up' | 'suspended' | 'compute';
   /** How long a message or line is, in bytes, with its \n. */
   size?: number;
   groups(quick: boolean): Group[];
@@ -206,6 +206,30 @@ export const tables: Record<TableName, Table> = {
         ['in the kernel', ({ figures }) => microseconds(mean(figures.kernel))],
         ['outside of it', ({ figures }) => microseconds(mean(figures.user))],
       ]),
+    ],
+  },
+  compute: {
+    how: 'compute',
+    fewer: true,
+    groups: () => [group([...steps('generator7'), net('commands'), ...steps('work7', 'thread9')])],
+    blocks: [
+      rows('A user who says ECHO, beside two who have numbers computed', [
+        ['the usual answer takes', figure('usual', milliseconds)],
+        ['99 of 100 take at most', figure('late', milliseconds)],
+        ['numbers a second', figure('numbers', whole)],
+      ]),
+    ],
+  },
+  cores: {
+    how: 'messages',
+    size: LINE,
+    groups: (quick) => [group([...steps('select6', 'multi6')], quick ? [USUAL] : [USUAL, 200])],
+    blocks: [
+      {
+        title: `Lines of ${LINE} bytes a second, by the number of connections`,
+        by: 'busy',
+        figure: 'speed',
+      },
     ],
   },
 };

@@ -29,13 +29,15 @@ export async function record(
   { patience = DURATION, hold = '' }: Manner = {},
 ): Promise<Recording> {
   const level = levelOf(name);
+  const computes = expectations.get(name)?.get("one user's number keeps no other waiting") !== '–';
   const folder = mkdtempSync(join(tmpdir(), 'timeline-'));
   const trace = join(folder, 'trace.jsonl');
   const lead = async (port: number) => {
-    if (expectations.get(name)?.get('serves two at once') === '✔') await visit(port, level, GUESTS);
-    return play(port, level, patience, async () => {
+    if (expectations.get(name)?.get('serves two at once') === '✔') await visit(port, level, GUESTS, computes);
+    const mayRead = async () => {
       while (!readFileSync(trace, 'utf8').includes(hold)) await sleep(20);
-    });
+    };
+    return play(port, level, patience, mayRead, computes);
   };
   const remove = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', remove); // on Ctrl-C, too: see program.ts

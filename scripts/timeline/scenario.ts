@@ -10,6 +10,7 @@ import type { ClientLog, Message, Recording } from './drawing/recording.ts';
 export const DURATION = 1800;
 
 // Who does what, in milliseconds from the beginning.
+const A_ASKS = 150;
 const A_LEAVES = 800;
 const B_CONNECTS = 100;
 const B_TALKS_EVERY = 100;
@@ -21,6 +22,10 @@ const D_CONNECTS = 650;
 const C_LINES = 2048;
 const C_LINE = 4096;
 
+/** What A asks a step for that can compute, and what comes of it: a few hundred milliseconds of work. */
+const A_ASKS_FOR = 'FIB 36';
+const A_NUMBER = /^14930352$/;
+
 /** How much C reads in a millisecond, in bytes. */
 const C_READS = 12 * 1024;
 
@@ -29,12 +34,14 @@ const C_READS = 12 * 1024;
  *
  * @param patience how long it may take, in milliseconds
  * @param mayRead C reads nothing until then
+ * @param computes whether A asks for a number; otherwise A says nothing
  */
 export async function play(
   port: number,
   level: number,
   patience: number,
   mayRead: () => Promise<void>,
+  computes: boolean,
 ): Promise<Pick<Recording, 'begin' | 'duration' | 'clients'>> {
   const begin = now();
   const elapsed = () => (now() - begin) / 1000;
@@ -51,7 +58,13 @@ export async function play(
   };
   const [clients] = await Promise.all([
     Promise.all([
-      live('A', 'says nothing', 0, () => until(A_LEAVES)),
+      live('A', computes ? 'asks for a number' : 'says nothing', 0, async (a) => {
+        if (computes) {
+          await until(A_ASKS);
+          a.ask(A_ASKS_FOR, A_NUMBER);
+        }
+        await until(A_LEAVES);
+      }),
       live('B', 'talks', B_CONNECTS, async (b) => {
         for (let i = 1; i <= B_LINES; i++) {
           b.say(1, 16);
@@ -75,10 +88,13 @@ export async function play(
  * So many guests come, say a line, and go together when all have heard it. They see to it that all of the server has started,
  * be it processes or threads.
  */
-export async function visit(port: number, level: number, count: number): Promise<void> {
+export async function visit(port: number, level: number, count: number, computes: boolean): Promise<void> {
   const come = async () => new Speaker('guest', await Client.connect(port), level);
   const guests = await Promise.all(Array.from({ length: count }, come));
-  for (const guest of guests) guest.say(1, 16);
+  for (const guest of guests) {
+    guest.say(1, 16);
+    if (computes) guest.ask('FIB 1', /^1$/);
+  }
   await Promise.all(guests.map(({ answered }) => answered));
   const goInGoodOrder = async ({ client }: Speaker) => {
     client.end();
@@ -106,13 +122,21 @@ class Speaker {
   /** Says so many lines, each of so many bytes. */
   say(lines: number, size: number): void {
     const line = `${this.#command}${`${this.log.name} `.padEnd(size - 1, 'x')}\n`;
+    this.#send(line.repeat(lines), lines, new RegExp(`^${this.log.name} `));
+  }
+
+  /** Says a line, which is answered by one that matches. */
+  ask(line: string, answer: RegExp): void {
+    this.#send(`${line}\n`, 1, answer);
+  }
+
+  #send(text: string, lines: number, answer: RegExp): void {
     const message: Message = { said: now(), offset: this.#said };
     this.log.messages.push(message);
-    this.#said += lines * line.length;
-    void this.client.send(line.repeat(lines));
+    this.#said += text.length;
+    void this.client.send(text);
     const hear = async () => {
-      const own = new RegExp(`^${this.log.name} `);
-      for (let i = 0; i < lines; i++) await this.client.lineLike(own);
+      for (let i = 0; i < lines; i++) await this.client.lineLike(answer);
       message.answered = now();
     };
     this.answered = this.answered.then(hear).catch(() => {});

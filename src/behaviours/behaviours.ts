@@ -28,6 +28,8 @@ export type Behaviour = {
   /** The level that asks for it, and all above it: as far as `until`, where those above it can not be asked. */
   level: Level;
   until?: Level;
+  /** The command that it takes besides those of its level. So it is tried only on servers that are known to have it. */
+  command?: string;
   /** The step that does it first. */
   step: string;
   converse(subject: Subject): Promise<void>;
@@ -210,6 +212,23 @@ const conversations = {
       await client.match(/^ECHO TIME HELP QUIT\b/, 'ECHO TIME HELP QUIT');
       await hear(client, ['BYE']);
       await client.expectEnd();
+    },
+  },
+
+  "one user's number keeps no other waiting": {
+    level: 7,
+    command: 'FIB',
+    step: 'thread9',
+    converse: async (subject) => {
+      const [one, other] = [await subject.connect(), await subject.connect()];
+      await one.send('FIB 36\n');
+      await echo(subject, other, 'and me?');
+      if (one.answers.length > 0) {
+        const error = new ExpectationError('The number came first', 'other');
+        error.suspect = 'a number was computed before the next user was answered';
+        throw error;
+      }
+      await hear(one, ['14930352']);
     },
   },
 

@@ -9,6 +9,9 @@ import { startTrace } from './trace.ts';
 export const socket = systemCall<(domain: number, type: number, protocol: number) => number>(
   'int socket(int domain, int type, int protocol)',
 );
+export const socketpair = systemCall<(domain: number, type: number, protocol: number, fds: number) => number>(
+  'int socketpair(int domain, int type, int protocol, uintptr_t fds)',
+);
 export const bind = systemCall<(fd: number, address: Uint8Array, size: number) => number>(
   'int bind(int fd, const void *address, uint32_t size)',
 );
@@ -87,6 +90,7 @@ const darwin: typeof linux = {
 
 /** The numbers behind the names of the header files: some are the same everywhere, some are not. */
 export const c = {
+  AF_UNIX: 1,
   AF_INET: 2,
   SOCK_STREAM: 1,
   IPPROTO_TCP: 6,

@@ -5,6 +5,8 @@ export type Task = {
   program: string;
   name: string;
   args: unknown[];
+  /** Whether the process ends without waiting for the thread. */
+  daemon?: boolean;
   client?: { fd: number; host: string; port: number };
   /** The thread that has died, if this one runs what is to be done then. */
   dead?: number;
