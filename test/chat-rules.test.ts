@@ -3,8 +3,9 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { chain } from '../src/protocol/chain.ts';
-import { ChatProtocol, LocalRoom, type Room } from '../src/protocol/chat.ts';
+import { ChatProtocol, LocalRoom } from '../src/protocol/chat.ts';
 import { LineProtocol } from '../src/protocol/lines.ts';
+import type { Room } from '../src/protocol/room.ts';
 import { TextProtocol } from '../src/protocol/text.ts';
 import { INVISIBLE, visible } from '../src/protocol/visible.ts';
 import type { Socket } from '../src/sockets/socket.ts';
