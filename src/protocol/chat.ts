@@ -114,7 +114,7 @@ export class ChatProtocol extends CommandProtocol implements Guest {
 
   who(): void {
     this.#ask((answer) =>
-      this.#room.list((problem, names) => {
+      this.#room.list(this, (problem, names) => {
         if (problem === undefined) this.send(['WHO', ...names].join(' '));
         answer(problem);
       }),

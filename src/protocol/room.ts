@@ -37,7 +37,7 @@ export abstract class Room {
   /** Delivers what a user says to the user of this name. */
   abstract tell(guest: Guest, name: string, text: string, answer: Answer): void;
   /** The names of all users, in the order in which they came. */
-  abstract list(answer: (problem: string | undefined, names: string[]) => void): void;
+  abstract list(guest: Guest, answer: (problem: string | undefined, names: string[]) => void): void;
 }
 
 /** A room whose table of users is at hand. */
@@ -88,7 +88,7 @@ export abstract class NearRoom extends Room {
     answer(to ? undefined : `no such user: ${name}`);
   }
 
-  list(answer: (problem: undefined, names: string[]) => void): void {
+  list(_guest: Guest, answer: (problem: undefined, names: string[]) => void): void {
     answer(
       undefined,
       Array.from(this.guests(), ({ name }) => name),

@@ -1,0 +1,101 @@
+// The connection to Redis: one for what is asked and for what is published, so that both come in one order (RESP 3).
+
+import { fail } from '../cli/fail.ts';
+import { SCRIPT } from './script.ts';
+
+/** What Redis has not done so many milliseconds after it was asked for, it does not do any more. */
+const PATIENCE = 2000;
+/** Between two attempts to connect, in milliseconds. */
+const RETRY = 500;
+/** A connection without a byte for so many milliseconds is broken. */
+const SILENCE = 10_000;
+
+type Client = Awaited<ReturnType<typeof newClient>>;
+
+async function newClient(url: string) {
+  const redis = await import('redis').catch(() =>
+    fail('Cannot use --redis: its library is not installed; npm install redis does that'),
+  );
+  try {
+    return redis.createClient({
+      url,
+      RESP: 3,
+      disableOfflineQueue: true, // What can't be said now is not said later.
+      socket: { reconnectStrategy: () => RETRY, socketTimeout: SILENCE },
+    });
+  } catch (error) {
+    return fail(`Cannot use --redis ${JSON.stringify(url)}: ${(error as Error).message}`);
+  }
+}
+
+/** Ends the program with one line if Redis can't be reached. */
+export async function expectRedis(url: string): Promise<void> {
+  const client = await newClient(url);
+  const why = await new Promise<Error | undefined>((resolve) => {
+    client.on('error', resolve);
+    client.connect().then(() => resolve(undefined), resolve);
+  });
+  client.destroy();
+  if (why) fail(`Cannot reach Redis at ${url}: ${(why as NodeJS.ErrnoException).code ?? why.message}`);
+}
+
+/** Asks Redis to run {@link SCRIPT}, and hears what it publishes. Reconnects by itself. */
+export class Link {
+  readonly #client: Client;
+  readonly #channel: string;
+  #script = '';
+  /** What to add to `performance.now()` for the time of Redis, in milliseconds: rather too little than too much. */
+  #clock = Number.NaN;
+
+  private constructor(client: Client, url: string) {
+    this.#client = client;
+    this.#channel = `chat:${Number(new URL(url).pathname.slice(1))}`; // All databases of a Redis share its channels.
+  }
+
+  /**
+   * @param process the name of this process
+   * @param ready called whenever it is connected, the first time and again
+   * @param lost called whenever it is not
+   * @param received called with what is published
+   */
+  static async open(
+    url: string,
+    process: string,
+    on: { ready(): void; lost(why: string): void; received(message: string): void },
+  ): Promise<Link> {
+    const client = await newClient(url);
+    const link = new Link(client, url);
+    client.on('ready', () => on.ready());
+    client.on('error', (error: NodeJS.ErrnoException) => on.lost(error.code ?? error.message));
+    void client
+      .connect()
+      .then(() =>
+        client.subscribe([link.#channel, `${link.#channel}:${process}`], (message) => on.received(message)),
+      )
+      .catch(() => {}); // 'error' has told.
+    return link;
+  }
+
+  /** Has Redis keep the script: it forgets it when it ends. */
+  async load(): Promise<void> {
+    this.#script = await this.#client.scriptLoad(SCRIPT);
+  }
+
+  /** Sets the clock of Redis. Its time is later by now, so what is asked is given less time, not more. */
+  setClock(time: number): void {
+    this.#clock = time - performance.now();
+  }
+
+  /** Runs the script. @param always whether it may also run later than it is waited for */
+  ask(what: string, always: boolean, ...more: (string | number)[]): Promise<unknown> {
+    const deadline = always
+      ? Number.MAX_SAFE_INTEGER
+      : Math.floor(performance.now() + this.#clock + PATIENCE);
+    const args = [what, deadline, this.#channel, ...more].map(String);
+    return this.#client.evalSha(this.#script, { arguments: args });
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+}
