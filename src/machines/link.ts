@@ -31,12 +31,13 @@ async function newClient(url: string) {
 /** Ends the program with one line if Redis can't be reached. */
 export async function expectRedis(url: string): Promise<void> {
   const client = await newClient(url);
-  const why = await new Promise<Error | undefined>((resolve) => {
-    client.on('error', resolve);
-    client.connect().then(() => resolve(undefined), resolve);
+  const problem = await new Promise<string | undefined>((resolve) => {
+    client.on('error', ({ code, message }) => resolve(code ?? message));
+    setTimeout(() => resolve('it does not answer'), PATIENCE);
+    void client.connect().then(() => resolve(undefined));
   });
   client.destroy();
-  if (why) fail(`Cannot reach Redis at ${url}: ${(why as NodeJS.ErrnoException).code ?? why.message}`);
+  if (problem) fail(`Cannot reach Redis at ${new URL(url).host}: ${problem}`);
 }
 
 /** Asks Redis to run {@link SCRIPT}, and hears what it publishes. Reconnects by itself. */

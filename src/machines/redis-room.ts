@@ -57,8 +57,7 @@ export class RedisRoom extends Room {
     return room;
   }
 
-  /** Has all users leave. */
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     for (const guest of this.#byGuest.keys()) this.leave(guest);
     const late = new Promise((resolve) => setTimeout(resolve, AWAY));
     await Promise.race([this.#lastLeave, late]);
@@ -134,14 +133,17 @@ export class RedisRoom extends Room {
       /^(\S+) (\S+) (\S+) (\S+) (.*)$/s.exec(message) ?? [];
     const member = this.#members.get(id) ?? this.#questions.get(number)?.member;
     if (kind === 'joined') {
-      if (member) this.#let(member, name, more);
+      if (member) this.#admit(member, name, more);
       this.#deliver(lines.joined(name), id);
     } else if (kind === 'left') {
-      if (member) member.missed = true;
       this.#deliver(lines.left(name), id);
+      if (member) this.#miss(member);
     } else if (kind === 'renamed') {
       if (member) member.guest.name = name;
       this.#deliver(lines.renamed(name, more));
+    } else if (kind === 'ousted') {
+      if (member) member.guest.name = name;
+      member?.guest.deliver(Buffer.from(`${lines.renamed(name, more)}\n`));
     } else if (kind === 'said') {
       this.#deliver(lines.said(name, more), id);
     } else if (kind === 'told') {
@@ -153,10 +155,16 @@ export class RedisRoom extends Room {
   }
 
   /** A user comes in, or comes back. */
-  #let(member: Member, name: string, came: string): void {
+  #admit(member: Member, name: string, came: string): void {
     Object.assign(member, { came, missed: false });
     member.guest.name = name;
     this.#members.set(member.id, member);
+  }
+
+  /** Others were told that a user has left who is still here: this process has not renewed the name in time. */
+  #miss(member: Member): void {
+    member.missed = true;
+    void this.#renew();
   }
 
   #deliver(line: string, except?: string): void {
@@ -180,11 +188,13 @@ export class RedisRoom extends Room {
         missed ? 'missed' : '-',
       ]);
       const time = await this.#link.ask('renew', this.#away, '-', '-', remove, ...held);
+      this.#renewing = NEVER;
       if (typeof time === 'number') this.#find(time);
+      else void this.#renew(); // It came too late.
     } catch (error) {
+      this.#renewing = NEVER;
       this.#lose((error as Error).message);
     }
-    this.#renewing = NEVER;
   }
 
   #find(time: number): void {
@@ -201,12 +211,13 @@ export class RedisRoom extends Room {
     this.#away = true;
     this.#inTouchSince = Number.NaN;
     log(`out of touch with Redis: ${why}`);
-    for (const number of [...this.#questions.keys()]) this.#answer(number, TRY_AGAIN);
   }
 
+  /** Gives up what was asked too long ago. What was asked later may still be done, and is waited for. */
   #look(): void {
-    const [oldest] = this.#questions.values();
-    const since = Math.min(oldest?.since ?? NEVER, this.#renewing);
-    if (performance.now() - since > AWAY) this.#lose(`it does not answer`);
+    const late = performance.now() - AWAY;
+    const overdue = [...this.#questions].filter(([, { since }]) => since < late);
+    if (overdue.length > 0 || this.#renewing < late) this.#lose('it does not answer');
+    for (const [number] of overdue) this.#answer(number, TRY_AGAIN);
   }
 }

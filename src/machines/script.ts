@@ -13,8 +13,8 @@ export const LEASE = 10_000;
  * | `chat:count`      | the number of the last guest                                                      |
  *
  * Arguments: what to do, until when (Redis's clock, in milliseconds), the channel, a number for what is asked here, the user,
- * and more. It returns a text if it did not do it. What it did is published, as `NUMBER KIND USER NAME MORE`: to all, but a list
- * only to the process of the user who wanted it.
+ * and more. It returns a text if it did not do it. What it did is published, as `NUMBER KIND USER NAME MORE`: to all, or
+ * where that concerns one user only, to the user's process.
  *
  * @see https://redis.io/docs/latest/develop/programmability/eval-intro/
  */
@@ -29,6 +29,11 @@ end
 
 local function publish(number, kind, user, name, more, where)
   redis.call('PUBLISH', where or channel, table.concat({ number, kind, user, name, more or '' }, ' '))
+end
+
+-- The channel of the process that a user is connected to.
+local function processOf(user)
+  return channel .. ':' .. string.match(user, '^%w+')
 end
 
 local function nameOf(user)
@@ -76,19 +81,22 @@ local function each(present, gone)
   end
 end
 
--- Renews the name of a user. If Redis has lost it, claims it again, or another if that is taken.
+-- Renews the name of a user. If it is lost, claims it again, or another if that is taken. Those who were told that the user has
+-- left are told of the return.
 local function renew(user, name, came, missed)
   local known = nameOf(user)
   name = known or name
   if redis.call('GET', key(name)) == user then
     redis.call('PEXPIRE', key(name), ${LEASE})
   elseif not claim(name, user) then
+    if known then remove('-', user) end
     local before = name
     name = claimAny(user)
-    publish('-', 'renamed', user, name, before)
+    publish('-', 'ousted', user, name, before, processOf(user))
+    missed = 'missed'
   end
   add(user, name, came)
-  if not known and missed == 'missed' then publish('-', 'joined', user, name, came) end
+  if missed == 'missed' then publish('-', 'joined', user, name, came) end
   if tonumber(came) > tonumber(redis.call('GET', 'chat:count') or 0) then redis.call('SET', 'chat:count', came) end
 end
 
@@ -127,7 +135,7 @@ end
 function operations.list()
   local names = {}
   each(function(name) table.insert(names, name) end, function() end)
-  publish(number, 'listed', user, '-', table.concat(names, ' '), channel .. ':' .. string.match(user, '^%w+'))
+  publish(number, 'listed', user, '-', table.concat(names, ' '), processOf(user))
 end
 
 -- Renews the names of all users of a process, and removes those of processes that no longer do so. Returns the time.

@@ -38,6 +38,9 @@ export abstract class Room {
   abstract tell(guest: Guest, name: string, text: string, answer: Answer): void;
   /** The names of all users, in the order in which they came. */
   abstract list(guest: Guest, answer: (problem: string | undefined, names: string[]) => void): void;
+
+  /** Has all leave who are still in, before the program ends. */
+  async close(): Promise<void> {}
 }
 
 /** A room whose table of users is at hand. */
