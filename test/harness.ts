@@ -10,6 +10,7 @@ import { Client } from '../src/behaviours/client.ts';
 import { ExpectationError, PATIENCE } from '../src/behaviours/inbox.ts';
 import { type Exit, Program, type ProgramOptions } from '../src/behaviours/program.ts';
 import { runnable, Server, type ServerOptions, serving as servingPath } from '../src/behaviours/server.ts';
+import { noRing } from '../src/completion/support.ts';
 import { type Address, Socket } from '../src/sockets/socket.ts';
 
 export { installed } from '../src/behaviours/program.ts';
@@ -22,6 +23,11 @@ export function canTrace(): boolean {
   const mayAttach =
     process.getuid?.() === 0 || !existsSync(yama) || readFileSync(yama, 'utf8').trim() === '0';
   return mayAttach && spawnSync('strace', ['-f', 'true']).status === 0;
+}
+
+/** Whether a step can run here: those on io_uring need one. */
+export function runsHere(step: string): boolean {
+  return !step.startsWith('ring') || noRing === undefined;
 }
 
 const folders: string[] = [];

@@ -7,21 +7,29 @@ import { pour } from '../src/behaviours/pour.ts';
 import { Program } from '../src/behaviours/program.ts';
 import type { Server } from '../src/behaviours/server.ts';
 import { mechanisms } from '../src/sockets/selector.ts';
-import { canTrace, onLinux, request, serving, servingWithin, until } from './harness.ts';
+import { canTrace, onLinux, request, runsHere, serving, servingWithin, until } from './harness.ts';
 
 /** The steps whose loop is the project's own: select steps, and coroutines on a Selector. */
-const ownLoops = ['select3', 'select6', 'select9', 'generator6', 'await6'];
+const ownLoops = ['select3', 'select6', 'select9', 'generator6', 'task6', 'await6'];
 /** The same, without a choice of what to wait with. */
-const others = ['poll3', 'loop4'];
+const others = ['poll3', ...['ring3', 'ring6'].filter(runsHere), 'loop4'];
 /** Those on Node's own loop. */
 const nodeLoops = ['callback6', 'stream6'];
 /** Those that read no more from a client who does not read: the others keep what it is owed. */
-const pushBack = ['loop4', 'generator6', 'await6', 'callback6', 'stream6'];
+const pushBack = [
+  ...['ring3', 'ring6', 'ring10'].filter(runsHere),
+  'loop4',
+  'generator6',
+  'task6',
+  'await6',
+  'callback6',
+  'stream6',
+];
 /** The same with a chain of protocols on them. */
 const chained = ['select10', 'generator10', 'await10', 'callback10', 'stream10'];
 
 /** The project's selector and Node's loop have a thousand. The others are made of these. */
-const manyFor = ['select3', 'callback6'];
+const manyFor = ['select3', 'ring6', 'callback6'];
 
 describe.concurrent('many at once', () => {
   for (const [step = '', ...args] of [
@@ -99,9 +107,16 @@ describe.concurrent('a client that does not read', () => {
 
 describe.runIf(onLinux).concurrent('a hundred resets', () => {
   const RESETS = 100;
-  const chats = ['select11', 'generator11', 'await11', 'callback11', 'stream11'];
+  const chats = [
+    'select11',
+    ...['ring11'].filter(runsHere),
+    'generator11',
+    'await11',
+    'callback11',
+    'stream11',
+  ];
   for (const step of [...others, 'reactor6', ...ownLoops, ...nodeLoops, ...chats]) {
-    const counts = step === 'generator6' || step === 'await6';
+    const counts = ['generator6', 'task6', 'await6'].includes(step);
     const what = counts ? 'descriptor, no coroutine' : 'descriptor';
     test(`leave nothing behind at ${step}: no ${what}, and no client that is not logged as disconnected`, () =>
       serving(
@@ -198,7 +213,7 @@ describe.runIf(canTrace()).concurrent('while nothing happens, with clients conne
     }
     // Each thread is in a call that began before, and ends only with strace. Anything else is a call that was made.
     const calls = (await strace.stderr.rest()).split('\n').filter((line) => / = -?\d+/.test(line));
-    return calls.filter((call) => /epoll_p?wait|poll|recv|send|read|write|accept/.test(call));
+    return calls.filter((call) => /epoll_p?wait|poll|recv|send|read|write|accept|io_uring/.test(call));
   }
 
   for (const step of [...others, 'reactor6', ...ownLoops, ...nodeLoops]) {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { findSteps, root } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
 import { Program } from '../src/behaviours/program.ts';
-import { installed, onLinux, serving } from './harness.ts';
+import { installed, onLinux, runsHere, serving } from './harness.ts';
 
 const CTRL_C = '\x03';
 
@@ -25,7 +25,16 @@ const hasTerminals = onLinux && installed('script');
 
 describe.runIf(hasTerminals).concurrent('Ctrl-C in a terminal', () => {
   // One step of each kind: comparison.test.ts sends a SIGINT to every step.
-  const steps = ['single3', 'thread4', 'drain4', 'prefork4', 'select6', 'await6', 'callback6'];
+  const steps = [
+    'single3',
+    'thread4',
+    'drain4',
+    'prefork4',
+    'select6',
+    'ring6',
+    'await6',
+    'callback6',
+  ].filter(runsHere);
   const commands = [
     ...steps.map((step) => `tsx ${findSteps().get(step)?.path} --port 0`),
     'npx tsx src/single/single5.ts --port 0', // npx takes longer to find tsx than the rest takes.

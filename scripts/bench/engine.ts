@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { Program } from '../../src/behaviours/program.ts';
+import { installed, Program } from '../../src/behaviours/program.ts';
 import { Server } from '../../src/behaviours/server.ts';
 import { fail } from '../../src/cli/fail.ts';
 import { root } from '../steps.ts';
@@ -159,6 +159,35 @@ async function speeds(table: Table, situations: Situation[], plan: Plan): Promis
     return keep(entry, { speed: Math.round(count / seconds), ...faults, ...cpu });
   });
   for (const { server } of servers.values()) await server.stop();
+  if (table.calls && installed('strace'))
+    await inRounds(situations, { ...plan, rounds: 1 }, (situation) =>
+      countCalls(table, situation, plan.seconds),
+    );
+}
+
+/**
+ * How many system calls a server makes for each message. strace counts them in a short turn and in a long one: what is more in
+ * the long one was made for messages, not for connections.
+ */
+async function countCalls(
+  table: Table,
+  { server: contestant, entry }: Situation,
+  seconds: number,
+): Promise<string> {
+  const [server] = await start(contestant);
+  const count = async (seconds: number) => {
+    const strace = new Program('strace', ['-c', '-f', '-p', `${server.child.pid}`]);
+    await strace.stderr.lineLike(/attached/);
+    const { all = Number.NaN } = await load(table, entry, server, seconds);
+    strace.kill('SIGINT');
+    const [, calls] = /^ *100\.00 +\S+ +\S+ +(\d+).* total$/m.exec(await strace.stderr.rest()) ?? [];
+    return { calls: Number(calls), messages: all };
+  };
+  await load(table, entry, server, seconds); // Node makes calls of its own to begin with.
+  const [short, long] = [await count(seconds), await count(4 * seconds)];
+  await server.stop();
+  const calls = (long.calls - short.calls) / (long.messages - short.messages);
+  return keep(entry, { calls: Number(calls.toFixed(3)) });
 }
 
 /**

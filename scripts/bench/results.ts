@@ -38,6 +38,8 @@ export type Figure =
   /** From connect() to the echo: of one client, and of the last client of a crowd. */
   | 'one'
   | 'crowd'
+  /** System calls for each message. */
+  | 'calls'
   /** CPU time of the server for each message, in microseconds: in the kernel, and outside of it. */
   | 'kernel'
   | 'user'

@@ -41,9 +41,7 @@ export async function record(
   };
   const remove = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', remove); // on Ctrl-C, too: see program.ts
-  const nodeArgs = code.includes("from 'node:net'")
-    ? ['--import', join(import.meta.dirname, 'watch-node.ts')]
-    : [];
+  const nodeArgs = watcher(path, code).flatMap((file) => ['--import', join(import.meta.dirname, file)]);
   try {
     const played = await serving(
       path,
@@ -60,6 +58,12 @@ export async function record(
     process.off('exit', remove);
     remove();
   }
+}
+
+/** What makes a step tell what its ring, or Node's loop, does. */
+function watcher(path: string, code: string): string[] {
+  if (path.startsWith('src/completion/')) return ['watch-ring.ts'];
+  return code.includes("from 'node:net'") ? ['watch-node.ts'] : [];
 }
 
 function readTrace(path: string): Pick<Recording, 'calls' | 'waits' | 'callbacks'> {

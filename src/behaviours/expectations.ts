@@ -36,9 +36,14 @@ const table = `
   select9      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
   select10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
   select11     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
+  ring3        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
+  ring6        ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
+  ring10       – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
+  ring11       – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
   generator4   ✘ ✘ ✘ ✘ ✔ ✘ ✘ – ✘ – ✘ – – – – –
   loop4        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
   generator6   ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
+  task6        ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
   await6       ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
   callback6    ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
   stream6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
@@ -102,6 +107,7 @@ const flaws: Flaw[] = [
   ...names.map((name): Flaw => ['generator4', name, 'nothing came', 'loop4']),
   ['loop4', 'a character cut in two', HALF, 'generator6'],
   ['poll3 select3', 'a character cut in two', HALF, 'select6'],
+  ['ring3', 'a character cut in two', HALF, 'ring6'],
   ['single', 'a character cut in two', HALF, 'single6'],
   ['thread4 accept4 drain4 pool4 prefork4', 'a character cut in two', HALF, 'thread9'],
 ];

@@ -55,6 +55,18 @@ export const epoll_wait = linuxCall<(epfd: number, events: number, most: number,
   'int epoll_wait(int epfd, uintptr_t events, int most, int timeout)',
 );
 
+// io_uring exists on Linux alone, and the C library has no functions for it: io_uring(7).
+export const io_uring_setup = linuxCall<(entries: number, params: number) => number>(
+  'int io_uring_setup(uint32_t entries, uintptr_t params)',
+  425,
+);
+export const io_uring_enter = linuxCall<
+  (fd: number, submit: number, complete: number, flags: number, signals: 0) => number
+>('int io_uring_enter(int fd, uint32_t submit, uint32_t complete, uint32_t flags, uintptr_t signals)', 426);
+export const mmap = linuxCall<
+  (address: 0, size: number, protection: number, flags: number, fd: number, offset: number) => number
+>('intptr_t mmap(uintptr_t address, size_t size, int protection, int flags, int fd, long offset)');
+
 /** Why the last call of this thread failed, as a positive number. Read it before making another. */
 export function errno(): number {
   return koffi.errno();

@@ -39,9 +39,9 @@ export type SystemCall = Moment & {
   error?: string;
 };
 
-/** A coroutine of this project's loop is suspended until a socket can be read or written, or for a time. */
+/** A coroutine of this project's loop is suspended until a socket can be read or written, for a time, or until a task has ended. */
 export type CoroutineWait = Moment & {
-  wait: 'read' | 'write' | 'sleep';
+  wait: 'read' | 'write' | 'sleep' | 'join';
   /** The descriptor of the socket. A socket has at most one coroutine that waits to read, and one that waits to write. */
   fd?: number;
   /** Microseconds until the loop resumed the coroutine. */
