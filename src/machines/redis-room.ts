@@ -41,9 +41,10 @@ export class RedisRoom extends Room {
   /** Since when this process has renewed its names without a pause, on the clock of `performance.now()`. */
   #inTouchSince = Number.NaN;
   #renewing = NEVER;
+  #inTouch = (): void => {};
   #lastLeave: Promise<unknown> = Promise.resolve();
 
-  /** It need not be in touch with Redis yet. */
+  /** Returns when it is in touch with Redis. */
   static async open(url: string): Promise<RedisRoom> {
     const room = new RedisRoom();
     room.#link = await Link.open(url, room.#process, {
@@ -54,6 +55,9 @@ export class RedisRoom extends Room {
     setInterval(() => void room.#renew(), RENEWAL).unref();
     // When what has arrived meanwhile is received: a process that was late itself does not blame Redis.
     setInterval(() => setImmediate(() => room.#look()), LOOK).unref();
+    await new Promise<void>((resolve) => {
+      room.#inTouch = resolve;
+    });
     return room;
   }
 
@@ -203,6 +207,7 @@ export class RedisRoom extends Room {
     this.#away = false;
     this.#inTouchSince = performance.now();
     log('in touch with Redis');
+    this.#inTouch();
     for (const { guest } of this.#members.values()) guest.deliver(BACK);
   }
 
