@@ -2,7 +2,8 @@
 
 /**
  * An event of a trace. It is written when a call or a wait begins, and once more, with `took`, when it is over: the two have
- * the same `pid`, `thread` and `id`. Without the second one, it still goes on.
+ * the same `pid`, `thread` and `id`. Without the second one, it still goes on. The wait of a generator that is over before the
+ * loop sleeps is written once, without `at`.
  */
 export type TraceEvent = (SystemCall | CoroutineWait | NodeWait) & {
   /** Counts the calls and waits of this thread. */
