@@ -1,5 +1,6 @@
 // A chat on several machines: three servers, two of them of two processes, and a real Redis.
 
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -116,198 +117,215 @@ async function answer(client: Client, line: string): Promise<string> {
   return client.line();
 }
 
-describe.skipIf(!onLinux || !hasRedis)('await13 on three machines', { timeout: 60_000 }, () => {
-  beforeAll(async () => {
-    await listening(createServer(), async (free) => {
-      port = free;
+describe.skipIf(!onLinux || !hasRedis)(
+  'await13 on three machines, with redis-server',
+  { timeout: 60_000 },
+  () => {
+    beforeAll(async () => {
+      await listening(createServer(), async (free) => {
+        port = free;
+      });
+      redis = await startRedis(port);
+      servers = await Promise.all([startServer(2), startServer(2), startServer(1)]);
+    }, 60_000);
+
+    afterAll(async () => {
+      for (const program of [...(servers ?? []), redis]) {
+        program?.kill('SIGCONT');
+        await program?.stop();
+      }
     });
-    redis = await startRedis(port);
-    servers = await Promise.all([startServer(2), startServer(2), startServer(1)]);
-  }, 60_000);
 
-  afterAll(async () => {
-    for (const program of [...(servers ?? []), redis]) {
-      program?.kill('SIGCONT');
-      await program?.stop();
-    }
-  });
+    test('lets 40 users say 100 lines each: each line once, and one order for all, the speaker too', async () => {
+      const silent = await enter(servers[2], 'silent');
+      const clients: Client[] = [];
+      for (let i = 0; i < 40; i++) clients.push(await enter(servers[i % 2] as Server, `user${i}`));
+      const all = [...clients, silent];
+      for (const client of all) if (client !== clients[39]) await client.lineLike(/is now user39$/);
+      // A speaker does not hear the line, but has no answer to the next command before the line has its place.
+      for (const [who, client] of clients.entries()) {
+        const lines = Array.from({ length: 100 }, (_, n) => `SAY ${who} says ${n}\nECHO ${who} says ${n}\n`);
+        void client.send(lines.join(''));
+      }
+      const heard = await Promise.all(all.map((client) => linesOf(client, 4000)));
+      const order = heard.pop() ?? [];
+      for (const [who, lines] of heard.entries()) {
+        const own = (line: string) => line.startsWith(`${who} says `);
+        expect(order.filter(own)).toEqual(Array.from({ length: 100 }, (_, n) => `${who} says ${n}`));
+        expect(lines.filter(own)).toEqual(order.filter(own));
+        expect(lines.filter((line) => !own(line)).join()).toBe(order.filter((line) => !own(line)).join());
+        const place = new Map(order.map((line, i) => [line, i]));
+        for (const [i, line] of lines.entries())
+          if (own(line)) expect(i).toBeGreaterThanOrEqual(place.get(line) ?? NaN);
+      }
+      expect(new Set(order).size).toBe(4000);
+      await leave(...all);
+    });
 
-  test('lets 40 users say 100 lines each: each line once, and one order for all, the speaker too', async () => {
-    const silent = await enter(servers[2], 'silent');
-    const clients: Client[] = [];
-    for (let i = 0; i < 40; i++) clients.push(await enter(servers[i % 2] as Server, `user${i}`));
-    const all = [...clients, silent];
-    for (const client of all) if (client !== clients[39]) await client.lineLike(/is now user39$/);
-    // A speaker does not hear the line, but has no answer to the next command before the line has its place.
-    for (const [who, client] of clients.entries()) {
-      const lines = Array.from({ length: 100 }, (_, n) => `SAY ${who} says ${n}\nECHO ${who} says ${n}\n`);
-      void client.send(lines.join(''));
-    }
-    const heard = await Promise.all(all.map((client) => linesOf(client, 4000)));
-    const order = heard.pop() ?? [];
-    for (const [who, lines] of heard.entries()) {
-      const own = (line: string) => line.startsWith(`${who} says `);
-      expect(order.filter(own)).toEqual(Array.from({ length: 100 }, (_, n) => `${who} says ${n}`));
-      expect(lines.filter(own)).toEqual(order.filter(own));
-      expect(lines.filter((line) => !own(line)).join()).toBe(order.filter((line) => !own(line)).join());
-      const place = new Map(order.map((line, i) => [line, i]));
-      for (const [i, line] of lines.entries())
-        if (own(line)) expect(i).toBeGreaterThanOrEqual(place.get(line) ?? NaN);
-    }
-    expect(new Set(order).size).toBe(4000);
-    await leave(...all);
-  });
-
-  test('has the rules of the chat, for users of different machines', async () => {
-    const [one, two, three] = await trio('one', 'two', 'three');
-    for (const [line, expected] of [
-      ['WHO', 'WHO one two three'],
-      ['NICK', 'ERROR missing name'],
-      ['NICK two words', 'ERROR bad name: two words'],
-      ['NICK TWO', 'ERROR name taken: TWO'],
-      ['NICK one', 'ERROR name taken: one'],
-      ['SAY', 'ERROR missing text'],
-      ['MSG zed hello', 'ERROR no such user: zed'],
-      ['MSG \x1bzed hello', 'ERROR no such user: ?zed'],
-      ['MSG two', 'ERROR missing text'],
-      ['MSG one to myself', '-one- to myself'],
-      ['SHOUT', 'ERROR unknown command: SHOUT'],
-    ] as const) {
-      expect(await answer(one, line)).toBe(expected);
-    }
-    await one.send('MSG TWO psst\nSAY  hello, \x1b \u03a9orld \n');
-    expect([await two.line(), await two.line()]).toEqual(['-one- psst', '<one>  hello, ? \u03a9orld ']);
-    expect(await three.line()).toBe('<one>  hello, ? \u03a9orld ');
-    expect(await answer(one, 'NICK ONE')).toBe('* one is now ONE');
-    const four = await enter(servers[0], 'four');
-    four.reset();
-    for (const client of [two, three]) await client.lineLike(/^\* four left$/);
-    expect(await answer(three, 'WHO')).toBe('WHO ONE two three');
-    await leave(one, two, three);
-  });
-
-  test('gives a name that two want at once to one of them, a hundred times', async () => {
-    const [one, two, three] = await trio('one', 'two', 'three');
-    for (let i = 0; i < 100; i++) {
-      const refused = await Promise.all(
-        [one, two].map(async (client) => {
-          await client.send(`NICK wanted${i}\nECHO done\n`);
-          const lines: string[] = [];
-          while (lines.at(-1) !== 'done') lines.push(await client.line());
-          return lines.includes(`ERROR name taken: wanted${i}`);
-        }),
-      );
-      expect(refused.sort(), `wanted${i}`).toEqual([false, true]);
-      await three.lineLike(new RegExp(`is now wanted${i}$`));
-    }
-    expect(await answer(three, 'WHO')).toMatch(/^WHO (\S+ )?wanted99 (\S+ )?three$/);
-    await leave(one, two, three);
-  });
-
-  test('says try again while Redis is gone, says nothing twice, throws no user out, and tells of the gap', async () => {
-    const [one, two, three] = await trio('one', 'two', 'three');
-    const before = await answer(one, 'WHO');
-    const count = 3000;
-    void one.send(`${Array.from({ length: count }, (_, n) => `SAY ${n}\nECHO ${n}\n`).join('')}ECHO end\n`);
-    await two.has('<one> 50\n');
-    await redis.stop();
-    const refused = refusedOf(await linesUntil(one, 'end'));
-    expect(refused.length).toBeGreaterThan(0);
-    for (const server of servers.slice(0, 2)) await server.logged(/^out of touch with Redis: /);
-    for (const said of ['SAY lost', 'MSG two lost', 'NICK lost', 'WHO']) {
-      expect(await answer(one, said)).toBe('ERROR try again');
-    }
-    const late = await Client.connect(servers[0].port);
-    expect(await late.rest()).toBe('ERROR try again\n');
-    redis = await startRedis(port);
-    expect(await one.line()).toBe(BACK);
-    for (const client of [two, three]) {
-      const heard = (await linesUntil(client, BACK)).map((line) => Number(line.replace('<one> ', '')));
-      expect(heard).toEqual(Array.from({ length: heard.length }, (_, n) => n));
-      // What was under way when Redis ended may have reached some, and not others. It is one line of each user at most.
-      expect(refused.filter((n) => n < heard.length).length).toBeLessThanOrEqual(1);
-      expect(heard.length).toBeGreaterThanOrEqual(count - refused.length - 1);
-    }
-    expect(await answer(one, 'WHO')).toBe(before);
-    await one.send('SAY found\n');
-    for (const client of [two, three]) expect(await client.line()).toBe('<one> found');
-    expect(await answer(three, 'NICK One')).toBe('ERROR name taken: One');
-    await leave(one, two, three);
-  });
-
-  for (const [how, milliseconds] of [
-    ['for so short a time that the connections stay', 4000],
-    ['for longer than names are kept', 13_000],
-  ] as const) {
-    test(`never says what it has said try again to, when Redis stops ${how}, and goes on`, async () => {
+    test('has the rules of the chat, for users of different machines', async () => {
       const [one, two, three] = await trio('one', 'two', 'three');
-      const begin = performance.now();
-      redis.kill('SIGSTOP');
-      // What has been sent lies in a buffer, and Redis reads it as soon as it goes on.
-      expect(await answer(one, 'SAY lost')).toBe('ERROR try again');
-      expect(await answer(one, 'SAY lost, too')).toBe('ERROR try again');
-      expect(await answer(two, 'NICK lost')).toBe('ERROR try again');
-      await until(() => performance.now() - begin > milliseconds);
-      redis.kill('SIGCONT');
-      for (const client of [one, two, three]) expect(await client.line()).toBe(BACK);
-      await one.send('SAY found\n');
-      for (const client of [two, three]) expect(await client.line()).toBe('<one> found');
-      expect(await answer(three, 'WHO')).toBe('WHO one two three');
+      for (const [line, expected] of [
+        ['WHO', 'WHO one two three'],
+        ['NICK', 'ERROR missing name'],
+        ['NICK two words', 'ERROR bad name: two words'],
+        ['NICK TWO', 'ERROR name taken: TWO'],
+        ['NICK one', 'ERROR name taken: one'],
+        ['SAY', 'ERROR missing text'],
+        ['MSG zed hello', 'ERROR no such user: zed'],
+        ['MSG \x1bzed hello', 'ERROR no such user: ?zed'],
+        ['MSG two', 'ERROR missing text'],
+        ['MSG one to myself', '-one- to myself'],
+        ['SHOUT', 'ERROR unknown command: SHOUT'],
+      ] as const) {
+        expect(await answer(one, line)).toBe(expected);
+      }
+      await one.send('MSG TWO psst\nSAY  hello, \x1b \u03a9orld \n');
+      expect([await two.line(), await two.line()]).toEqual(['-one- psst', '<one>  hello, ? \u03a9orld ']);
+      expect(await three.line()).toBe('<one>  hello, ? \u03a9orld ');
+      expect(await answer(one, 'NICK ONE')).toBe('* one is now ONE');
+      const four = await enter(servers[0], 'four');
+      four.reset();
+      for (const client of [two, three]) await client.lineLike(/^\* four left$/);
+      expect(await answer(three, 'WHO')).toBe('WHO ONE two three');
       await leave(one, two, three);
     });
-  }
 
-  test('lets a browser in, whichever process it connects to', async () => {
-    expect(pages.length).toBe(3);
-    for (const page of pages) expect(await (await fetch(page)).text()).toContain('WebSocket');
-  });
+    test('gives a name back only if it is still that of its user', async () => {
+      const [one, two, three] = await trio('one', 'two', 'three');
+      const redisCli = (...args: string[]) =>
+        spawnSync('redis-cli', ['-p', `${port}`, ...args], { encoding: 'utf8' }).stdout;
+      redisCli('SET', 'chat:name:one', 'another'); // as if the lease had ended, and another user had come first
+      await leave(one, two);
+      expect(redisCli('MGET', 'chat:name:one', 'chat:name:two')).toBe('another\n\n');
+      redisCli('DEL', 'chat:name:one');
+      await leave(three);
+    });
 
-  test('replaces a process that has died', async () => {
-    const children = () => childrenOf(servers[0].child.pid);
-    const [dies, stays] = children();
-    process.kill(dies as number, 'SIGKILL');
-    await servers[0].logged(new RegExp(`^process ${dies} ended: SIGKILL$`));
-    await servers[0].logged(/^in touch with Redis$/);
-    expect(children().length).toBe(2);
-    expect(children()).toContain(stays);
-    expect(children()).not.toContain(dies);
-  });
+    test('gives a name that two want at once to one of them, a hundred times', async () => {
+      const [one, two, three] = await trio('one', 'two', 'three');
+      for (let i = 0; i < 100; i++) {
+        const refused = await Promise.all(
+          [one, two].map(async (client) => {
+            await client.send(`NICK wanted${i}\nECHO done\n`);
+            const lines: string[] = [];
+            while (lines.at(-1) !== 'done') lines.push(await client.line());
+            return lines.includes(`ERROR name taken: wanted${i}`);
+          }),
+        );
+        expect(refused.sort(), `wanted${i}`).toEqual([false, true]);
+        await three.lineLike(new RegExp(`is now wanted${i}$`));
+      }
+      expect(await answer(three, 'WHO')).toMatch(/^WHO (\S+ )?wanted99 (\S+ )?three$/);
+      await leave(one, two, three);
+    });
 
-  test('takes the users of a machine that has died, or stands still, from the list, and tells that they have left', async () => {
-    const [one, two, three] = await trio('one', 'two', 'three');
-    const begin = performance.now();
-    for (const pid of processesOf(servers[0])) process.kill(pid, 'SIGSTOP');
-    for (const pid of processesOf(servers[1])) process.kill(pid, 'SIGKILL');
-    expect(await answer(three, 'NICK two')).toBe('ERROR name taken: two');
-    const left = [await three.line(), await three.line()];
-    expect(performance.now() - begin).toBeLessThan(LONGEST);
-    expect(left.sort()).toEqual(['* one left', '* two left']);
-    expect(await answer(three, 'WHO')).toBe('WHO three');
-    expect(await answer(three, 'NICK one')).toBe('* three is now one');
+    test('says try again while Redis is gone, says nothing twice, throws no user out, and tells of the gap', async () => {
+      const [one, two, three] = await trio('one', 'two', 'three');
+      const before = await answer(one, 'WHO');
+      const count = 3000;
+      void one.send(`${Array.from({ length: count }, (_, n) => `SAY ${n}\nECHO ${n}\n`).join('')}ECHO end\n`);
+      await two.has('<one> 50\n');
+      await redis.stop();
+      const refused = refusedOf(await linesUntil(one, 'end'));
+      expect(refused.length).toBeGreaterThan(0);
+      for (const server of servers.slice(0, 2)) await server.logged(/^out of touch with Redis: /);
+      for (const said of ['SAY lost', 'MSG two lost', 'NICK lost', 'WHO']) {
+        expect(await answer(one, said)).toBe('ERROR try again');
+      }
+      const late = await Client.connect(servers[0].port);
+      expect(await late.rest()).toBe('ERROR try again\n');
+      redis = await startRedis(port);
+      expect(await one.line()).toBe(BACK);
+      for (const client of [two, three]) {
+        const heard = (await linesUntil(client, BACK)).map((line) => Number(line.replace('<one> ', '')));
+        expect(heard).toEqual(Array.from({ length: heard.length }, (_, n) => n));
+        // What was under way when Redis ended may have reached some, and not others. It is one line of each user at most.
+        expect(refused.filter((n) => n < heard.length).length).toBeLessThanOrEqual(1);
+        expect(heard.length).toBeGreaterThanOrEqual(count - refused.length - 1);
+      }
+      expect(await answer(one, 'WHO')).toBe(before);
+      await one.send('SAY found\n');
+      for (const client of [two, three]) expect(await client.line()).toBe('<one> found');
+      expect(await answer(three, 'NICK One')).toBe('ERROR name taken: One');
+      await leave(one, two, three);
+    });
 
-    // The one that stood still goes on, and finds that one of its names is taken. It does not give back what it does not hold.
-    for (const pid of processesOf(servers[0])) process.kill(pid, 'SIGCONT');
-    expect(await one.lineLike(/^\* one is now /)).toMatch(/guest\d+$/);
-    const [, name] = /^\* (guest\d+) joined$/.exec(await three.line()) ?? [];
-    expect(await answer(three, 'WHO')).toBe(`WHO ${name} one`);
-    await leave(one);
-    expect(await three.line()).toBe(`* ${name} left`);
-    expect(await answer(three, `MSG one still here`)).toBe('-one- still here');
-    await leave(three);
-    two.close();
-  });
+    for (const [how, milliseconds] of [
+      ['for so short a time that the connections stay', 4000],
+      ['for longer than names are kept', 13_000],
+    ] as const) {
+      test(`never says what it has said try again to, when Redis stops ${how}, and goes on`, async () => {
+        const [one, two, three] = await trio('one', 'two', 'three');
+        const begin = performance.now();
+        redis.kill('SIGSTOP');
+        // What has been sent lies in a buffer, and Redis reads it as soon as it goes on.
+        expect(await answer(one, 'SAY lost')).toBe('ERROR try again');
+        expect(await answer(one, 'SAY lost, too')).toBe('ERROR try again');
+        expect(await answer(two, 'NICK lost')).toBe('ERROR try again');
+        await until(() => performance.now() - begin > milliseconds);
+        redis.kill('SIGCONT');
+        for (const client of [one, two, three]) expect(await client.line()).toBe(BACK);
+        await one.send('SAY found\n');
+        for (const client of [two, three]) expect(await client.line()).toBe('<one> found');
+        expect(await answer(three, 'WHO')).toBe('WHO one two three');
+        await leave(one, two, three);
+      });
+    }
 
-  test('drains all its processes on SIGTERM, and gives back all names', async () => {
-    const [stays, leaves] = [await enter(servers[2], 'stays'), await enter(servers[0], 'leaves')];
-    await stays.lineLike(/is now leaves$/);
-    servers[0].kill('SIGTERM');
-    expect(await leaves.line()).toBe('* the server stops in 1 second');
-    expect(await leaves.rest()).toBe('');
-    expect(await stays.line()).toBe('* leaves left');
-    expect(await servers[0].exited()).toBe(0);
-    expect(await answer(stays, 'NICK leaves')).toBe('* stays is now leaves');
-  });
-});
+    test('lets a browser in, whichever process it connects to', async () => {
+      expect(pages.length).toBe(3);
+      for (const page of pages) expect(await (await fetch(page)).text()).toContain('WebSocket');
+    });
+
+    test('replaces a process that has died', async () => {
+      const children = () => childrenOf(servers[0].child.pid);
+      const [dies, stays] = children();
+      process.kill(dies as number, 'SIGKILL');
+      await servers[0].logged(new RegExp(`^process ${dies} ended: SIGKILL$`));
+      await servers[0].logged(/^in touch with Redis$/);
+      expect(children().length).toBe(2);
+      expect(children()).toContain(stays);
+      expect(children()).not.toContain(dies);
+    });
+
+    test('takes the users of a machine that has died, or stands still, from the list, and tells that they have left', async () => {
+      const [one, two, three] = await trio('one', 'two', 'three');
+      const begin = performance.now();
+      for (const pid of processesOf(servers[0])) process.kill(pid, 'SIGSTOP');
+      for (const pid of processesOf(servers[1])) process.kill(pid, 'SIGKILL');
+      expect(await answer(three, 'NICK two')).toBe('ERROR name taken: two');
+      const left = [await three.line(), await three.line()];
+      expect(performance.now() - begin).toBeLessThan(LONGEST);
+      expect(left.sort()).toEqual(['* one left', '* two left']);
+      expect(await answer(three, 'WHO')).toBe('WHO three');
+      expect(await answer(three, 'NICK one')).toBe('* three is now one');
+
+      // The one that stood still goes on, and finds that one of its names is taken. It does not give back what it does not hold.
+      for (const pid of processesOf(servers[0])) process.kill(pid, 'SIGCONT');
+      expect(await one.lineLike(/^\* one is now /)).toMatch(/guest\d+$/);
+      const [, name] = /^\* (guest\d+) joined$/.exec(await three.line()) ?? [];
+      expect(await answer(three, 'WHO')).toBe(`WHO ${name} one`);
+      await leave(one);
+      expect(await three.line()).toBe(`* ${name} left`);
+      expect(await answer(three, `MSG one still here`)).toBe('-one- still here');
+      await leave(three);
+      two.close();
+    });
+
+    test('drains all its processes on SIGTERM, and gives back all names', async () => {
+      const [stays, leaves] = [await enter(servers[2], 'stays'), await enter(servers[0], 'leaves')];
+      await stays.lineLike(/is now leaves$/);
+      servers[0].kill('SIGTERM');
+      expect(await leaves.line()).toBe('* the server stops in 1 second');
+      expect(await leaves.rest()).toBe('');
+      expect(await servers[0].exited()).toBe(0);
+      // At once, not when the lease ends:
+      await stays.send('NICK leaves\n');
+      expect(await stays.line()).toBe('* leaves left');
+      expect(await stays.line()).toBe('* stays is now leaves');
+    });
+  },
+);
 
 describe('await13 says in one line what is not possible:', () => {
   const withoutLibrary = `export const resolve = (name, context, next) => {
