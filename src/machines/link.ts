@@ -33,8 +33,11 @@ export async function expectRedis(url: string): Promise<void> {
   const client = await newClient(url);
   const problem = await new Promise<string | undefined>((resolve) => {
     client.on('error', ({ code, message }) => resolve(code ?? message));
-    setTimeout(() => resolve('it does not answer'), PATIENCE);
-    void client.connect().then(() => resolve(undefined));
+    setTimeout(() => resolve('it does not answer'), SILENCE).unref();
+    client.connect().then(
+      () => resolve(undefined),
+      () => {},
+    ); // 'error' tells.
   });
   client.destroy();
   if (problem) fail(`Cannot reach Redis at ${new URL(url).host}: ${problem}`);
@@ -44,41 +47,38 @@ export async function expectRedis(url: string): Promise<void> {
 export class Link {
   readonly #client: Client;
   readonly #channel: string;
+  readonly #own: string;
+  readonly #received: (message: string) => void;
+  #subscribed = false;
   #script = '';
   /** What to add to `performance.now()` for the time of Redis, in milliseconds: rather too little than too much. */
   #clock = Number.NaN;
 
-  private constructor(client: Client, url: string) {
+  private constructor(client: Client, url: string, process: string, received: (message: string) => void) {
     this.#client = client;
     this.#channel = `chat:${Number(new URL(url).pathname.slice(1))}`; // All databases of a Redis share its channels.
+    this.#own = `${this.#channel}:${process}`;
+    this.#received = received;
   }
 
-  /**
-   * @param process the name of this process
-   * @param ready called whenever it is connected, the first time and again
-   * @param lost called whenever it is not
-   * @param received called with what is published
-   */
+  /** Begins to connect. @param process the name of this process. @param on is called whenever any of these happens */
   static async open(
     url: string,
     process: string,
-    on: { ready(): void; lost(why: string): void; received(message: string): void },
+    on: { connected(): void; lost(why: string): void; received(message: string): void },
   ): Promise<Link> {
     const client = await newClient(url);
-    const link = new Link(client, url);
-    client.on('ready', () => on.ready());
+    client.on('ready', () => on.connected());
     client.on('error', (error: NodeJS.ErrnoException) => on.lost(error.code ?? error.message));
-    void client
-      .connect()
-      .then(() =>
-        client.subscribe([link.#channel, `${link.#channel}:${process}`], (message) => on.received(message)),
-      )
-      .catch(() => {}); // 'error' has told.
-    return link;
+    client.connect().catch(() => {}); // 'error' tells.
+    return new Link(client, url, process, (message) => on.received(message));
   }
 
-  /** Has Redis keep the script: it forgets it when it ends. */
-  async load(): Promise<void> {
+  /** Once it is connected: subscribes, and has Redis keep the script, which it forgets when it ends. */
+  async prepare(): Promise<void> {
+    // node-redis subscribes again by itself, but only to what it has once been subscribed to.
+    if (!this.#subscribed) await this.#client.subscribe([this.#channel, this.#own], this.#received);
+    this.#subscribed = true;
     this.#script = await this.#client.scriptLoad(SCRIPT);
   }
 

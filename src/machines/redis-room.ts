@@ -48,7 +48,7 @@ export class RedisRoom extends Room {
   static async open(url: string): Promise<RedisRoom> {
     const room = new RedisRoom();
     room.#link = await Link.open(url, room.#process, {
-      ready: () => void room.#renew(),
+      connected: () => void room.#renew(),
       lost: (why) => room.#lose(why),
       received: (message) => room.#receive(message),
     });
@@ -106,7 +106,7 @@ export class RedisRoom extends Room {
   }
 
   list(guest: Guest, answer: (problem: string | undefined, names: string[]) => void): void {
-    this.#ask('list', guest, [], (problem, names = '') => answer(problem, names.split(' ')));
+    this.#ask('list', guest, [], (problem, names = '') => answer(problem, names.match(/\S+/g) ?? []));
   }
 
   /** Asks Redis. What it has done it publishes, and then the question is answered: at its place in the order of all. */
@@ -181,7 +181,7 @@ export class RedisRoom extends Room {
     if (this.#renewing !== NEVER) return;
     this.#renewing = performance.now();
     try {
-      if (this.#away) await this.#link.load();
+      if (this.#away) await this.#link.prepare();
       // After a pause, others first have the time to renew what they hold.
       const remove = performance.now() - this.#inTouchSince > LEASE ? 'remove' : '-';
       const all = [...this.#members.values()];

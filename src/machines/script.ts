@@ -1,4 +1,4 @@
-/** The keys of the room: see {@link SCRIPT}. A name that is not renewed for so long is free: milliseconds. */
+/** A name that is not renewed for so many milliseconds is free. */
 export const LEASE = 10_000;
 
 /**
