@@ -19,20 +19,23 @@ const limits: Limits = {
 };
 beQuiet();
 
+type Entered = { guest: Guarded; watch: Watch; done: string[]; resume: () => void };
+
 /** A client, and what the guard does with it. */
-function enter(guard: Guard, host = '127.0.0.1'): { guest: Guarded; watch: Watch; done: string[] } {
+function enter(guard: Guard, host = '127.0.0.1', goOn = (): void => {}): Entered {
   const done: string[] = [];
+  const resume = () => {
+    done.push('resumed');
+    goOn();
+  };
   const guest: Guarded = {
     address: new Address(host, 1),
     tell: (line) => done.push(line),
     finish: () => done.push('closed'),
-    cutOff: (why) => {
-      done.push(`cut off: ${why}`);
-      guard.leave(guest);
-    },
-    resume: () => done.push('resumed'),
+    cutOff: (why) => done.push(`cut off: ${why}`), // It leaves later, as a socket of Node's does.
+    resume,
   };
-  return { guest, watch: guard.enter(guest), done };
+  return { guest, watch: guard.enter(guest), done, resume };
 }
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
@@ -137,28 +140,57 @@ describe('a guard', () => {
     expect(done).toEqual(['resumed', 'ERROR line timeout', 'closed']);
   });
 
-  test('hears a client ten times a second that speaks to one which lags behind', () => {
-    const guard = new Guard(limits);
-    const [speaker, listener] = [enter(guard), enter(guard)];
-    listener.watch.owes(251);
-    speaker.watch.heard(5);
-    expect(speaker.watch.mayBeHeard()).toBe(false);
-    listener.watch.took(251);
-    vi.advanceTimersByTime(99);
-    expect(speaker.done).toEqual([]);
-    vi.advanceTimersByTime(2);
-    expect(speaker.done).toEqual(['resumed']);
-    speaker.watch.heard(5);
-    expect(speaker.watch.mayBeHeard()).toBe(true);
-  });
-
-  test("hears a hundred lines of a client, and the next when Node's loop has turned", () => {
+  test('hears a client again whose answers were all taken at once', () => {
     const { watch, done } = enter(new Guard(limits));
-    for (let i = 0; i < 100; i++) expect(watch.mayBeHeard()).toBe(true);
+    watch.owes(251);
     expect(watch.mayBeHeard()).toBe(false);
+    watch.took(251);
     vi.advanceTimersByTime(1);
     expect(done).toEqual(['resumed']);
-    expect(watch.mayBeHeard()).toBe(true);
+  });
+
+  test('hears a client that speaks to one which lags after a pause: as long as that takes nothing, a tenth of a second at most', () => {
+    const guard = new Guard(limits);
+    const [speaker, other, listener] = [enter(guard), enter(guard), enter(guard)];
+    listener.watch.owes(251);
+    listener.watch.took(0);
+    for (const [elapsed, pause] of [
+      [0, 1],
+      [9, 10],
+      [490, 100],
+    ] as const) {
+      vi.advanceTimersByTime(elapsed);
+      expect(speaker.watch.mayBeHeard()).toBe(true);
+      listener.watch.owes(1);
+      expect(speaker.watch.mayBeHeard()).toBe(false);
+      expect(other.watch.mayBeHeard()).toBe(true);
+      vi.advanceTimersByTime(pause - 1);
+      expect(speaker.watch.mayBeHeard()).toBe(false);
+      vi.advanceTimersByTime(1);
+    }
+    expect(speaker.done).toEqual(['resumed', 'resumed', 'resumed']);
+    expect(other.done).toEqual([]);
+  });
+
+  test('hears others while a client does not read the answers to its own questions', () => {
+    const guard = new Guard(limits);
+    const [greedy, other] = [enter(guard), enter(guard)];
+    expect(greedy.watch.mayBeHeard()).toBe(true);
+    greedy.watch.owes(251);
+    expect(greedy.watch.mayBeHeard()).toBe(false);
+    expect(other.watch.mayBeHeard()).toBe(true);
+  });
+
+  test("hears a hundred lines of a client, and as many more each time that Node's loop has turned", () => {
+    let waiting = 350;
+    const { watch, resume } = enter(new Guard(limits), '::1', () => {
+      while (waiting > 0 && watch.mayBeHeard()) waiting--;
+    });
+    for (const left of [250, 150, 50, 0]) {
+      if (left === 250) resume();
+      else vi.advanceTimersByTime(1);
+      expect(waiting).toBe(left);
+    }
   });
 
   test('waits for a client that has ended its stream, as long as it takes what it is owed', () => {

@@ -30,9 +30,8 @@ const room = new LocalRoom();
 const PIECE = 16 * 1024;
 
 async function serve(client: Socket, address: Address, framing: Framing): Promise<void> {
-  let closing = false;
-  let why: unknown = 'end of stream';
-  let cutOff: string | undefined;
+  /** Why it ends, as soon as all has been sent. */
+  let ending: unknown;
   const moves = new EventEmitter();
   const goOn = () => moves.emit('move');
   /** Waits until something is so, or the connection is closed. */
@@ -59,21 +58,22 @@ async function serve(client: Socket, address: Address, framing: Framing): Promis
     if (unsent.length === 0) setImmediate(flush); // One write() for all the lines of a tick.
     unsent.append(bytes);
   };
+  const end = (why: string) => {
+    if (ending) return;
+    ending = why;
+    void until(() => watch.owed === 0).then(() => lingeringClose(client)); // The loop below may wait for bytes.
+  };
   const transport = {
     send,
-    close: () => {
-      closing = true;
-      why = 'closed by the protocol';
-      void until(() => watch.owed === 0).then(() => client.end()); // The loop below may wait for bytes.
-    },
+    close: () => end('closed by the protocol'),
     report: (problem: string, bytes: Buffer) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
   };
   const guest = {
     address,
     tell: (line: string) => chat.send(line),
     finish: () => chat.close(),
-    cutOff: (reason: string) => {
-      cutOff = reason;
+    cutOff: (why: string) => {
+      ending ??= why;
       client.destroy();
     },
     resume: () => {
@@ -92,18 +92,17 @@ async function serve(client: Socket, address: Address, framing: Framing): Promis
       protocol.received(bytes);
       watch.heard(bytes.length, framing.begun);
       await until(() => !pace.waits);
-      if (closing) break;
+      if (ending) break;
     }
     watch.finished();
-    if (!closing) protocol.ended();
-    await until(() => watch.owed === 0);
-    lingeringClose(client);
+    if (!ending) protocol.ended();
+    end('end of stream');
     if (!client.closed) await once(client, 'close');
   } catch (error) {
-    why = error;
+    ending ??= error;
     client.destroy();
   }
-  log(`${address} disconnected: ${cutOff ?? why}`);
+  log(`${address} disconnected: ${ending}`);
   chat.leave();
   guard.leave(guest);
 }

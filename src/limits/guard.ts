@@ -1,9 +1,9 @@
 // Who is let in, who has to go, and how the server stops.
 
 import { dropLinesUnless, log } from '../cli/log.ts';
-import { Deadlines } from '../coroutine/deadlines.ts';
-import { c, poll } from '../sockets/libc.ts';
+import { Deadlines } from '../sockets/deadlines.ts';
 import type { Address } from '../sockets/socket.ts';
+import { canWrite } from './can-write.ts';
 import type { Limits } from './limits.ts';
 import { Watch } from './watch.ts';
 
@@ -35,8 +35,8 @@ export class Guard {
   /** How many clients were refused, dismissed or cut off, by the reason. */
   readonly offenders = new Map<string, number>();
   draining = false;
-  /** Whether a line was said to a client that lags behind. Its speaker is slowed down. */
-  lagging = false;
+  /** The client whose line was answered last. */
+  speaker: Watch | undefined;
   readonly #perHost = new Map<string, number>();
   readonly #deadlines = new Deadlines();
   #timer: NodeJS.Timeout | undefined;
@@ -94,6 +94,7 @@ export class Guard {
   /** Closes the connection of a client that does not read: there is no way to tell it. */
   cutOff(guest: Guarded, why: string): void {
     this.#count('cut off', why, guest.address);
+    this.guests.get(guest)?.end(); // It may take a while until it has left.
     guest.cutOff(why);
   }
 
@@ -127,10 +128,9 @@ export class Guard {
   }
 
   #drain(seconds: number): void {
-    log(`stopping: ${this.guests.size} clients are connected`);
+    log(`stopping, with ${counted(this.guests.size, 'client')} connected`);
     if (this.guests.size === 0) this.#stop();
-    const when =
-      seconds === 0 ? 'when all have left' : `in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}`;
+    const when = seconds === 0 ? 'when all have left' : `in ${counted(seconds, 'second')}`;
     for (const guest of this.guests.keys()) guest.tell(`* the server stops ${when}`);
     if (seconds === 0) return;
     this.at(performance.now() + 1000 * seconds, () => {
@@ -167,18 +167,12 @@ export class Guard {
   }
 }
 
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
 /** Ends the program as the kernel does when there is no handler for a signal. */
 function endBy(signal: NodeJS.Signals): void {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
-}
-
-// struct pollfd, of standard output.
-const pollfd = Buffer.alloc(8);
-pollfd.writeInt32LE(1);
-pollfd.writeInt16LE(c.POLLOUT, 4);
-
-/** Whether standard output takes a line without waiting. A pipe that is ready has room for PIPE_BUF bytes: pipe(7). */
-function canWrite(): boolean {
-  return poll(pollfd, 1, 0) === 1;
 }

@@ -1,8 +1,10 @@
 import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { fail } from '../cli/fail.ts';
 import { announce, linesDropped } from '../cli/log.ts';
 import { numberOrFail } from '../cli/parse.ts';
+import { Address } from '../sockets/socket.ts';
 import type { Guard } from './guard.ts';
 
 /**
@@ -12,18 +14,17 @@ import type { Guard } from './guard.ts';
  */
 export function serveStatus(options: { host: string; 'status-port': string }, guard: Guard): void {
   if (options['status-port'] === '') return;
-  const { host } = options;
   const port = numberOrFail(options['status-port'], 'Cannot use --status-port', { max: 65535 });
   const server = createServer(({ method, url }, response) => {
     const [status, text] = method === 'GET' ? answer(url, guard) : [405, 'only GET\n'];
     response.writeHead(status, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
   });
   server.on('error', (error: NodeJS.ErrnoException) =>
-    fail(`Cannot serve the status on ${host}:${port}: ${error.code}`),
+    fail(`Cannot serve the status on ${new Address(options.host, port)}: ${error.code}`),
   );
-  server.listen(port, host, () => {
-    const address = server.address() as { port: number };
-    announce(`status on ${host}:${address.port}`);
+  server.listen(port, options.host, () => {
+    const { address, port } = server.address() as AddressInfo;
+    announce(`status on ${new Address(address, port)}`);
   });
 }
 

@@ -5,8 +5,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** After so many lines of a client, Node's loop turns, and others are heard. */
 const LINES_IN_A_ROW = 100;
 
-/** How long a client is not heard when it has spoken to one that lags behind, in milliseconds. */
-const SLOWED = 100;
+/** How long a client is not heard then, in milliseconds: Node's loop turns meanwhile. And how long at most. */
+const [TURN, LONGEST] = [1, 100];
 
 /**
  * Watches one client. The connection says what happens, and is told when a limit is reached.
@@ -33,6 +33,8 @@ export class Watch {
   #hushed = false;
   #hushedUntil = 0;
   #lines = 0;
+  /** How long the client is not heard before its next line: it has spoken to one that lags. */
+  #pause = 0;
   #finished = false;
   #alarmAt = NEVER;
   #cancelAlarm = (): void => {};
@@ -49,13 +51,20 @@ export class Watch {
 
   /**
    * Whether the next line of the client may be answered. Not while it is owed a quarter of what it may be: so its own answers
-   * never bring it over the limit. And not after many lines without a pause, in which others have their turn. The connection's
-   * `resume()` is called when it may.
+   * never bring it over the limit. Not after many lines without a pause, in which others have their turn. And not at once when
+   * it has spoken to one that lags: see {@link owes}. The connection's `resume()` is called when it may.
    */
   mayBeHeard(): boolean {
     if (this.#hushed) return false;
-    if (this.#owed > this.#guard.limits.maxOwed / 4 || ++this.#lines > LINES_IN_A_ROW) this.#hush();
+    if (this.#lags || this.#pause > 0 || ++this.#lines > LINES_IN_A_ROW)
+      this.#hush(Math.max(this.#pause, TURN));
+    else this.#guard.speaker = this;
     return !this.#hushed;
+  }
+
+  /** Whether it is owed a quarter of what it may be. */
+  get #lags(): boolean {
+    return this.#owed > this.#guard.limits.maxOwed / 4;
   }
 
   /** Bytes have arrived. @param line the number of the line that has begun and not ended, undefined if there is none */
@@ -64,20 +73,22 @@ export class Watch {
     this.#heardAt = performance.now();
     if (line !== this.#line) this.#begunAt = line === undefined ? NEVER : this.#heardAt;
     this.#line = line;
-    if (this.#guard.lagging) {
-      this.#guard.lagging = false;
-      this.#hushedUntil = this.#heardAt + SLOWED;
-      this.#hush();
-    }
     this.#setAlarm();
   }
 
-  /** So many bytes are to be sent. Returns whether to keep them: not if the client is about to be cut off. */
+  /**
+   * So many bytes are to be sent. Returns whether to keep them: not if the client is about to be cut off. When it lags, a
+   * speaker is not heard for as long as the kernel has taken nothing, a tenth of a second at most: so a listener has some
+   * time to catch up, and one that never does stops no other.
+   */
   owes(bytes: number): boolean {
     const { maxOwed } = this.#guard.limits;
     if (this.#full && this.#owed > maxOwed) return false;
     this.#owed += bytes;
-    if (this.#owed > maxOwed / 4) this.#guard.lagging = true;
+    const { speaker } = this.#guard;
+    if (this.#lags && speaker && speaker !== this) {
+      speaker.#pause = Math.min(Math.max(performance.now() - this.#movedAt, TURN), LONGEST);
+    }
     if (this.#full && this.#owed > maxOwed) this.#setAlarm();
     return true;
   }
@@ -89,8 +100,8 @@ export class Watch {
     const full = this.#owed > 0;
     if (bytes > 0 || full !== this.#full) this.#movedAt = full || this.#finished ? performance.now() : NEVER;
     this.#full = full;
-    if (full) this.#setAlarm();
     if (this.#hushed) this.#unhush();
+    if (this.#hushed || full) this.#setAlarm();
   }
 
   /** The connection is closed. */
@@ -111,16 +122,18 @@ export class Watch {
     this.#guard.dismiss(this.#guest, 'line too long');
   }
 
-  #hush(): void {
+  #hush(milliseconds: number): void {
     this.#hushed = true;
+    this.#hushedUntil = performance.now() + milliseconds;
     this.#setAlarm();
   }
 
   #unhush(): void {
     const now = performance.now();
-    if (now < this.#hushedUntil || this.#owed > this.#guard.limits.maxOwed / 4) return;
+    if (now < this.#hushedUntil || this.#lags) return;
     this.#hushed = false;
     this.#lines = 0;
+    this.#pause = 0;
     this.#heardAt = now; // While the client was not heard, its silence was not its own.
     if (this.#begunAt !== NEVER) this.#begunAt = now;
     this.#guest.resume();
@@ -132,7 +145,7 @@ export class Watch {
     if (this.#full && this.#owed > maxOwed) return 0;
     const stall = this.#movedAt + stallTimeout;
     if (this.#finished) return stall;
-    if (this.#hushed) return this.#owed > maxOwed / 4 ? stall : Math.min(stall, this.#hushedUntil);
+    if (this.#hushed) return this.#lags ? stall : Math.min(stall, this.#hushedUntil);
     return Math.min(stall, this.#heardAt + idleTimeout, this.#begunAt + lineTimeout);
   }
 

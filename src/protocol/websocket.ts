@@ -70,6 +70,7 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
       if (!(error instanceof Violation)) throw error;
       this.report(error.message, error.bytes);
       this.#sendClose(error.code, error.message);
+      if (error.code === 1009) this.above.tooLong(this.#limit);
       super.close(); // What follows can't be read: section 7.1.7.
     }
   }
@@ -93,7 +94,8 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
 
   /** Says so, and closes as soon as the peer has said so, too: section 7.1.1. */
   override close(): void {
-    this.#sendClose(1000);
+    if (this.#state === 'handshake') super.close();
+    else this.#sendClose(1000);
   }
 
   #shakeHands(bytes: Buffer): void {

@@ -8,7 +8,7 @@
 //   accept() of one listener, and so it can't accept from a second one.)
 // Still wrong: stop one of the three with Ctrl-Z, and let another say a lot: yes SAY hello | nc localhost 12345. When
 //   the kernel's buffer for the stopped one is full, send() waits for it, with the mutex, and all other threads wait
-//   for the mutex. select11 never waits for one client.
+//   for the mutex. select11 never waits for one client, and select12 cuts it off.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
