@@ -6,6 +6,23 @@ import { fail } from '../src/cli/fail.ts';
 /** Of a script's options: the value, as the usage shows it, or '' for an option without one. */
 export type Options = Readonly<Record<string, string>>;
 
+/** The options of all steps. */
+export const stepOptions: Options = {
+  host: 'HOST',
+  port: 'PORT',
+  quiet: '',
+  protocol: 'PROTOCOL',
+  framing: 'FRAMING',
+  'max-questions': 'MAX-QUESTIONS',
+  'any-origin': '',
+  'web-port': 'WEB-PORT',
+  crlf: '',
+  workers: 'WORKERS',
+  'on-stop': 'ON-STOP',
+  selector: 'SELECTOR',
+  stats: 'STATS',
+};
+
 /**
  * Ends the program if npm has taken an option of the script that it runs, with one line that says what to type instead.
  *

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { onListening } from '../src/cli/listen.ts';
 import { announce, print } from '../src/cli/log.ts';
 import { Address } from '../src/sockets/socket.ts';
-import { failIfTaken } from './npm.ts';
+import { failIfTaken, stepOptions } from './npm.ts';
 import { findStep, listSteps, root, type Step } from './steps.ts';
 
 const usage = `Usage: npm start [STEP] [-- OPTIONS]
@@ -13,24 +13,6 @@ const usage = `Usage: npm start [STEP] [-- OPTIONS]
   OPTIONS  options of the step; npm start STEP -- --help lists them
 
 npm start -- --list lists the steps.`;
-
-/** The options of all steps, and of this script. */
-const options = {
-  host: 'HOST',
-  port: 'PORT',
-  quiet: '',
-  protocol: 'PROTOCOL',
-  framing: 'FRAMING',
-  'max-questions': 'MAX-QUESTIONS',
-  'any-origin': '',
-  'web-port': 'WEB-PORT',
-  crlf: '',
-  workers: 'WORKERS',
-  'on-stop': 'ON-STOP',
-  selector: 'SELECTOR',
-  stats: 'STATS',
-  list: '',
-};
 
 /** What the header of a step proposes to try, on one line or more. */
 function proposal({ header }: Step): string {
@@ -57,7 +39,7 @@ ${proposed}
 }
 
 const words = process.argv.slice(2);
-failIfTaken('npm start', options, words);
+failIfTaken('npm start', { ...stepOptions, list: '' }, words);
 const name = words[0]?.startsWith('-') ? undefined : words.shift();
 if (name === undefined && (words.includes('--list') || words.includes('--help'))) {
   print(words.includes('--list') ? listSteps() : usage);

@@ -37,6 +37,8 @@ export default async function setup(): Promise<() => void> {
     outdir,
     outExtension: { '.js': '.mjs' },
     plugins: [inPlace],
+    sourcemap: 'inline', // A trace names lines of the .ts files.
+    sourcesContent: false,
   });
   return () => rmSync(outdir, { recursive: true });
 }

@@ -3,7 +3,7 @@
 //
 // A session is a block of `console` that starts a step, and the blocks after it that talk to it; or a program that is no
 // server, and runs to its end. What is typed ends in ⏎, or is a key: ^C, ^]. A line … stands for any lines.
-// Addresses of clients and times may differ. A block with a name (`console A`) is a terminal that a later block of
+// Addresses and descriptors of clients, and times, may differ. A block with a name (`console A`) is a terminal that a later block of
 // that name goes on with. A block of code that names a file (`ts loop.ts`) is to be found there, and so is code that is
 // a link to a file.
 
@@ -33,7 +33,7 @@ function sessions(path: string): Session[] {
     const lines = body.trimEnd().split('\n');
     const command = lines[0]?.startsWith('$ ') ? lines.shift()?.slice(2) : undefined;
     const block = { terminal, command, lines };
-    if (/npm start|npx tsx src\/(?!clients)/.test(command ?? '')) {
+    if (/npm start|npm run trace|npx tsx src\/(?!clients)/.test(command ?? '')) {
       found.push({ title: `${path}: ${command}`, server: block, clients: [] });
     } else {
       found.at(-1)?.clients.push(block);
@@ -99,7 +99,12 @@ class Person extends Program {
     const client = literal.replace(/127\\\.0\\\.0\\\.1:(\d+)/g, (address, port) =>
       Number(port) === this.#port ? address : '127\\.0\\.0\\.1:\\d+',
     );
-    return new RegExp(`^${client.replace(/\d\d:\d\d:\d\d/g, '\\d\\d:\\d\\d:\\d\\d')}$`);
+    const anyTime = client
+      .replace(/\d\d:\d\d:\d\d/g, '\\d\\d:\\d\\d:\\d\\d')
+      .replace(/^ +\d+\\\.\d{3}/, ' +\\d+\\.\\d{3}')
+      .replace(/✔ \d\S* m?s/, '✔ [\\d.]+ m?s')
+      .replace(/connection \d+$/, 'connection \\d+');
+    return new RegExp(`^${anyTime}$`);
   }
 
   /** Waits until something has been on the screen that many times. */

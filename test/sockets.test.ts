@@ -4,7 +4,8 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { acceptOrReject } from '../src/sockets/accept-or-reject.ts';
 import { Address, Socket } from '../src/sockets/socket.ts';
-import { libraryFunction, type SystemCall, systemCalls } from '../src/sockets/system-call.ts';
+import { libraryFunction, systemCalls } from '../src/sockets/system-call.ts';
+import type { SystemCall } from '../src/sockets/trace-event.ts';
 import { connection as connected, onLinux, pair } from './harness.ts';
 import { moved } from './moved.ts';
 

@@ -15,7 +15,7 @@ import { toTimeline } from '../scripts/timeline/drawing/read.ts';
 import type { Recording, Wait } from '../scripts/timeline/drawing/recording.ts';
 import { type Kind, type Timeline, toJson } from '../scripts/timeline/drawing/timeline.ts';
 import { record } from '../scripts/timeline/record.ts';
-import type { SystemCall } from '../src/sockets/system-call.ts';
+import type { SystemCall } from '../src/sockets/trace-event.ts';
 import { onLinux, runScript } from './harness.ts';
 
 // Recordings by hand, with times in milliseconds.

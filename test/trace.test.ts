@@ -3,18 +3,43 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { root } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
+import { PATIENCE } from '../src/behaviours/inbox.ts';
 import { Program } from '../src/behaviours/program.ts';
-import { nodeOptions, runnable, type Server } from '../src/behaviours/server.ts';
-import type { SystemCall } from '../src/sockets/system-call.ts';
-import { canTrace, run, serving, temporaryFolder, until } from './harness.ts';
+import { nodeOptions, runnable, Server } from '../src/behaviours/server.ts';
+import type { SystemCall, TraceEvent } from '../src/sockets/trace-event.ts';
+import { canTrace, onLinux, run, runScript, serving, temporaryFolder, until } from './harness.ts';
 
 const folder = temporaryFolder();
 
-type Call = Required<SystemCall>;
+type Call = TraceEvent & Required<SystemCall>;
 
-/** The calls of a step for as long as `use` takes, and the number of its first process. The file is there before. */
+const eventsOf = (file: string): TraceEvent[] =>
+  readFileSync(file, 'utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+
+/** What has begun and is not over, with the text of its line: `recv: const bytes = client.recv(4096);`. */
+function unfinished(file: string): string[] {
+  const last = new Map(eventsOf(file).map((event) => [`${event.pid} ${event.thread} ${event.id}`, event]));
+  return Array.from(last.values(), (event) => {
+    if ('took' in event) return [];
+    const [path = '', line] = event.at?.split(':') ?? [];
+    const text = path && readFileSync(join(root, path), 'utf8').split('\n')[Number(line) - 1];
+    return `${'call' in event ? event.call : event.wait}: ${text?.replace(/ \/\/.*/, '').trim()}`;
+  }).flat();
+}
+
+/** Waits until just this is not over. */
+function shows(file: string, expected: string[]): Promise<void> {
+  const look = () => expect(unfinished(file).sort()).toEqual([...expected].sort());
+  return vi.waitFor(look, { timeout: PATIENCE, interval: 50 });
+}
+
+/** The calls of a step that have returned, for as long as `use` takes, and the number of its first process. The file is there before. */
 async function traced(step: string, use: (server: Server) => Promise<void>, args: string[] = []) {
   const file = join(folder, `${step}.jsonl`);
   writeFileSync(file, 'something older\n');
@@ -22,12 +47,11 @@ async function traced(step: string, use: (server: Server) => Promise<void>, args
     args,
     env: { TRACE: file },
   });
-  const lines = readFileSync(file, 'utf8').trim().split('\n');
-  return { pid, calls: lines.map((line): Call => JSON.parse(line)) };
+  return { pid, calls: eventsOf(file).filter((event): event is Call => 'call' in event && 'took' in event) };
 }
 
 /** A new client, to which a line has been echoed. */
-async function greeted({ port }: Server): Promise<Client> {
+async function greeted({ port }: { port: number }): Promise<Client> {
   const client = await Client.connect(port);
   await hello(client);
   return client;
@@ -101,6 +125,47 @@ describe.concurrent('TRACE', () => {
     expect(Math.max(...between.map(({ took }) => took))).toBeGreaterThan(90_000);
   });
 
+  const select = onLinux ? 'epoll_wait' : 'poll';
+  const accept = 'accept: const [client, address] = listener.accept();';
+  const recv = 'recv: const bytes = client.recv(4096);';
+
+  test('shows where coroutines are suspended: in the functions that were spawned', async () => {
+    const file = join(folder, 'generator6.jsonl');
+    const use = async (server: Server) => {
+      await greeted(server);
+      const deaf = await Client.connect(server.port);
+      deaf.socket.pause();
+      const line = `${'x'.repeat(100_000)}\n`;
+      const pouring = setInterval(() => deaf.socket.writableNeedDrain || deaf.socket.write(line), 1);
+      await shows(file, [
+        `${select}: for (const key of this.selector.select(Math.min(most, Math.max(0, due - performance.now())))) {`,
+        "read: yield ['read', listener];",
+        'read: const line = yield* client.recvLine();',
+        'write: yield* client.sendLine(line);',
+        "sleep: yield ['sleep', stats];",
+      ]).finally(() => clearInterval(pouring));
+    };
+    await serving('generator6', use, { args: ['--quiet', '--stats', '60000'], env: { TRACE: file } });
+  });
+
+  const ways = ['--import tsx', ...(nodeOptions.length === 0 ? ['--no-warnings'] : [])];
+  test.each(ways)('shows lines of the .ts file, in threads too, with node %s', async (way) => {
+    const file = join(folder, `thread4 ${way}.jsonl`);
+    const server = await Server.start(
+      process.execPath,
+      [...way.split(' '), 'src/threaded/thread4.ts', '--port', '0'],
+      {
+        ...{ cwd: root, env: { TRACE: file } },
+      },
+    );
+    try {
+      await greeted(server);
+      await shows(file, [accept, recv]);
+    } finally {
+      await server.stop();
+    }
+  });
+
   for (const step of ['single3', 'thread4', 'prefork4', 'await6', 'callback6', 'stream6']) {
     test.runIf(existsSync('/dev/full'))(`to a full disk is one line at ${step}, which serves on`, () =>
       serving(
@@ -121,6 +186,99 @@ describe.concurrent('TRACE', () => {
       env: { TRACE },
     });
     expect({ exit, stderr }).toEqual({ exit: 1, stderr: `Cannot write TRACE=${TRACE}: ENOENT\n` });
+  });
+});
+
+describe.concurrent('npm run trace', () => {
+  const tracing = async (args: string[], use: (program: Program, port: number) => Promise<void>) => {
+    const program = new Program(process.execPath, [...runnable('scripts/trace.ts'), ...args, '--port', '0']);
+    try {
+      await use(program, Number(/^listening on .*:(\d+)$/.exec(await program.stdout.line())?.[1]));
+    } finally {
+      await program.stop('SIGTERM');
+    }
+  };
+  const accept = 'const [client, address] = listener.accept();';
+  const recv = 'const bytes = client.recv(4096);';
+  const steps: Record<string, string[]> = {
+    single3: [accept, recv],
+    thread4: [accept, recv, 'serveInThread(serve, client, address);'],
+    pool4: [accept, recv, 'const [fd = -1, ...address] = queue.pop();'],
+    select6: ['for (const key of selector.select()) {'],
+    generator6: [
+      'for (const key of this.selector.select(',
+      "yield ['read', listener];",
+      'const line = yield* client.recvLine();',
+    ],
+    await6: ["Node's own loop", 'await loop.readable(listener);', 'const line = await client.recvLine();'],
+    prefork4: ["Node's own loop", 'const [client, address] = inherited.accept();', recv],
+    callback6: ["Node's own loop"],
+  };
+  for (const [step, waiting] of Object.entries(steps)) {
+    test(`shows which lines of ${step} wait`, () =>
+      tracing([step], async ({ stdout }, port) => {
+        const stays = await greeted({ port });
+        if (step === 'pool4') (await greeted({ port })).close();
+        const shown = () => stdout.waiting.split('\n').filter((line) => line.includes('⏳'));
+        const isShown = (text: string) => shown().some((line) => line.includes(`  ${text}`));
+        await stdout.until(waiting.join(' '), () => waiting.every(isShown));
+        expect(stdout.waiting).not.toContain('\x1b'); // It is no terminal.
+        stays.close();
+      }));
+  }
+
+  test('says how long a call took, what came of it, and of which connection; short ones are folded', () =>
+    tracing(['single3'], async ({ stdout }, port) => {
+      await stdout.lineLike(/^ {9}… .*setsockopt/);
+      await stdout.lineLike(/^ {2}\d\.\d{3} {2}single3\.ts:\d+ {2}const \[client, .*; {2}⏳ waits$/);
+      const client = await Client.connect(port);
+      const accepted = await stdout.lineLike(
+        /^ {2}\d+\.\d{3} {2}single3\.ts:\d+ {2}✔ [\d.]+ m?s, connection \d+$/,
+      );
+      const connection = /connection \d+/.exec(accepted)?.[0];
+      const waits = new RegExp(`const bytes = client\\.recv\\(4096\\); {2}⏳ waits, ${connection}$`);
+      await stdout.lineLike(waits);
+      await hello(client);
+      await stdout.lineLike(/✔ [\d.]+ m?s, 6 bytes$/);
+      await stdout.lineLike(waits);
+      client.reset();
+      await stdout.lineLike(/✘ [\d.]+ m?s, ECONNRESET$/);
+    }));
+
+  test('shows all calls with --all', () =>
+    tracing(['single3', '--all'], async ({ stdout }, port) => {
+      await greeted({ port });
+      await stdout.lineLike(/ const listener = listen\(\); {2}listen, [\d.]+ ms$/);
+      await stdout.lineLike(/single3\.ts:\d+ .*(sendAll.* {2}send, [\d.]+ ms|✔ \d+ ms), 6 bytes$/);
+    }));
+
+  test('ends the step when Ctrl-C ends it, and ends as the step does', async () => {
+    await tracing(['select6'], async (program, port) => {
+      program.kill('SIGINT');
+      expect(await program.exited()).toBe(130);
+      await expect(Client.connect(port)).rejects.toThrow('ECONNREFUSED');
+    });
+    await tracing(['single1'], async (program, port) => {
+      (await Client.connect(port)).close();
+      expect(await program.exited()).toBe(0);
+    });
+  });
+
+  test('says in one line what it can not trace', async () => {
+    for (const [args, message] of [
+      [['singl3'], /\n\nUnknown step "singl3": did you mean single3\?\n$/], // below the list of steps
+      [[], /^Cannot trace a step without its name: .+\n$/],
+      [['single3', '--prot', '0'], /^Unknown option '--prot': .+\n$/],
+    ] as [string[], RegExp][]) {
+      const { exit, stderr } = await runScript('scripts/trace.ts', ...args);
+      expect(exit).toBe(1);
+      expect(stderr).toMatch(message);
+    }
+    const { exit, stdout } = await runScript('scripts/trace.ts', '--help');
+    expect({ exit, stdout }).toMatchObject({
+      exit: 0,
+      stdout: expect.stringMatching(/^Usage: npm run trace STEP /),
+    });
   });
 });
 

@@ -7,15 +7,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expectations } from '../../src/behaviours/expectations.ts';
 import { serving } from '../../src/behaviours/server.ts';
+import type { TraceEvent } from '../../src/sockets/trace-event.ts';
 import { levelOf, type Step } from '../steps.ts';
-import type { Recording, Wait } from './drawing/recording.ts';
+import type { Callback, Recording, Wait } from './drawing/recording.ts';
 import { DURATION, play, visit } from './scenario.ts';
 
 /** How many guests there are: as many as accept4 and prefork4 have workers, so that each of them has one. */
 const GUESTS = 4;
-
-/** How long those that come afterwards wait for an answer, which does not matter, in milliseconds. */
-const AFTERWARDS = 300;
 
 /** How a recording may differ from those of the pictures. */
 export type Manner = {
@@ -35,15 +33,15 @@ export async function record(
   const trace = join(folder, 'trace.jsonl');
   const lead = async (port: number) => {
     if (expectations.get(name)?.get('serves two at once') === '✔') await visit(port, level, GUESTS);
-    const played = await play(port, level, patience, async () => {
+    return play(port, level, patience, async () => {
       while (!readFileSync(trace, 'utf8').includes(hold)) await sleep(20);
     });
-    await visit(port, level, GUESTS, AFTERWARDS);
-    return played;
   };
   const remove = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', remove); // on Ctrl-C, too: see program.ts
-  const nodeArgs = watcher(code).flatMap((file) => ['--import', join(import.meta.dirname, file)]);
+  const nodeArgs = code.includes("from 'node:net'")
+    ? ['--import', join(import.meta.dirname, 'watch-node.ts')]
+    : [];
   try {
     const played = await serving(
       path,
@@ -62,22 +60,16 @@ export async function record(
   }
 }
 
-/** What makes the loop of a step tell what it does, if it has one that can. */
-function watcher(code: string): string[] {
-  if (code.includes("from 'node:net'")) return ['watch-node.ts'];
-  return code.includes('Loop(') ? ['watch-loop.ts'] : [];
-}
-
 function readTrace(path: string): Pick<Recording, 'calls' | 'waits' | 'callbacks'> {
-  const events = readFileSync(path, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-  const waits: Wait[] = events.filter((event) => 'wait' in event);
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
+  const events: (TraceEvent | Callback)[] = lines.map((line) => JSON.parse(line));
+  // Each call and wait was written when it began, and once more when it was over. A callback was written once.
+  const keyOf = (event: TraceEvent | Callback) =>
+    'callback' in event ? event : `${event.pid} ${event.thread} ${event.id}`;
+  const known = [...new Map(events.map((event) => [keyOf(event), event])).values()];
   return {
-    calls: events.filter((event) => 'call' in event).sort((a, b) => a.begin - b.begin),
-    // Each was told when it began, and once more when it was over.
-    waits: [...new Map(waits.map((wait) => [`${wait.wait} ${wait.fd} ${wait.begin}`, wait])).values()],
-    callbacks: events.filter((event) => 'callback' in event),
+    calls: known.filter((event) => 'call' in event).sort((a, b) => a.begin - b.begin),
+    waits: known.filter((event) => 'wait' in event && 'fd' in event) as Wait[],
+    callbacks: known.filter((event) => 'callback' in event),
   };
 }

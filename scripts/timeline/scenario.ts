@@ -3,7 +3,6 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../../src/behaviours/client.ts';
-import { PATIENCE } from '../../src/behaviours/inbox.ts';
 import { now } from '../../src/sockets/system-call.ts';
 import type { ClientLog, Message, Recording } from './drawing/recording.ts';
 
@@ -73,14 +72,11 @@ export async function play(
 }
 
 /**
- * So many guests come, say a line, and go together when all have heard it. Before the scenario they see to it that all of the
- * server has started, be it processes or threads. After it they wake what still waits: a trace shows only calls that have
- * returned.
- *
- * @param patience how long each of them waits, in milliseconds
+ * So many guests come, say a line, and go together when all have heard it. They see to it that all of the server has started,
+ * be it processes or threads.
  */
-export async function visit(port: number, level: number, count: number, patience = PATIENCE): Promise<void> {
-  const come = async () => new Speaker('guest', await Client.connect(port, { patience }), level);
+export async function visit(port: number, level: number, count: number): Promise<void> {
+  const come = async () => new Speaker('guest', await Client.connect(port), level);
   const guests = await Promise.all(Array.from({ length: count }, come));
   for (const guest of guests) guest.say(1, 16);
   await Promise.all(guests.map(({ answered }) => answered));

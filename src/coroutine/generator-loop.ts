@@ -17,7 +17,7 @@ export class GeneratorLoop extends Loop {
         let step = coroutine.next();
         while (!step.done) {
           try {
-            this.wait(step.value, run);
+            this.wait(step.value, run, coroutine);
             return;
           } catch (error) {
             step = coroutine.throw(error); // It asked for an impossible wait: it gets the error there.

@@ -2,6 +2,7 @@
 
 import { type Key, type Mechanism, READ, Selector, WRITE } from '../sockets/selector.ts';
 import type { Socket } from '../sockets/socket.ts';
+import { publishWait, waits } from '../sockets/waits.ts';
 import { Deadlines } from './deadlines.ts';
 
 /** What a coroutine can wait for: a socket that can be read, or written, without blocking; or a number of milliseconds. */
@@ -34,10 +35,29 @@ export class Loop {
   /**
    * Calls `wake` once, when the wait is over.
    *
+   * @param generator the one that waits, if it is one: a trace looks where it is suspended
    * @returns a function that cancels the wait: then `wake` is not called. Once it is over, that does nothing
    * @throws Error if a coroutine waits for the same, or the socket is closed
    */
-  wait([what, subject]: Wait, wake: () => void): () => void {
+  wait(wait: Wait, wake: () => void, generator?: object): () => void {
+    return waits.start.hasSubscribers ? this.#publish(wait, wake, generator) : this.#wait(wait, wake);
+  }
+
+  /** Waits, and has a trace see it. */
+  #publish(wait: Wait, wake: () => void, generator?: object): () => void {
+    let publishEnd = (): void => {};
+    const cancel = this.#wait(wait, () => {
+      publishEnd();
+      wake();
+    });
+    publishEnd = publishWait(wait[0], wait[0] === 'sleep' ? undefined : wait[1].fd, generator);
+    return () => {
+      cancel();
+      publishEnd();
+    };
+  }
+
+  #wait([what, subject]: Wait, wake: () => void): () => void {
     if (what === 'sleep') return this.#sleepers.add(performance.now() + subject, wake);
     const waiter = { wake };
     const key = this.#keys.get(subject);

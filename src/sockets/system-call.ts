@@ -4,25 +4,7 @@ import { tracingChannel } from 'node:diagnostics_channel';
 import { getSystemErrorName } from 'node:util';
 import { threadId } from 'node:worker_threads';
 import koffi from './koffi.ts';
-
-/** One call into the kernel. `result`, `took` and `error` are there once it has returned. */
-export type SystemCall = {
-  /** The name of the function, `recv` for example. */
-  call: string;
-  /** The descriptor it was called on, if it was called on one. */
-  fd?: number;
-  pid: number;
-  /** 0 is the main thread. */
-  thread: number;
-  /** Microseconds on the monotonic clock: all processes of a machine share it. */
-  begin: number;
-  /** Microseconds from the call to its return. */
-  took?: number;
-  /** What the function returned: bytes, a new descriptor, 0, or -1. */
-  result?: number;
-  /** The name of the error, when the result is negative: `ECONNRESET` for example. */
-  error?: string;
-};
+import type { SystemCall } from './trace-event.ts';
 
 /**
  * Every call publishes a {@link SystemCall} here: to `start` before it is made, and, the same object, to

@@ -1,13 +1,18 @@
-// TRACE=file.jsonl before any step: a line per system call, like a strace that knows threads by number.
+// TRACE=file.jsonl before any step: which line waits, and for how long, in all threads and processes.
 
+import type { Channel } from 'node:diagnostics_channel';
 import { openSync, writeSync } from 'node:fs';
-import { type SystemCall, systemCalls } from './system-call.ts';
+import { isMainThread, threadId } from 'node:worker_threads';
+import { now, systemCalls } from './system-call.ts';
+import type { CoroutineWait, NodeWait, SystemCall, TraceEvent } from './trace-event.ts';
+import { type Suspended, waits } from './waits.ts';
+import { lineOfCall, lineOfCoroutine } from './where.ts';
 
 /**
- * Writes every system call of this thread to the file that the environment variable `TRACE` names, a JSON
- * object a line, each once the call has returned: see {@link SystemCall}. Workers and child processes inherit
- * the variable and add to the same file. Does nothing when the variable is not set. When the disk is full, the trace ends
- * there, and the program goes on.
+ * Writes every system call and every wait of this thread to the file that the environment variable `TRACE` names, a JSON
+ * object a line, when it begins and when it is over: see {@link TraceEvent}. Workers and child processes inherit the variable
+ * and add to the same file. Does nothing when the variable is not set. When the disk is full, the trace ends there, and the
+ * program goes on.
  */
 export function startTrace(): void {
   const path = process.env.TRACE;
@@ -16,18 +21,34 @@ export function startTrace(): void {
   const first = process.env.TRACE_BEGUN !== path;
   process.env.TRACE_BEGUN = path;
   const fd = open(path, first);
-  const write = (event: unknown): void => {
+  let count = 0;
+  const begin = (event: Event, at?: string) =>
+    write(Object.assign(event, { id: ++count, ...(at && { at }), begin: now() })); // To find the line takes a while.
+  const listeners: [Channel, (message: unknown) => void][] = [
+    [systemCalls.start, (event) => begin(event as SystemCall, lineOfCall((event as SystemCall).call))],
+    [systemCalls.end, (event) => write(event as SystemCall)],
+    [waits.start, (wait) => begin((wait as Suspended).event, lineOfCoroutine((wait as Suspended).generator))],
+    [waits.end, (wait) => write((wait as Suspended).event)],
+  ];
+  for (const [channel, listener] of listeners) channel.subscribe(listener);
+  // If the program gets as far as Node's own loop. A blocking step does not.
+  const node = setImmediate(() => begin({ wait: 'node', pid: process.pid, thread: threadId, begin: now() }));
+  if (!isMainThread) clearImmediate(node);
+
+  function write(event: Event): void {
     try {
       // Opened to append, so lines of several threads and processes never overwrite each other.
       writeSync(fd, `${JSON.stringify(event)}\n`);
     } catch (error) {
-      systemCalls.end.unsubscribe(write);
+      for (const [channel, listener] of listeners) channel.unsubscribe(listener);
+      clearImmediate(node);
       process.env.TRACE = ''; // Threads and child processes that start from now on write no trace either.
-      complain(path, error, ', no more of it from here on');
+      complain(path as string, error, ', no more of it from here on');
     }
-  };
-  systemCalls.end.subscribe(write);
+  }
 }
+
+type Event = SystemCall | CoroutineWait | NodeWait;
 
 function open(path: string, anew: boolean): number {
   try {

@@ -32,7 +32,7 @@ function run(step: Step, task: Task): void {
 
 /** A thread that runs the program of the step, where thread.ts reads what it is to do. */
 export function startWorker(program: string, workerData: unknown): Worker {
-  // The main thread may set QUIET when the keeper has started: so they share the environment.
+  // With one environment for all threads, all of them hear when the log or the trace ends, also after they have started.
   const argv = process.argv.slice(2);
   return new Worker(new URL(program), { workerData, argv, execArgv: [], env: SHARE_ENV });
 }

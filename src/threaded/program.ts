@@ -19,7 +19,10 @@ const cache = join(import.meta.dirname, '../../node_modules/.cache/async-compari
 export function prepareProgram(): URL {
   const step = process.argv[1] ?? '';
   try {
-    const { outputFiles = [] } = toJavaScript('buildSync', { entryPoints: [step], write: false });
+    const { outputFiles = [] } = toJavaScript('buildSync', {
+      ...{ entryPoints: [step], outdir: cache, write: false },
+      ...(process.env.TRACE && { sourcemap: 'inline', sourcesContent: false }), // A trace names lines of the .ts files.
+    });
     const code = outputFiles[0]?.text ?? '';
     const hash = createHash('sha256').update(code).digest('hex').slice(0, 16);
     const file = join(cache, `${basename(step, '.ts')}-${hash}.mjs`);

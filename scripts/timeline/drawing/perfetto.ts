@@ -1,7 +1,7 @@
 // A recording as a file for the Perfetto viewer, https://ui.perfetto.dev, which shows each call from near by.
 // The format is the Trace Event Format of Chrome, in JSON: times are in microseconds.
 
-import type { SystemCall } from '../../../src/sockets/system-call.ts';
+import type { SystemCall } from '../../../src/sockets/trace-event.ts';
 import type { Recording } from './recording.ts';
 import { kinds, type Timeline } from './timeline.ts';
 

@@ -1,6 +1,6 @@
 // What a timeline is drawn from: what a step did, and what its clients saw. Times are in microseconds, on one and the same clock.
 
-import type { SystemCall } from '../../../src/sockets/system-call.ts';
+import type { SystemCall } from '../../../src/sockets/trace-event.ts';
 
 export type Recording = {
   step: string;

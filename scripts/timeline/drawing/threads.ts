@@ -1,6 +1,6 @@
 // The lanes of threads and processes: all that is known of them are their calls, and what is between two calls is work.
 
-import type { SystemCall } from '../../../src/sockets/system-call.ts';
+import type { SystemCall } from '../../../src/sockets/trace-event.ts';
 import type { Recording } from './recording.ts';
 import type { Clock, Seen } from './seen.ts';
 import type { Kind, Lane } from './timeline.ts';

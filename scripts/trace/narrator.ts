@@ -1,0 +1,133 @@
+// Makes of the events of a trace the lines that a person reads: who waits, in which line, and for how long.
+
+import type { CoroutineWait, SystemCall, TraceEvent } from '../../src/sockets/trace-event.ts';
+import { counted, duration, outcome, sourceOf } from './wording.ts';
+
+/** A call that is over sooner is folded, in microseconds. */
+const SHORT = 1000;
+
+/** A thread, and what goes on in it. */
+type Thread = {
+  name: string;
+  pid: number;
+  /** The call that it is in. */
+  call: (TraceEvent & SystemCall) | undefined;
+  /** What its coroutines wait for, by the number of the event. */
+  waits: Map<number, TraceEvent & CoroutineWait>;
+  /** The names of the short calls that no line tells of yet. */
+  folded: string[];
+  /** When it last came back to Node's own loop, if it does. */
+  idle: number | undefined;
+  /** Whether a line tells that it waits. */
+  shown: boolean;
+};
+
+export class Narrator {
+  readonly #all: boolean;
+  readonly #print: (line: string) => void;
+  readonly #threads = new Map<string, Thread>();
+  /** What a descriptor of a process is: `connection 20`. */
+  readonly #names = new Map<string, string>();
+  #zero: number | undefined;
+
+  /** @param all whether short calls have a line each */
+  constructor(all: boolean, print: (line: string) => void) {
+    this.#all = all;
+    this.#print = print;
+  }
+
+  take(event: TraceEvent): void {
+    const thread = this.#threadOf(event);
+    if ('call' in event) this.#takeCall(thread, event);
+    else if (event.wait === 'node') thread.idle = event.begin;
+    else if (event.took === undefined) thread.waits.set(event.id, event);
+    else thread.waits.delete(event.id);
+  }
+
+  /** Tells who has been waiting until now, on the clock of the events. Returns whether it would tell more a little later. */
+  look(now: number): boolean {
+    let later = false;
+    for (const thread of this.#threads.values()) {
+      const since = thread.call?.begin ?? thread.idle;
+      if (thread.shown || since === undefined) continue;
+      if (now - since >= SHORT) this.#showWait(thread, thread.call, since);
+      else later = true;
+    }
+    return later;
+  }
+
+  #takeCall(thread: Thread, call: TraceEvent & SystemCall): void {
+    const { pid, fd, result = -1, took } = call;
+    if (took === undefined) {
+      thread.call = call;
+      thread.shown = false;
+      return;
+    }
+    const end = call.begin + took;
+    if (call.call === 'listen') this.#names.set(`${pid} ${fd}`, 'listener');
+    if (call.call === 'accept' && result >= 0) this.#names.set(`${pid} ${result}`, `connection ${result}`);
+    const told = [duration(took), outcome(call)].filter(Boolean).join(', ');
+    const { place, text } = sourceOf(call);
+    if (took >= SHORT) {
+      if (!thread.shown) this.#showWait(thread, call, call.begin);
+      this.#show(thread, end, `${place}  ${call.error ? '✘' : '✔'} ${told}`);
+    } else if (this.#all) this.#show(thread, end, `${place}  ${text}  ${call.call}, ${told}`);
+    else thread.folded.push(call.call);
+    thread.call = undefined;
+    thread.shown = false;
+    if (thread.idle !== undefined) thread.idle = end;
+  }
+
+  /** Tells that a thread waits: in a call, or in Node's own loop. If coroutines run in it, tells where they are. */
+  #showWait(thread: Thread, call: (TraceEvent & SystemCall) | undefined, since: number): void {
+    const { place, text } = call ? sourceOf(call) : { place: "Node's own loop", text: '' };
+    const name = this.#names.get(`${thread.pid} ${call?.fd}`);
+    const coroutines = !call || /poll|epoll_wait/.test(call.call) ? byDescriptor(thread.waits.values()) : [];
+    const told = ['⏳ waits', name?.startsWith('connection') && name, alsoWait(coroutines.length)];
+    this.#show(thread, since, `${[place, text, told.filter(Boolean).join(', ')].filter(Boolean).join('  ')}`);
+    for (const wait of coroutines) {
+      const { place, text } = sourceOf(wait);
+      const name = this.#names.get(`${wait.pid} ${wait.fd}`);
+      const told = [`⏳ ${wait.wait}`, name, `for ${duration(since - wait.begin)}`]
+        .filter(Boolean)
+        .join(', ');
+      this.#print(`${' '.repeat(INDENT)}${place}  ${text}  ${told}`);
+    }
+    thread.shown = true;
+  }
+
+  #show(thread: Thread, time: number, text: string): void {
+    this.#zero ??= time;
+    const width = Math.max(...Array.from(this.#threads.values(), ({ name }) => name.length)) + 2;
+    const who = this.#threads.size > 1 ? thread.name.padEnd(width) : '';
+    if (thread.folded.length > 0)
+      this.#print(`${' '.repeat(INDENT)}${who}… ${counted(thread.folded.splice(0))}`);
+    const seconds = (Math.max(0, time - this.#zero) / 1_000_000).toFixed(3);
+    this.#print(`${seconds.padStart(INDENT - 2)}  ${who}${text}`);
+  }
+
+  #threadOf({ pid, thread: id }: TraceEvent): Thread {
+    const key = `${pid} ${id}`;
+    const [first] = this.#threads.values();
+    const name = first && first.pid !== pid ? `process ${pid}` : id > 0 ? `thread ${id}` : 'main';
+    const known = this.#threads.get(key) ?? {
+      ...{ name, pid, call: undefined, waits: new Map(), folded: [], idle: undefined, shown: false },
+    };
+    this.#threads.set(key, known);
+    return known;
+  }
+}
+
+/** How wide the time is, with the space behind it. */
+const INDENT = 9;
+
+/** Those that sleep come last. */
+function byDescriptor<Own extends CoroutineWait>(waits: Iterable<Own>): Own[] {
+  const place = ({ fd = Number.POSITIVE_INFINITY }: Own) => fd;
+  return [...waits].sort((a, b) => (place(a) < place(b) ? -1 : 1));
+}
+
+function alsoWait(coroutines: number): string {
+  if (coroutines === 0) return '';
+  return coroutines === 1 ? 'and so does a coroutine:' : `and so do ${coroutines} coroutines:`;
+}

@@ -1,0 +1,55 @@
+// Which line of a step waits. Only a trace asks: without TRACE, nothing of this runs.
+
+import { locationOf } from './generator-location.ts';
+import { type Line, toLine } from './source-line.ts';
+
+/** The line that makes a call, as the `at` of an event has it. */
+export function lineOfCall(call: string): string | undefined {
+  let innermost: Line | undefined;
+  for (const line of linesOnStack()) {
+    innermost ??= line;
+    if (call !== 'Atomics.wait' || /\/[a-z]+\d+\.ts$/.test(line.path)) return shown(line);
+  }
+  return shown(innermost);
+}
+
+/**
+ * The line where the function of a coroutine is suspended, as the `at` of an event has it: this generator, or the async
+ * function that is on the stack. There, the function that has spawned it may stand below it.
+ */
+export function lineOfCoroutine(generator?: object): string | undefined {
+  const suspended = generator && locationOf(generator);
+  if (suspended) return shown(toLine(suspended));
+  const lines = [...linesOnStack()];
+  const spawning = lines.findIndex(({ text }) => text.includes('.spawn('));
+  return shown(spawning > 0 ? lines[spawning - 1] : lines.at(-1));
+}
+
+function shown(line: Line | undefined): string | undefined {
+  return line && `${line.path}:${line.line}`;
+}
+
+/** How many frames of the stack to look at: each call and each await on the way is one. */
+const FRAMES = 50;
+
+/**
+ * The lines of the project that are being executed or awaited, the innermost first, without src/sockets and src/cli.
+ *
+ * @see https://v8.dev/docs/stack-trace-api
+ */
+function* linesOnStack(): Generator<Line> {
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  Error.prepareStackTrace = (_, sites) => sites;
+  Error.stackTraceLimit = FRAMES;
+  const sites = new Error().stack as unknown as NodeJS.CallSite[];
+  Object.assign(Error, { prepareStackTrace, stackTraceLimit });
+  for (const site of sites) {
+    const place = {
+      file: site.getFileName() ?? '',
+      line: site.getLineNumber() ?? 0,
+      column: site.getColumnNumber() ?? 0,
+    };
+    const line = toLine(place);
+    if (line && !/^src\/(sockets|cli)\//.test(line.path)) yield line;
+  }
+}
