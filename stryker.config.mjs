@@ -10,11 +10,8 @@ const folders = {
   'src/sockets': { files: '*', tests: ['sockets', 'selector'] },
   'src/coroutine': { files: '{*loop,*-socket}', tests: ['coroutine-loops'] },
   'src/select': { files: '{async-chat,event-handler}', tests: ['async-chat'], processes: true },
-  'src/threaded': {
-    files: '{queue,semaphore,shared-room,wait-on}',
-    tests: ['chat-rules', 'shared-memory'],
-    processes: true,
-  },
+  'src/parallel': { files: '{queue,semaphore,wait-on}', tests: ['shared-memory'], processes: true },
+  'src/threaded': { files: '{mutex,shared-room}', tests: ['chat-rules', 'shared-memory'], processes: true },
 };
 
 const { MUTATE: what = '' } = process.env;

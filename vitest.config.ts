@@ -35,6 +35,7 @@ export default defineConfig({
     testTimeout: 180_000,
     maxConcurrency: 4,
     maxWorkers: 3, // On two cores: tests wait much of their time.
+    isolate: false, // A worker loads for all of its files what they share.
     sequence: { sequencer: LongestFirst },
   },
 });

@@ -22,7 +22,7 @@ export type Step = {
 export const root = join(import.meta.dirname, '..');
 
 /** The folders of src that hold steps, in the order in which to read them. */
-const chapters = ['single', 'threaded', 'select', 'coroutine'];
+const chapters = ['single', 'threaded', 'select', 'completion', 'coroutine'];
 
 /** All steps, by name, in the order in which to read them: by chapter, by level, and behind what they follow on. */
 export function findSteps(): Map<string, Step> {

@@ -166,7 +166,7 @@ function readCommandLine() {
       ? { command }
       : { port: wholeNumberOrFail(values.port, 'Cannot use --port', { min: 1, max: 65535 }) };
   const { all, hint, json } = values;
-  return { level, names: chosen(asked(level), values.only), server, all, hint, json };
+  return { level, names: chosen(level, values.only), server, all, hint, json };
 }
 
 /** What a level asks for. */
@@ -177,9 +177,10 @@ function asked(level: Level): BehaviourName[] {
   );
 }
 
-/** The one whose name has this in it, or all. */
-function chosen(names: BehaviourName[], only: string | undefined): BehaviourName[] {
-  if (only === undefined) return names;
+/** The one whose name has this in it, or all that ask for no further command. */
+function chosen(level: Level, only: string | undefined): BehaviourName[] {
+  const names = asked(level);
+  if (only === undefined) return names.filter((name) => behaviours[name].command === undefined);
   const found = names.filter((name) => name.toLowerCase().includes(only.toLowerCase()));
   const exact = found.filter((name) => name === only);
   if (exact.length === 1 || found.length === 1) return exact.length === 1 ? exact : found;
@@ -192,9 +193,12 @@ function chosen(names: BehaviourName[], only: string | undefined): BehaviourName
 function listed(): string {
   const named = (level: Level) =>
     (Object.keys(behaviours) as BehaviourName[]).filter((name) => behaviours[name].level === level);
-  const until = (name: BehaviourName) =>
-    behaviours[name].until ? ` (up to level ${behaviours[name].until})` : '';
+  const note = (name: BehaviourName) => {
+    const { until, command } = behaviours[name];
+    if (command) return ` (only by --only, and if it has the command ${command})`;
+    return until ? ` (up to level ${until})` : '';
+  };
   return levels
-    .map((level) => [`level ${level}`, ...named(level).map((name) => `  ${name}${until(name)}`)].join('\n'))
+    .map((level) => [`level ${level}`, ...named(level).map((name) => `  ${name}${note(name)}`)].join('\n'))
     .join('\n');
 }

@@ -12,6 +12,7 @@ import {
   type Entry,
   type Measured,
   median,
+  percentile,
   readResults,
   type TableName,
   tableNames,
@@ -34,7 +35,8 @@ const LONG = { timeout: 3 * patience };
 describe.concurrent('npm run bench', () => {
   /** What a line shows behind the name of the server. */
   const figures: Partial<Record<TableName, RegExp>> = {
-    echo: /^[\d,]+ \| [\d.–]+ \| [\d.–]+$/,
+    echo: /^[\d,]+ \| [\d.–]+ \| [\d.–]+ \| [\d.–]+$/,
+    compute: /^[\d.]+ m?s \| [\d.]+ m?s \| [\d,]+$/,
     chat: /^[\d,]+ \| 0 \| [\d.–]+ \| [\d.–]+$/, // Nothing is lost.
     cpu: /^[\d.]+ µs \| [\d.]+ µs$/,
     threads: /^[\d.]+ m?s \| [\d.]+ m?s \| -?[\d.]+ \S+$/,
@@ -218,10 +220,12 @@ describe('a table', () => {
 
   test('shows medians, ratios within rounds, and a dash where there is nothing', () => {
     expect([median([3, 1, 2]), median([4, 1, 3, 2]), median([])]).toEqual([2, 2.5, Number.NaN]);
-    const both = measured(entry('C, epoll', 100, 1000, 10), entry('node:net', 50, 250, 10));
+    const counted = entry('C, epoll', 100, 1000, 10);
+    counted.figures.calls = [2.04];
+    const both = measured(counted, entry('node:net', 50, 250, 10));
     expect(blocks('echo', both)[0]?.rows).toEqual([
-      ['C, epoll', '100', '1.00', '2.00'],
-      ['node:net', '50', '0.50', '1.00'],
+      ['C, epoll', '100', '1.00', '2.00', '2.04'],
+      ['node:net', '50', '0.50', '1.00', '–'],
     ]);
     const single6 = { ...entry('single6', 30), busy: 1 };
     const [ratios, byNumber] = blocks('lines', measured(single6, entry('select6', 40)));
@@ -230,6 +234,12 @@ describe('a table', () => {
       ['single6', '30', '–'],
       ['select6', '–', '40'],
     ]);
+  });
+
+  test('says of answers how long the slowest of a hundred may take, and the one before it', () => {
+    const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
+    expect([percentile(99, hundred), percentile(100, hundred), percentile(50, [7])]).toEqual([99, 100, 7]);
+    expect(percentile(99, [])).toBe(Number.NaN);
   });
 
   test('says what it was measured with, and in how many rounds', () => {

@@ -2,12 +2,13 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AsyncLoop } from '../src/coroutine/async-loop.ts';
 import { type Coroutine, GeneratorLoop } from '../src/coroutine/generator-loop.ts';
 import { GeneratorSocket } from '../src/coroutine/generator-socket.ts';
 import { mechanisms } from '../src/sockets/selector.ts';
 import type { Socket } from '../src/sockets/socket.ts';
+import { type Suspended, waits } from '../src/sockets/waits.ts';
 import { pair, runScript } from './harness.ts';
 
 const hello = Buffer.from('hello');
@@ -16,6 +17,10 @@ describe('a suspended coroutine', () => {
   test('keeps the bytes that it received last, and one slab with them, which is small', () => {
     setFlagsFromString('--expose-gc');
     const collectGarbage: () => void = runInNewContext('gc');
+    const memory = () => {
+      for (let i = 0; i < 2; i++) collectGarbage(); // The second frees the memory of the buffers that the first has found.
+      return process.memoryUsage().arrayBuffers;
+    };
     const idle = 200;
     const loop = new GeneratorLoop();
     function* serve(socket: Socket): Coroutine {
@@ -24,6 +29,7 @@ describe('a suspended coroutine', () => {
     }
     const clients = Array.from({ length: idle }, pair);
     const busy = pair();
+    const before = memory();
     const [sender] = busy;
     for (const [, server] of [...clients, busy]) loop.spawn(serve(server));
     for (const [client] of clients) {
@@ -31,10 +37,30 @@ describe('a suspended coroutine', () => {
       loop.tick();
       for (let sent = 0; sent < 300_000; loop.tick()) sent += Number(sender.trySend(Buffer.alloc(30_000)));
     }
-    for (let i = 0; i < 2; i++) collectGarbage(); // The second frees the memory of the buffers that the first has found.
-    expect(process.memoryUsage().arrayBuffers / idle).toBeLessThan(32 * 1024);
+    expect((memory() - before) / idle).toBeLessThan(32 * 1024);
     for (const socket of [...clients, busy].flat()) socket.close();
   });
+});
+
+test('a wait is published when it begins, and once when it is over, whether it is woken or cancelled', () => {
+  const loop = new AsyncLoop();
+  const [one, other] = pair();
+  const seen: string[] = [];
+  const tell = (message: unknown) => {
+    const { event } = message as Suspended;
+    seen.push(`${event.wait} ${event.fd === one.fd} ${event.took === undefined ? 'begins' : 'is over'}`);
+  };
+  for (const channel of [waits.start, waits.end]) channel.subscribe(tell);
+  const cancel = loop.wait(['read', one], () => seen.push('woken'));
+  cancel();
+  cancel();
+  const woken = loop.wait(['write', one], () => seen.push('woken'));
+  loop.tick();
+  woken();
+  for (const channel of [waits.start, waits.end]) channel.unsubscribe(tell);
+  for (const socket of [one, other]) loop.close(socket);
+  const write = ['write true begins', 'write true is over', 'woken'];
+  expect(seen).toEqual(['read true begins', 'read true is over', ...write]);
 });
 
 describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
@@ -82,7 +108,9 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
       yield ['sleep', ms];
       seen.push(performance.now() - begin < ms ? 'too early' : ms);
     }
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(begin); // All fall asleep at the same moment.
     for (const ms of [60, 20, 0, 40, 20.5, 0]) loop.spawn(sleeper(ms));
+    clock.mockRestore();
     loop.run();
     expect(seen).toEqual([0, 0, 20, 20.5, 40, 60]);
   });

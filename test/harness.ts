@@ -10,6 +10,7 @@ import { Client } from '../src/behaviours/client.ts';
 import { ExpectationError, PATIENCE } from '../src/behaviours/inbox.ts';
 import { type Exit, Program, type ProgramOptions } from '../src/behaviours/program.ts';
 import { runnable, Server, type ServerOptions, serving as servingPath } from '../src/behaviours/server.ts';
+import { noRing } from '../src/completion/support.ts';
 import { type Address, Socket } from '../src/sockets/socket.ts';
 
 export { installed } from '../src/behaviours/program.ts';
@@ -24,12 +25,17 @@ export function canTrace(): boolean {
   return mayAttach && spawnSync('strace', ['-f', 'true']).status === 0;
 }
 
+/** Whether a step can run here: those on io_uring need one. */
+export function runsHere(step: string): boolean {
+  return !step.startsWith('ring') || noRing === undefined;
+}
+
 const folders: string[] = [];
 process.on('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A folder that is gone when the tests of this file have ended. */
+/** A folder that is gone when the tests have ended. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'async-comparisons-'));
   folders.push(folder);

@@ -60,18 +60,29 @@ describe('the house', () => {
     }
   });
 
-  test('has steps that import no step, and nothing of another chapter', () => {
+  test('has chapters whose files import no step, and nothing of another chapter', () => {
     const steps = [...findSteps().values()].map(({ path }) => path);
-    for (const step of steps) {
-      const others = importsOf(step);
+    const chapters = new Set(steps.map((step) => dirname(step)));
+    for (const file of files.filter((file) => chapters.has(dirname(file)))) {
+      const others = importsOf(file);
       expect(
         others.filter((other) => steps.includes(other)),
-        step,
+        file,
       ).toEqual([]);
-      const allowed = ['src/sockets', 'src/protocol', 'src/cli', dirname(step)];
+      const allowed = ['src/sockets', 'src/protocol', 'src/cli', 'src/parallel', dirname(file)];
       expect(
         others.filter((other) => !allowed.includes(dirname(other))),
-        step,
+        file,
+      ).toEqual([]);
+    }
+  });
+
+  test('has threads and processes that know no chapter and no protocol', () => {
+    const allowed = ['src/sockets', 'src/cli', 'src/parallel'];
+    for (const file of files.filter((file) => dirname(file) === 'src/parallel')) {
+      expect(
+        importsOf(file).filter((other) => !allowed.includes(dirname(other))),
+        file,
       ).toEqual([]);
     }
   });

@@ -1,8 +1,7 @@
 // What people type by mistake: one line says what is wrong, and the exit code is 1. And --help.
 
 import { createServer } from 'node:net';
-import { describe, expect, test, vi } from 'vitest';
-import { readOptions } from '../src/cli/options.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { protocolNames } from '../src/protocol/protocols.ts';
 import { mechanisms } from '../src/sockets/selector.ts';
 import { listening, runScript } from './harness.ts';
@@ -56,11 +55,7 @@ const mistakes: Record<string, [args: string, message: string | RegExp][]> = {
     ['::1 1', /^Cannot talk to \[::1\]:1: E[A-Z]+$/],
     ['localhost', 'Usage: npx tsx src/clients/nc.ts HOST PORT'],
     ['localhost 80 --x', noSuchOption('--x')],
-    // It is the same code that reads the ports of all clients.
-    ...['0', '65536', '99999', '1e3', 'http'].map((port): [string, string] => [
-      `localhost ${port}`,
-      noSuchPort(port),
-    ]),
+    ...['0', '65536', '1e3'].map((port): [string, string] => [`localhost ${port}`, noSuchPort(port)]),
   ],
   'src/clients/ask.ts': [
     ['localhost', /^Usage: npx tsx src\/clients\/ask\.ts HOST PORT .+$/],
@@ -73,7 +68,7 @@ const mistakes: Record<string, [args: string, message: string | RegExp][]> = {
   ],
   'src/clients/finger.ts': [
     ['alice@localhost:1', 'Cannot finger localhost: ECONNREFUSED'],
-    ['alice@no-such-host.invalid', /^Cannot connect to no-such-host\.invalid:79: \w+, .+$/],
+    ['alice@no-such-host.invalid', /^Cannot finger no-such-host\.invalid: (ENOTFOUND|EAI_AGAIN)$/],
     ['alice', /^Usage: npx tsx src\/clients\/finger\.ts .+$/],
     ['', /^Usage: .+$/],
     ['-x alice@localhost', noSuchOption('-x')],
@@ -117,21 +112,32 @@ describe.concurrent('a mistake', () => {
     }));
 });
 
-vi.mock('../src/cli/fail.ts', () => ({
-  fail: (message: string): never => {
-    throw new Error(message);
-  },
-}));
-
-for (const port of ['http', '65536', '-1', '', '1e3', '0x50', '+80', ' 80', '80.0']) {
-  test(`a step does not take --port=${port}`, () => {
-    vi.spyOn(process, 'argv', 'get').mockReturnValue(['node', 'single3.ts', `--port=${port}`]);
-    expect(() => readOptions()).toThrow(
-      `Cannot use --port ${JSON.stringify(port)}: it is a whole number from 0 to 65535`,
-    );
-    vi.restoreAllMocks();
+describe('a step does not take', () => {
+  // Other tests of this worker have the modules with the fail() that ends the process.
+  beforeAll(() => {
+    vi.resetModules();
+    vi.doMock('../src/cli/fail.ts', () => ({
+      fail: (message: string): never => {
+        throw new Error(message);
+      },
+    }));
   });
-}
+  afterAll(() => {
+    vi.doUnmock('../src/cli/fail.ts');
+    vi.resetModules();
+  });
+  afterEach(() => vi.restoreAllMocks());
+
+  for (const port of ['http', '65536', '-1', '', '1e3', '0x50', '+80', ' 80', '80.0']) {
+    test(`--port=${port}`, async () => {
+      const { readOptions } = await import('../src/cli/options.ts');
+      vi.spyOn(process, 'argv', 'get').mockReturnValue(['node', 'single3.ts', `--port=${port}`]);
+      expect(() => readOptions()).toThrow(
+        `Cannot use --port ${JSON.stringify(port)}: it is a whole number from 0 to 65535`,
+      );
+    });
+  }
+});
 
 describe.concurrent('--help', () => {
   for (const [path, usage] of [

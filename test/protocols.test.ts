@@ -85,11 +85,16 @@ describe('a chain', () => {
   test('of a protocol that is not known is none', () =>
     expect(() => answers('gopher', '')).toThrow('Cannot speak "gopher": no such protocol'));
 
-  for (const [name, goodbye] of [
-    ['commands', 'QUIT\n'],
-    ['http', 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\nPOST / HT'],
+  for (const [name, what, goodbye] of [
+    ['commands', 'its close', 'QUIT\n'],
+    [
+      'http',
+      'its close',
+      'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\nPOST / HT',
+    ],
+    ['http', 'a head that it refuses', 'POST / HTTP/1.1\r\nHost : x\r\n'],
   ] as const) {
-    test(`of ${name} reports nothing that is cut off behind its close, though its transport may still hear of it`, () => {
+    test(`of ${name} reports nothing that is cut off behind ${what}, though its transport may still hear of it`, () => {
       const transport = new FakeTransport();
       const protocol = speak(name)(transport);
       for (const piece of [goodbye, 'half']) protocol.received(Buffer.from(piece));

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { createServer, type Socket as NetSocket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
+import type { Server } from '../src/behaviours/server.ts';
 import { installed, listening, run, runScript, serving } from './harness.ts';
 
 describe.concurrent('a client that does not read', () => {
@@ -17,6 +18,40 @@ describe.concurrent('a client that does not read', () => {
       client.end();
       client.socket.resume();
       expect((await client.rest()).length).toBeLessThan(much.length);
+    }));
+});
+
+describe.concurrent('a log that is not read', () => {
+  const line = `${'x'.repeat(899)}\n`;
+  const much = line.repeat(1000); // more than a pipe holds
+
+  /** Runs select6 with its log in a pipe from which nothing is taken, and a client of it. */
+  const unread = (args: string[], use: (server: Server, client: Client) => Promise<void>) =>
+    serving(
+      'select6',
+      async (server) => {
+        server.child.stdout?.pause();
+        const client = await Client.connect(server.port, { patience: 500, isBusy: () => server.isBusy });
+        void client.send(much);
+        await use(server, client);
+      },
+      { args },
+    );
+
+  test('stops select6 for all clients, as soon as the pipe is full, until it is read', () =>
+    unread([], async (server, client) => {
+      await expect(client.take(much.length)).rejects.toThrow('nothing more in 500 ms');
+      const other = await Client.connect(server.port, { patience: 500, isBusy: () => server.isBusy });
+      await other.send('hello\n');
+      await expect(other.line()).rejects.toThrow('nothing more in 500 ms');
+      server.child.stdout?.resume();
+      expect(await other.line()).toBe('hello');
+      expect(`${await client.take(much.length)}`).toBe(much);
+    }));
+
+  test('makes no difference with --quiet', () =>
+    unread(['--quiet'], async (_, client) => {
+      expect(`${await client.take(much.length)}`).toBe(much);
     }));
 });
 

@@ -78,8 +78,19 @@ describe('Socket', () => {
     }
   });
 
-  test('finds all addresses of a host, and addresses go through shared memory as numbers', () => {
-    expect(Socket.resolve({ host: '::1', port: 80 })).toEqual([new Address('::1', 80)]);
+  test("has pairs that are connected to each other, and end each other's stream", () => {
+    const [one, other] = Socket.pair();
+    one.sendAll(Buffer.from('hello'));
+    expect(`${other.recv(100)}`).toBe('hello');
+    other.sendAll(Buffer.from('to you, too'));
+    expect(`${one.recv(100)}`).toBe('to you, too');
+    one.close();
+    expect(other.recv(100).length).toBe(0);
+    expect(() => other.send(Buffer.from('x'))).toThrow('send EPIPE');
+    other.close();
+  });
+
+  test('has addresses that go through shared memory as numbers', () => {
     for (const address of ['127.0.0.1', '::1', '2001:db8::2:1', '::ffff:192.0.2.1']) {
       const numbers = new Address(address, 65_535).toNumbers();
       expect(numbers.length).toBe(Address.NUMBERS);

@@ -1,6 +1,6 @@
 // What the threads and processes show, beyond the behaviours that all steps are held to.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
 import { ExpectationError, PATIENCE } from '../src/behaviours/inbox.ts';
@@ -264,14 +264,16 @@ describe.concurrent('pool4', () => {
 });
 
 describe.concurrent('stopped', () => {
+  const hasProcesses = (step: string) => ['prefork4', 'multi6'].includes(step);
   for (const [step, signals, options] of [
     ['accept4', ['SIGINT', 'SIGTERM']],
     // Another handler would wait for the threads to end, as that of tsx does.
     ['drain4', ['SIGINT', 'SIGTERM'], { nodeArgs: ['--import', './test/fixtures/exits.mjs'] }],
     ['prefork4', ['SIGINT', 'SIGTERM', 'SIGKILL']],
+    ['multi6', ['SIGINT', 'SIGTERM', 'SIGKILL'], { args: ['--processes', '4'] }],
   ] as [step: string, signals: NodeJS.Signals[], options?: ServerOptions][]) {
     for (const signal of signals) {
-      test.runIf(onLinux || step !== 'prefork4')(
+      test.runIf(onLinux || !hasProcesses(step))(
         `${step} is ended by ${signal}, with every thread or process serving a client, and leaves none behind`,
         () =>
           serving(
@@ -279,7 +281,7 @@ describe.concurrent('stopped', () => {
             async (server) => {
               const clients = await company(server, 4);
               const workers = onLinux ? children(server.child.pid) : [];
-              if (step === 'prefork4') expect(workers.length).toBe(4);
+              if (hasProcesses(step)) expect(workers.length).toBe(4);
               expect(await server.stop(signal)).toBe(signal);
               for (const client of clients) expect(await client.rest()).toBe('');
               // A process that has ended may be listed until its parent asks for it, but runs no program: proc(5).
@@ -375,6 +377,55 @@ describe.runIf(onLinux).concurrent('prefork4', () => {
       expect(children(pid).length).toBe(4);
       expect(children(pid)).not.toContain(victim);
     }));
+});
+
+describe.runIf(onLinux).concurrent('multi6', () => {
+  /** How many connections to this port a process has: proc(5), /proc/net/tcp. */
+  const served = (pid: number, port: number) => {
+    const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+    const connections = readFileSync('/proc/net/tcp', 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, address = '', , state]) => address.endsWith(local) && state === '01')
+      .map((fields) => `socket:[${fields[9]}]`);
+    return readdirSync(`/proc/${pid}/fd`).filter((fd) =>
+      connections.includes(target(`/proc/${pid}/fd/${fd}`)),
+    ).length;
+  };
+
+  function target(path: string): string {
+    try {
+      return readlinkSync(path);
+    } catch {
+      return ''; // closed since
+    }
+  }
+
+  test('multi6 serves clients in each of its processes, and replaces one that is killed, whose clients alone are cut off', () =>
+    serving(
+      'multi6',
+      async (server) => {
+        const { pid } = server.child;
+        const { port } = server;
+        await until(() => children(pid).length === 2);
+        const processes = children(pid);
+        const clients: Client[] = [];
+        while (clients.length < 1000 && processes.some((child) => served(child, port) === 0)) {
+          clients.push(await meet(server));
+        }
+        const [victim = 0] = processes;
+        const lost = served(victim, port);
+        expect(lost).toBeGreaterThan(0);
+        expect(lost).toBeLessThan(clients.length);
+        process.kill(victim, 'SIGKILL');
+        expect(await server.logged(/^process/)).toBe(`process ${victim} ended: SIGKILL`);
+        await until(() => clients.filter(({ ended }) => ended).length === lost);
+        for (const client of clients) if (!client.ended) await ask(client, 'as if nothing had happened');
+        await until(() => children(pid).length === 2);
+        expect(children(pid)).not.toContain(victim);
+      },
+      { args: ['--processes', '2'] },
+    ));
 });
 
 describe.concurrent('a thread that dies', () => {

@@ -62,8 +62,8 @@ async function hello(client: Client): Promise<void> {
   await client.expect('hello\n');
 }
 
-/** The idleness that is to be seen. */
-const idleness = () => sleep(100);
+/** The idleness that is to be seen: some time longer than what is asked for below, for a thread that is late to wait. */
+const idleness = () => sleep(500);
 
 describe.concurrent('TRACE', () => {
   test('writes a line per call: what, when, how long, which thread and descriptor, what came of it', async () => {

@@ -8,7 +8,7 @@ import { EchoProtocol } from '../src/protocol/echo.ts';
 import { page } from '../src/protocol/page.ts';
 import { TextProtocol } from '../src/protocol/text.ts';
 import { WebSocketProtocol } from '../src/protocol/websocket.ts';
-import { byteByByte, cuts, type FakeTransport, streams, talk } from './fake-transport.ts';
+import { byteByByte, cuts, FakeTransport, streams, talk } from './fake-transport.ts';
 
 const request = (...fields: string[]) => ['GET / HTTP/1.1', ...fields, '', ''].join('\r\n');
 const KEY = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
@@ -289,6 +289,50 @@ describe('a frame', () => {
     const { sent } = talk(echoing, Buffer.concat([Buffer.from(opening), frame(0xc1)]));
     expect(sent.slice(opened.length)).toBe('\x88\x1d\x03\xeaa frame with a reserved bit');
   });
+});
+
+test('the protocol above hears that the connection is open when it is a WebSocket, and once that it has ended', () => {
+  const heard: string[] = [];
+  class Witness extends EchoProtocol {
+    override opened = () => void heard.push('opened');
+    override ended = () => void heard.push('ended');
+  }
+  const transport = new FakeTransport();
+  const protocol = chain(transport, new WebSocketProtocol(), new Witness());
+  protocol.opened();
+  protocol.received(Buffer.from(opening.slice(0, -1)));
+  expect(heard).toEqual([]);
+  protocol.received(Buffer.from('\n'));
+  expect(heard).toEqual(['opened']);
+  protocol.ended();
+  expect(heard).toEqual(['opened', 'ended']);
+});
+
+test('nothing behind a close is acted on, or reported, though its transport may still hand it over', () => {
+  const half = begin('x').subarray(0, 3);
+  for (const goodbye of [
+    Buffer.from(request('Host: x')),
+    Buffer.concat([Buffer.from(opening), close(1000), half]),
+  ]) {
+    const transport = new FakeTransport();
+    const protocol = echoing(transport);
+    for (const piece of [goodbye, Buffer.from(opening), text('x'), half]) protocol.received(piece);
+    protocol.ended();
+    expect(transport).toMatchObject({ closed: true, reports: [] });
+  }
+});
+
+test('no message goes up once the protocol above has closed, though the client may still send it', () => {
+  const heard: string[] = [];
+  class Once extends EchoProtocol {
+    override received(message: Buffer): void {
+      heard.push(`${message}`);
+      this.close();
+    }
+  }
+  const make = (transport: FakeTransport) => chain(transport, new WebSocketProtocol(), new Once());
+  expect(answers([text('a'), text('b'), close(1000)], make)).toEqual(['close 1000', 'closed']);
+  expect(heard).toEqual(['a']);
 });
 
 describe('the commands, by messages', () => {

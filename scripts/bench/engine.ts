@@ -5,10 +5,11 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { Program } from '../../src/behaviours/program.ts';
+import { installed, Program } from '../../src/behaviours/program.ts';
 import { Server } from '../../src/behaviours/server.ts';
 import { fail } from '../../src/cli/fail.ts';
 import { root } from '../steps.ts';
+import { talkBeside } from './beside.ts';
 import { type Contestant, commandOf, compile, isHere, withoutTypes } from './contestants.ts';
 import { type Entry, type Figure, type Figures, median } from './results.ts';
 import type { Group, Table } from './tables.ts';
@@ -54,6 +55,7 @@ export async function measure(table: Table, plan: Plan): Promise<Entry[]> {
   const others = situationsOf(weighed(plan.quick), plan);
   if (how === 'threads') await inRounds(situations, own, (situation) => greetMany(situation, plan.quick));
   else if (how === 'start-up') await inRounds(situations, own, startUp);
+  else if (how === 'compute') await inRounds(situations, own, (situation) => compute(situation, plan.quick));
   else if (how === 'suspended') await inRounds(situations, own, countMemory);
   else await speeds(table, situations, own);
   await inRounds(byServer(others), own, (situations) => weigh(table, situations, plan.seconds));
@@ -157,6 +159,35 @@ async function speeds(table: Table, situations: Situation[], plan: Plan): Promis
     return keep(entry, { speed: Math.round(count / seconds), ...faults, ...cpu });
   });
   for (const { server } of servers.values()) await server.stop();
+  if (table.calls && installed('strace'))
+    await inRounds(situations, { ...plan, rounds: 1 }, (situation) =>
+      countCalls(table, situation, plan.seconds),
+    );
+}
+
+/**
+ * How many system calls a server makes for each message. strace counts them in a short turn and in a long one: what is more in
+ * the long one was made for messages, not for connections.
+ */
+async function countCalls(
+  table: Table,
+  { server: contestant, entry }: Situation,
+  seconds: number,
+): Promise<string> {
+  const [server] = await start(contestant);
+  const count = async (seconds: number) => {
+    const strace = new Program('strace', ['-c', '-f', '-p', `${server.child.pid}`]);
+    await strace.stderr.lineLike(/attached/);
+    const { all = Number.NaN } = await load(table, entry, server, seconds);
+    strace.kill('SIGINT');
+    const [, calls] = /^ *100\.00 +\S+ +\S+ +(\d+).* total$/m.exec(await strace.stderr.rest()) ?? [];
+    return { calls: Number(calls), messages: all };
+  };
+  await load(table, entry, server, seconds); // Node makes calls of its own to begin with.
+  const [short, long] = [await count(seconds), await count(4 * seconds)];
+  await server.stop();
+  const calls = (long.calls - short.calls) / (long.messages - short.messages);
+  return keep(entry, { calls: Number(calls.toFixed(3)) });
 }
 
 /**
@@ -220,6 +251,14 @@ async function startUp({ server: contestant, entry }: Situation): Promise<string
   client.destroy();
   await server.stop();
   return keep(entry, { listens: rounded(listens), answers: rounded(listens + milliseconds), memory });
+}
+
+/** Has some users compute, and another one talk. */
+async function compute({ server: contestant, entry }: Situation, quick: boolean): Promise<string> {
+  const [server] = await start(contestant);
+  const figures = await talkBeside(server.port, quick);
+  await server.stop();
+  return keep(entry, figures);
 }
 
 /** A client that comes, says hello, and has that echoed. Returns how many milliseconds that took from connect() on, too. */

@@ -11,6 +11,7 @@ type Shades = readonly [light: string, dark: string];
 const styles: Record<string, { colour: Shades; symbol: Plot.SymbolType; dashes?: string }> = {
   'C, epoll': { colour: ['#1f2328', '#e6edf3'], symbol: 'circle' },
   select6: { colour: ['#0072b2', '#56b4e9'], symbol: 'square' },
+  ring6: { colour: ['#b3126f', '#ff79c0'], symbol: 'times', dashes: '12 2' },
   generator6: { colour: ['#00785a', '#2fc48d'], symbol: 'diamond', dashes: '8 3' },
   await6: { colour: ['#8a3a86', '#d59bd0'], symbol: 'triangle', dashes: '4 3' },
   callback6: { colour: ['#b25f00', '#f0a32f'], symbol: 'wye', dashes: '10 3 2 3' },

@@ -28,8 +28,8 @@ const readmes: Record<string, (TableName | 'summary')[]> = {
   'README.md': ['summary'],
   'src/single/README.md': ['start-up'],
   'src/threaded/README.md': ['threads', 'connections'],
-  'src/select/README.md': ['echo', 'chat', 'idle'],
-  'src/coroutine/README.md': ['suspended', 'lines', 'cpu'],
+  'src/select/README.md': ['echo', 'cores', 'chat', 'idle'],
+  'src/coroutine/README.md': ['suspended', 'compute', 'lines', 'cpu'],
 };
 
 /** The mechanisms, and the server that each is measured by. */
@@ -39,6 +39,7 @@ const mechanisms: [mechanism: string, server: string][] = [
   ['a pool of threads', 'pool4'],
   ['processes', 'prefork4'],
   ['a selector', 'select6'],
+  ['a ring', 'ring6'],
   ['generators', 'generator6'],
   ["async functions on a loop of one's own", 'await6'],
   ["callbacks on Node's loop", 'callback6'],
@@ -145,7 +146,10 @@ export function equipped({ node, python, cpus }: Pick<Measured, 'node' | 'python
 
 /** Some figures may have been measured in fewer rounds than others. */
 export function rounds({ seconds, entries }: Measured): string {
-  const lengths = entries.flatMap(({ figures }) => Object.values(figures).map(({ length }) => length));
+  // System calls are counted once.
+  const lengths = entries.flatMap(({ figures: { calls: _, ...own } }) =>
+    Object.values(own).map(({ length }) => length),
+  );
   const [least, most] = [Math.min(...lengths), Math.max(...lengths)];
   const what = entries.some(({ figures }) => figures.kernel) ? 'means' : 'medians';
   const many = `${what} of ${least === most ? most : `${least} to ${most}`} rounds`;

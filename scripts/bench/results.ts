@@ -17,6 +17,8 @@ export const tableNames = [
   'start-up',
   'suspended',
   'cpu',
+  'compute',
+  'cores',
 ] as const;
 
 export type TableName = (typeof tableNames)[number];
@@ -36,9 +38,16 @@ export type Figure =
   /** From connect() to the echo: of one client, and of the last client of a crowd. */
   | 'one'
   | 'crowd'
+  /** System calls for each message. */
+  | 'calls'
   /** CPU time of the server for each message, in microseconds: in the kernel, and outside of it. */
   | 'kernel'
-  | 'user';
+  | 'user'
+  /** How long an answer takes: half of them are there sooner, and 99 of 100. */
+  | 'usual'
+  | 'late'
+  /** Numbers that are computed in a second. */
+  | 'numbers';
 
 /** What a turn says. */
 export type Figures = Partial<Record<Figure, number>>;
@@ -100,6 +109,12 @@ export function median(numbers: readonly number[] = []): number {
   const middle = sorted.length >> 1;
   const [below = Number.NaN, above = Number.NaN] = sorted.slice(middle - 1, middle + 1);
   return sorted.length % 2 === 1 ? (sorted[middle] as number) : (below + above) / 2;
+}
+
+/** The smallest number that so many in a hundred of these are not above. NaN if there are none. */
+export function percentile(percent: number, numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.max(1, Math.ceil((percent / 100) * sorted.length)) - 1] ?? Number.NaN;
 }
 
 /** NaN if there are none. */

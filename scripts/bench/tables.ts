@@ -8,12 +8,14 @@ export type Group = { servers: Contestant[]; busy?: number[]; idle?: number[] };
 
 export type Table = {
   /** What the clients do, by the modes of load.c; or another way to measure, by the name that engine.ts has for it. */
-  how: 'messages' | 'visits' | 'talk' | 'threads' | 'start-up' | 'suspended';
+  how: 'messages' | 'visits' | 'talk' | 'threads' | 'start-up' | 'suspended' | 'compute';
   /** How long a message or line is, in bytes, with its \n. */
   size?: number;
   groups(quick: boolean): Group[];
   /** Servers whose memory is measured as well. */
   weighed?(quick: boolean): Group[];
+  /** Whether to count system calls as well. */
+  calls?: boolean;
   /** Whether to ask for the CPU time as well. */
   cpu?: boolean;
   /** Whether half as many rounds do: where figures vary little, or take long. */
@@ -62,16 +64,16 @@ const ofChat: Column = ['of C', ratioTo('C, epoll, a send for each')];
 const lost: Column = ['lost', wrong];
 const byIdle = 'by the number of idle';
 
-const level6 = steps('select6', 'generator6', 'await6', 'callback6', 'stream6');
+const level6 = steps('select6', 'ring6', 'generator6', 'await6', 'callback6', 'stream6');
 const epoll = c('C, epoll', 'lines');
 const threads = py('Python, threads', 'threads');
 const asyncio = py('Python, asyncio', 'asyncio');
-const echoes = [...steps('select3'), py('Python, selectors', 'selectors'), asyncio];
+const echoes = [...steps('select3', 'ring3'), py('Python, selectors', 'selectors'), asyncio];
 const blocking = steps('single3', 'single6', 'thread4', 'accept4', 'pool4', 'prefork4', 'select3');
 const chats = [
   c('C, epoll, a send for each', 'chat'),
   c('C, epoll, a send for each user and tick', 'gathered'),
-  ...steps('select11', 'generator11', 'await11', 'callback11', 'stream11'),
+  ...steps('select11', 'ring11', 'generator11', 'await11', 'callback11', 'stream11'),
   py('Python, asyncio', 'chat'),
   net('chat'),
 ];
@@ -88,10 +90,18 @@ export const tables: Record<TableName, Table> = {
   echo: {
     how: 'messages',
     size: MESSAGE,
+    calls: true,
     groups: (quick) => [
-      group([c('C, epoll', 'echo'), ...echoes, net('echo')], quick ? [USUAL] : [USUAL, 500]),
+      group([c('C, epoll', 'echo'), ...echoes, net('echo')], quick ? [USUAL] : [USUAL, 500, 5000]),
     ],
-    blocks: [rows(`Messages of ${MESSAGE} bytes, {busy} connections`, [speed('messages'), ofC, ofNode])],
+    blocks: [
+      rows(`Messages of ${MESSAGE} bytes, {busy} connections`, [
+        speed('messages'),
+        ofC,
+        ofNode,
+        ['system calls a message', figure('calls', ratio)],
+      ]),
+    ],
   },
   lines: {
     how: 'messages',
@@ -206,6 +216,30 @@ export const tables: Record<TableName, Table> = {
         ['in the kernel', ({ figures }) => microseconds(mean(figures.kernel))],
         ['outside of it', ({ figures }) => microseconds(mean(figures.user))],
       ]),
+    ],
+  },
+  compute: {
+    how: 'compute',
+    fewer: true,
+    groups: () => [group([...steps('generator7'), net('commands'), ...steps('work7', 'thread9')])],
+    blocks: [
+      rows('A user who says ECHO, beside two who have numbers computed', [
+        ['the usual answer takes', figure('usual', milliseconds)],
+        ['99 of 100 take at most', figure('late', milliseconds)],
+        ['numbers a second', figure('numbers', whole)],
+      ]),
+    ],
+  },
+  cores: {
+    how: 'messages',
+    size: LINE,
+    groups: (quick) => [group([...steps('select6', 'multi6')], quick ? [USUAL] : [USUAL, 200])],
+    blocks: [
+      {
+        title: `Lines of ${LINE} bytes a second, by the number of connections`,
+        by: 'busy',
+        figure: 'speed',
+      },
     ],
   },
 };

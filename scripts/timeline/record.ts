@@ -37,7 +37,7 @@ export async function record(
     const mayRead = async () => {
       while (!readFileSync(trace, 'utf8').includes(hold)) await sleep(20);
     };
-    return play(port, level, { patience, mayRead });
+    return play(port, level, { patience, mayRead, computes: computes(name) });
   };
   const remove = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', remove); // on Ctrl-C, too: see program.ts
@@ -59,14 +59,26 @@ export async function record(
   }
 }
 
-/** What Node needs to have the trace tell of its own loop, too, where a step runs on that. */
-export function watching({ code }: Step): string[] {
-  return code.includes("from 'node:net'") ? ['--import', join(import.meta.dirname, 'watch-node.ts')] : [];
+/** What Node needs to have the trace tell of a ring, or of its own loop, too, where a step waits there. */
+export function watching({ path, code }: Step): string[] {
+  return watcher(path, code).flatMap((file) => ['--import', join(import.meta.dirname, file)]);
+}
+
+/** Whether a step computes numbers, and A asks for one. */
+export function computes(step: string): boolean {
+  return expectations.get(step)?.get("one user's number keeps no other waiting") !== '–';
 }
 
 /** Guests come before the scenario, so that all threads and processes of a server have started when it begins. */
 export async function greet(step: string, port: number): Promise<void> {
-  if (expectations.get(step)?.get('serves two at once') === '✔') await visit(port, levelOf(step), GUESTS);
+  if (expectations.get(step)?.get('serves two at once') !== '✔') return;
+  await visit(port, levelOf(step), GUESTS, computes(step));
+}
+
+/** What makes a step tell what its ring, or Node's loop, does. */
+function watcher(path: string, code: string): string[] {
+  if (path.startsWith('src/completion/')) return ['watch-ring.ts'];
+  return code.includes("from 'node:net'") ? ['watch-node.ts'] : [];
 }
 
 function readTrace(path: string): Pick<Recording, 'calls' | 'waits' | 'callbacks'> {

@@ -9,11 +9,20 @@ import type { ClientLog, Message, Recording } from './drawing/recording.ts';
 /** How long it lasts, in milliseconds. */
 export const DURATION = 1800;
 
+type Name = 'A' | 'B' | 'C' | 'D';
+
 /** What each client is known for. */
-export const roles = { A: 'says nothing', B: 'talks', C: 'reads slowly', D: 'comes late' } as const;
-type Name = keyof typeof roles;
+export function rolesOf(computes: boolean): Record<Name, string> {
+  return {
+    A: computes ? 'asks for a number' : 'says nothing',
+    B: 'talks',
+    C: 'reads slowly',
+    D: 'comes late',
+  };
+}
 
 // Who does what, in milliseconds from the beginning.
+const A_ASKS = 150;
 const A_LEAVES = 800;
 const B_CONNECTS = 100;
 const B_TALKS_EVERY = 100;
@@ -25,6 +34,10 @@ const D_CONNECTS = 650;
 const C_LINES = 2048;
 const C_LINE = 4096;
 
+/** What A asks a step for that can compute, and what comes of it: a few hundred milliseconds of work. */
+const A_ASKS_FOR = 'FIB 36';
+const A_NUMBER = /^14930352$/;
+
 /** How much C reads in a millisecond, in bytes. */
 const C_READS = 12 * 1024;
 
@@ -34,6 +47,8 @@ export type Playing = {
   patience?: number;
   /** How many times as slowly everything happens. */
   slower?: number;
+  /** Whether A asks for a number; otherwise A says nothing. */
+  computes?: boolean;
   /** C reads nothing until then. */
   mayRead?: () => Promise<void>;
   /** Is told each thing that a client does or sees, with the name of the client. */
@@ -46,7 +61,7 @@ export type Playing = {
 export async function play(
   port: number,
   level: number,
-  { slower = 1, patience = DURATION * slower, mayRead, onHappening }: Playing,
+  { slower = 1, patience = DURATION * slower, computes = false, mayRead, onHappening }: Playing,
 ): Promise<Pick<Recording, 'begin' | 'duration' | 'clients'>> {
   const begin = now();
   const elapsed = () => (now() - begin) / 1000;
@@ -61,11 +76,17 @@ export async function play(
     await Promise.race([speaker.answered, over]);
     speaker.log.left = now();
     speaker.client.close();
-    return { ...speaker.log, role: roles[name] };
+    return { ...speaker.log, role: rolesOf(computes)[name] };
   };
   const [clients] = await Promise.all([
     Promise.all([
-      live('A', 0, () => until(A_LEAVES)),
+      live('A', 0, async (a) => {
+        if (computes) {
+          await until(A_ASKS);
+          a.ask(A_ASKS_FOR, A_NUMBER);
+        }
+        await until(A_LEAVES);
+      }),
       live('B', B_CONNECTS, async (b) => {
         for (let i = 1; i <= B_LINES; i++) {
           b.say(1, 16);
@@ -89,10 +110,13 @@ export async function play(
  * So many guests come, say a line, and go together when all have heard it. They see to it that all of the server has started,
  * be it processes or threads.
  */
-export async function visit(port: number, level: number, count: number): Promise<void> {
+export async function visit(port: number, level: number, count: number, computes: boolean): Promise<void> {
   const come = async () => new Speaker('guest', await Client.connect(port), level);
   const guests = await Promise.all(Array.from({ length: count }, come));
-  for (const guest of guests) guest.say(1, 16);
+  for (const guest of guests) {
+    guest.say(1, 16);
+    if (computes) guest.ask('FIB 1', /^1$/);
+  }
   await Promise.all(guests.map(({ answered }) => answered));
   const goInGoodOrder = async ({ client }: Speaker) => {
     client.end();
@@ -120,13 +144,21 @@ class Speaker {
   /** Says so many lines, each of so many bytes. */
   say(lines: number, size: number): void {
     const line = `${this.#command}${`${this.log.name} `.padEnd(size - 1, 'x')}\n`;
+    this.#send(line.repeat(lines), lines, new RegExp(`^${this.log.name} `));
+  }
+
+  /** Says a line, which is answered by one that matches. */
+  ask(line: string, answer: RegExp): void {
+    this.#send(`${line}\n`, 1, answer);
+  }
+
+  #send(text: string, lines: number, answer: RegExp): void {
     const message: Message = { said: now(), offset: this.#said };
     this.log.messages.push(message);
-    this.#said += lines * line.length;
-    void this.client.send(line.repeat(lines));
+    this.#said += text.length;
+    void this.client.send(text);
     const hear = async () => {
-      const own = new RegExp(`^${this.log.name} `);
-      for (let i = 0; i < lines; i++) await this.client.lineLike(own);
+      for (let i = 0; i < lines; i++) await this.client.lineLike(answer);
       message.answered = now();
     };
     this.answered = this.answered.then(hear).catch(() => {});

@@ -41,8 +41,14 @@ export class Narrator {
     const thread = this.#threadOf(event);
     if ('call' in event) this.#takeCall(thread, event);
     else if (event.wait === 'node') thread.idle = event.begin;
-    else if (event.took === undefined) thread.waits.set(event.id, event);
-    else thread.waits.delete(event.id);
+    else {
+      const { begin, took } = event;
+      if (took === undefined) thread.waits.set(event.id, event);
+      else thread.waits.delete(event.id);
+      if (thread.idle === undefined || thread.call) return;
+      thread.idle = begin + (took ?? 0);
+      thread.shown = false;
+    }
   }
 
   /** Tells who has been waiting until now, on the clock of the events. Returns whether it would tell more a little later. */

@@ -28,6 +28,8 @@ export type Behaviour = {
   /** The level that asks for it, and all above it: as far as `until`, where those above it can not be asked. */
   level: Level;
   until?: Level;
+  /** The command that it takes besides those of its level. So it is tried only on servers that are known to have it. */
+  command?: string;
   /** The step that does it first. */
   step: string;
   converse(subject: Subject): Promise<void>;
@@ -119,11 +121,7 @@ const conversations = {
     converse: async (subject) => {
       const greedy = await subject.connect();
       greedy.socket.pause();
-      await pour(
-        greedy,
-        longLines.map((lines) => request(subject, lines)),
-        subject,
-      );
+      await pour(greedy, longRequests(subject), subject);
       const other = await subject.connect();
       await echo(subject, other, 'and me?');
     },
@@ -192,8 +190,7 @@ const conversations = {
     converse: async (subject) => {
       const client = await subject.connect();
       client.socket.pause();
-      const pieces = longLines.map((lines) => request(subject, lines));
-      const { all } = await pour(client, pieces, subject);
+      const { all } = await pour(client, longRequests(subject), subject);
       client.socket.resume();
       void all.then(() => client.end());
       const [first = [], ...rest] = longLines;
@@ -215,6 +212,23 @@ const conversations = {
       await client.match(/^ECHO TIME HELP QUIT\b/, 'ECHO TIME HELP QUIT');
       await hear(client, ['BYE']);
       await client.expectEnd();
+    },
+  },
+
+  "one user's number keeps no other waiting": {
+    level: 7,
+    command: 'FIB',
+    step: 'thread9',
+    converse: async (subject) => {
+      const [one, other] = [await subject.connect(), await subject.connect()];
+      await one.send('FIB 36\n');
+      await echo(subject, other, 'and me?');
+      if (one.answers.length > 0) {
+        const error = new ExpectationError('The number came first', 'other');
+        error.suspect = 'a number was computed before the next user was answered';
+        throw error;
+      }
+      await hear(one, ['14930352']);
     },
   },
 
@@ -300,6 +314,15 @@ const TOGETHER = 8;
 const longLines = Array.from({ length: MANY / TOGETHER }, (_, i) =>
   Array.from({ length: TOGETHER }, (_, j) => `${i * TOGETHER + j} `.padEnd(LONG, 'x')),
 );
+
+/** The same as requests. They are megabytes: made once, for lines and for commands. */
+const longPieces = new Map<boolean, Buffer[]>();
+function longRequests(subject: Subject): Buffer[] {
+  const areLines = subject.level < 7;
+  const pieces = longPieces.get(areLines) ?? longLines.map((lines) => Buffer.from(request(subject, lines)));
+  longPieces.set(areLines, pieces);
+  return pieces;
+}
 
 /** The first line that a user of a chat is sent. */
 const WELCOME = /^\* welcome, \S+$/;

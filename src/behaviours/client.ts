@@ -94,7 +94,7 @@ export class Client extends Inbox {
 
   /** Sends this as one piece, and waits until the kernel has it. */
   send(data: string | Buffer): Promise<void> {
-    const bytes = Buffer.from(data);
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     this.#note('sends', bytes);
     return new Promise((resolve) => this.socket.write(bytes, () => resolve()));
   }

@@ -7,47 +7,55 @@ import type { Symptom } from './symptoms.ts';
 export type Expectation = '✔' | '✘' | '–';
 
 // The columns, in the order of `behaviours`: echoes bytes back, next client, half-close, reset, Ctrl-C; two at once, never
-// reads; lines however cut, a character cut in two, CRLF, slow reader; commands; hostile command; users can talk, names.
+// reads; lines however cut, a character cut in two, CRLF, slow reader; commands, a number; hostile command; users can
+// talk, names.
 const table = `
-  single1      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – – – ✔ – – – –
-  single2      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – ✘ – ✔ – – – –
-  single3      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – –
-  single4      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – –
-  single5      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – –
-  single6      ✔ ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ – – – –
-  single7      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ ✘ – –
-  single8      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ ✘ – –
-  single9      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ ✔ – –
-  single10     – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ ✔ – –
-  thread4      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – –
-  accept4      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – –
-  drain4       ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – –
-  pool4        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – –
-  prefork4     ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – –
-  thread9      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
-  thread10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
-  thread11     – ✔ ✔ ✔ ✔ ✔ ✘ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  poll3        ✔ ✔ ✔ ✔ ✔ ✔ ✘ – ✘ – ✔ – – – –
-  select3      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✘ – – – –
-  select6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – –
-  reactor6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – –
-  select9      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
-  select10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
-  select11     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  generator4   ✘ ✘ ✘ ✘ ✔ ✘ ✘ – ✘ – ✘ – – – –
-  loop4        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – –
-  generator6   ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – –
-  await6       ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – –
-  callback6    ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – –
-  stream6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – –
-  generator10  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
-  await10      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
-  callback10   – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
-  stream10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
-  generator11  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  await11      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  callback11   – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
-  stream11     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  single1      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – – – ✔ – – – – –
+  single2      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – ✘ – ✔ – – – – –
+  single3      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – – –
+  single4      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – – –
+  single5      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – – –
+  single6      ✔ ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ – – – – –
+  single7      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ – ✘ – –
+  single8      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ – ✘ – –
+  single9      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ – ✔ – –
+  single10     – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ – ✔ – –
+  thread4      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
+  accept4      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
+  drain4       ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
+  pool4        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
+  prefork4     ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
+  thread9      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
+  thread10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
+  thread11     – ✔ ✔ ✔ ✔ ✔ ✘ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
+  poll3        ✔ ✔ ✔ ✔ ✔ ✔ ✘ – ✘ – ✔ – – – – –
+  select3      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✘ – – – – –
+  select6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
+  multi6       ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
+  reactor6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
+  select9      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
+  select10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
+  select11     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
+  ring3        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
+  ring6        ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
+  ring10       – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
+  ring11       – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
+  generator4   ✘ ✘ ✘ ✘ ✔ ✘ ✘ – ✘ – ✘ – – – – –
+  loop4        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
+  generator6   ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
+  await6       ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
+  callback6    ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
+  stream6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
+  generator7   – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✘ ✔ – –
+  work7        – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
+  generator10  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
+  await10      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
+  callback10   – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
+  stream10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
+  generator11  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
+  await11      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
+  callback11   – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
+  stream11     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
 `;
 
 const names = Object.keys(behaviours) as BehaviourName[];
@@ -85,6 +93,12 @@ const flaws: Flaw[] = [
     'a word that is no command was obeyed',
     'single9',
   ],
+  [
+    'generator7',
+    "one user's number keeps no other waiting",
+    'a number was computed before the next user was answered',
+    'work7',
+  ],
   ['thread11', NEVER_READS, LATE, 'select11'],
   ['poll3', NEVER_READS, LATE, 'select6'],
   ['select3', 'a slow reader gets every byte', 'bytes are missing after a pause', 'select6'],
@@ -92,6 +106,7 @@ const flaws: Flaw[] = [
   ...names.map((name): Flaw => ['generator4', name, 'nothing came', 'loop4']),
   ['loop4', 'a character cut in two', HALF, 'generator6'],
   ['poll3 select3', 'a character cut in two', HALF, 'select6'],
+  ['ring3', 'a character cut in two', HALF, 'ring6'],
   ['single', 'a character cut in two', HALF, 'single6'],
   ['thread4 accept4 drain4 pool4 prefork4', 'a character cut in two', HALF, 'thread9'],
 ];

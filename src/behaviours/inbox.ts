@@ -70,7 +70,7 @@ export class Inbox {
 
   /** What has arrived and was not taken. */
   get bytes(): Buffer {
-    if (this.#arrived.length > 0) this.#memory.append(Buffer.concat(this.#arrived.splice(0)));
+    for (const bytes of this.#arrived.splice(0)) this.#memory.append(bytes);
     return this.#memory.bytes.subarray(this.#taken);
   }
 

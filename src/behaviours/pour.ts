@@ -16,7 +16,7 @@ const STILL = 10;
  */
 export async function pour(
   client: Client,
-  pieces: readonly string[],
+  pieces: readonly (string | Buffer)[],
   { program, log }: { program?: Program; log?: Inbox } = {},
 ): Promise<{ all: Promise<void> }> {
   let sent = 0;

@@ -85,6 +85,10 @@ const table = {
       'The word that the client sent chose a method or a property of an object that has more of them than there are commands.',
     hint: 'Look words up in a table of the commands, such as a Map.',
   },
+  'a number was computed before the next user was answered': {
+    cause: 'The thread that answers all users computed for one of them, and called nothing that would wait.',
+    hint: 'Compute in another thread or process, and have it send the result to a descriptor that the loop waits for, too.',
+  },
   'the log shows half a character': {
     cause: 'The bytes were turned into text before the last byte of a character was there.',
     hint: 'Cut bytes into messages first, and decode a message when it is complete.',

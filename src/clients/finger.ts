@@ -4,6 +4,7 @@
 //
 // With -l it asks for the long answer, with no user for all who are there.
 
+import { lookup } from 'node:dns/promises';
 import { fail, orFail } from '../cli/fail.ts';
 import { print } from '../cli/log.ts';
 import { parseOrHelp } from '../cli/parse.ts';
@@ -78,6 +79,17 @@ function readCommandLine(): { query: string; target: Address } {
   return { query: values.l ? `/W ${user}`.trim() : user, target: new Address(host, readPort(port)) };
 }
 
+/** All addresses of a host, in the order in which to try them. getaddrinfo() waits, so Node has a thread call it. */
+async function resolve({ host, port }: Address): Promise<[Address, ...Address[]]> {
+  try {
+    const found = await lookup(host, { all: true });
+    return found.map(({ address }) => new Address(address, port)) as [Address, ...Address[]];
+  } catch (error) {
+    return fail(`Cannot finger ${host}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+}
+
 const { query, target } = readCommandLine();
-orFail(() => new Finger(query, target.host, Socket.resolve(target) as [Address, ...Address[]]));
+const addresses = await resolve(target);
+orFail(() => new Finger(query, target.host, addresses));
 loop.run();

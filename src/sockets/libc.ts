@@ -9,6 +9,9 @@ import { startTrace } from './trace.ts';
 export const socket = systemCall<(domain: number, type: number, protocol: number) => number>(
   'int socket(int domain, int type, int protocol)',
 );
+export const socketpair = systemCall<(domain: number, type: number, protocol: number, fds: number) => number>(
+  'int socketpair(int domain, int type, int protocol, uintptr_t fds)',
+);
 export const bind = systemCall<(fd: number, address: Uint8Array, size: number) => number>(
   'int bind(int fd, const void *address, uint32_t size)',
 );
@@ -52,6 +55,18 @@ export const epoll_wait = linuxCall<(epfd: number, events: number, most: number,
   'int epoll_wait(int epfd, uintptr_t events, int most, int timeout)',
 );
 
+// io_uring exists on Linux alone, and the C library has no functions for it: io_uring(7).
+export const io_uring_setup = linuxCall<(entries: number, params: number) => number>(
+  'int io_uring_setup(uint32_t entries, uintptr_t params)',
+  425,
+);
+export const io_uring_enter = linuxCall<
+  (fd: number, submit: number, complete: number, flags: number, signals: 0) => number
+>('int io_uring_enter(int fd, uint32_t submit, uint32_t complete, uint32_t flags, uintptr_t signals)', 426);
+export const mmap = linuxCall<
+  (address: 0, size: number, protection: number, flags: number, fd: number, offset: number) => number
+>('intptr_t mmap(uintptr_t address, size_t size, int protection, int flags, int fd, long offset)');
+
 /** Why the last call of this thread failed, as a positive number. Read it before making another. */
 export function errno(): number {
   return koffi.errno();
@@ -85,6 +100,7 @@ const darwin: typeof linux = {
 
 /** The numbers behind the names of the header files: some are the same everywhere, some are not. */
 export const c = {
+  AF_UNIX: 1,
   AF_INET: 2,
   SOCK_STREAM: 1,
   IPPROTO_TCP: 6,

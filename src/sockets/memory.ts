@@ -1,6 +1,8 @@
 // Memory that the kernel reads and writes: it never moves, and it is passed by its address.
 
+import { systemError } from './errors.ts';
 import koffi from './koffi.ts';
+import { errno, mmap } from './libc.ts';
 
 /** Memory with its address. */
 export type Pinned = { readonly bytes: Buffer; readonly address: number };
@@ -10,6 +12,21 @@ export function pin(size: number): Pinned {
   // A small Buffer may live on the JavaScript heap, where the garbage collector moves it. This one can't.
   const bytes = Buffer.from(new ArrayBuffer(size));
   return { bytes, address: Number(koffi.address(bytes)) };
+}
+
+const PROT_READ_WRITE = 3;
+const MAP_SHARED_POPULATE = 0x8001;
+
+/**
+ * Memory of the kernel's own, at this offset of a descriptor, which this process may read and write, too.
+ *
+ * @throws SystemError `ENOMEM`
+ * @see mmap(2)
+ */
+export function shareMemory(fd: number, offset: number, size: number): Int32Array {
+  const address = mmap(0, size, PROT_READ_WRITE, MAP_SHARED_POPULATE, fd, offset);
+  if (address < 0) throw systemError('mmap', errno());
+  return new Int32Array(koffi.view(address, size));
 }
 
 /**

@@ -4,13 +4,14 @@
 // | ----------------------------------- | ------------------------ | --------------------------------------------------- |
 // | Socket.listen()                     | while a name is resolved |                                                     |
 // | Socket.connect()                    | until connected          |                                                     |
-// | Socket.resolve(), startConnect()    | while a name is resolved |                                                     |
+// | Socket.startConnect()               | while a name is resolved |                                                     |
 // | accept()                            | until a client connects  |                                                     |
 // | recv(size)                          | until bytes arrive       | a view into a slab that the kernel wrote to: yours  |
 // | send(bytes), sendAll(bytes)         | until there is room      | yours; copied first, unless they were just received |
 // | tryAccept(), tryRecv(), trySend()   | never, if non-blocking   | as above                                            |
 // | trySendPieces(pieces)               | never, if non-blocking   | yours; copied together, for one send()              |
 // | shutdown(), setBlocking(), close()  | never                    |                                                     |
+// | Socket.pair()                       | never                    |                                                     |
 // | lingeringClose()                    | until the peer ends, 2 s |                                                     |
 //
 // A slab is memory of this thread. The kernel writes to each part of it once, so received bytes never change. But they
@@ -100,13 +101,15 @@ export class Socket {
   }
 
   /**
-   * All addresses of a host, in the order in which to try them, each with the port.
+   * Two sockets that are connected to each other, within this process: what is sent on one is received on the other.
    *
-   * @throws SystemError `ENOTFOUND`, `EAI_AGAIN`
-   * @see getaddrinfo(3)
+   * @throws SystemError `EMFILE`, `ENFILE`
+   * @see socketpair(2), unix(7)
    */
-  static resolve({ host, port }: Endpoint): Address[] {
-    return resolveAddress(host, port, `Cannot connect to ${new Address(host, port)}`).map(decodeAddress);
+  static pair(): [Socket, Socket] {
+    const fds = pin(8);
+    check('socketpair', libc.socketpair(c.AF_UNIX, c.SOCK_STREAM, 0, fds.address));
+    return [new Socket(fds.bytes.readInt32LE(0)), new Socket(fds.bytes.readInt32LE(4))];
   }
 
   /**

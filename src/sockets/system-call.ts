@@ -32,23 +32,37 @@ export function libraryFunction<F extends (...args: never[]) => unknown>(prototy
 /**
  * A function of the C library that calls the kernel: like {@link libraryFunction}, and traced. Pointers to
  * memory that stays where it is are best declared `uintptr_t` and passed as numbers: see `pin()` in memory.ts.
+ *
+ * @param number of the call, if the C library has no function for it: syscall(2)
  */
-export function systemCall<F extends (...args: never[]) => number>(prototype: string): F {
+export function systemCall<F extends (...args: never[]) => number>(prototype: string, number?: number): F {
   const [, name = prototype, onDescriptor] = /(\w+)\((int (?:ep)?fd)?/.exec(prototype) ?? [];
-  const f = libraryFunction<(...args: unknown[]) => number>(prototype);
-  // koffi ignores surplus arguments, but not those of a variadic function. There is one: fcntl, with four.
-  const native = prototype.includes('...') ? (...args: unknown[]) => f(...args.slice(0, 4)) : f;
+  const native = number === undefined ? nativeFunction(prototype) : numberedCall(prototype, number);
   const traced = (args: unknown[]) =>
     trace(name, () => native(...args), onDescriptor === undefined ? undefined : (args[0] as number));
-  // No call here takes more than five arguments. Counting them out costs nothing, a rest array would.
-  const call = (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown): number =>
-    start.hasSubscribers || end.hasSubscribers ? traced([a, b, c, d, e]) : native(a, b, c, d, e);
+  // No call here takes more than six arguments. Counting them out costs nothing, a rest array would.
+  const call = (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown, f: unknown): number =>
+    start.hasSubscribers || end.hasSubscribers ? traced([a, b, c, d, e, f]) : native(a, b, c, d, e, f);
   return call as unknown as F;
 }
 
+type Native = (...args: unknown[]) => number;
+
+function nativeFunction(prototype: string): Native {
+  const f = libraryFunction<Native>(prototype);
+  // koffi ignores surplus arguments, but not those of a variadic function. There is one: fcntl, with four.
+  return prototype.includes('...') ? (...args) => f(...args.slice(0, 4)) : f;
+}
+
+/** syscall() with this number, and behind it the arguments of the prototype. */
+function numberedCall(prototype: string, number: number): Native {
+  const syscall = libraryFunction<Native>(prototype.replace(/\w+\(/, 'syscall(long number, '));
+  return (a, b, c, d, e) => syscall(number, a, b, c, d, e);
+}
+
 /** A {@link systemCall} that only Linux has. On other systems it throws when called. */
-export function linuxCall<F extends (...args: never[]) => number>(prototype: string): F {
-  return process.platform === 'linux' ? systemCall<F>(prototype) : (refuse as unknown as F);
+export function linuxCall<F extends (...args: never[]) => number>(prototype: string, number?: number): F {
+  return process.platform === 'linux' ? systemCall<F>(prototype, number) : (refuse as unknown as F);
 }
 
 /** Microseconds on the clock that {@link SystemCall} uses. */

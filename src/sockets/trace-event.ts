@@ -8,9 +8,10 @@ export type TraceEvent = (SystemCall | CoroutineWait | NodeWait) & {
   /** Counts the calls and waits of this thread. */
   id: number;
   /**
-   * The line that waits, with its file: `src/single/single3.ts:15`. Of a call, the innermost line outside src/sockets and
-   * src/cli; of `Atomics.wait()`, which semaphores and queues make, the innermost line of a step. Of a coroutine, the line
-   * where the function that was spawned is suspended. None, if the line is not known, or Node's own loop waits.
+   * The line that waits, with its file: `src/single/single3.ts:15`. Of a call, the innermost line outside src/sockets,
+   * src/parallel and src/cli; of `Atomics.wait()`, which semaphores and queues make, the innermost line of a step, if there is
+   * one. Of a coroutine, the line where the function that was spawned is suspended. None, if the line is not known, or Node's
+   * own loop waits.
    */
   at?: string;
 };

@@ -33,7 +33,8 @@ function shown(line: Line | undefined): string | undefined {
 const FRAMES = 50;
 
 /**
- * The lines of the project that are being executed or awaited, the innermost first, without src/sockets and src/cli.
+ * The lines of the project that are being executed or awaited, the innermost first, without those of src/sockets, src/parallel
+ * and src/cli.
  *
  * @see https://v8.dev/docs/stack-trace-api
  */
@@ -50,6 +51,6 @@ function* linesOnStack(): Generator<Line> {
       column: site.getColumnNumber() ?? 0,
     };
     const line = toLine(place);
-    if (line && !/^src\/(sockets|cli)\//.test(line.path)) yield line;
+    if (line && !/^src\/(sockets|parallel|cli)\//.test(line.path)) yield line;
   }
 }

@@ -1,5 +1,5 @@
 import { threadId } from 'node:worker_threads';
-import { waitOn } from './wait-on.ts';
+import { waitOn } from '../parallel/wait-on.ts';
 
 /** What stands in the mutex while this thread holds it. (The main thread is 0, which stands there while it is free.) */
 const ME = threadId + 1;

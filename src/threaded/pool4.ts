@@ -10,9 +10,9 @@
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
+import { BlockingQueue } from '../parallel/queue.ts';
+import { isMainThread, startThread } from '../parallel/thread.ts';
 import { Address, Socket } from '../sockets/socket.ts';
-import { BlockingQueue } from './queue.ts';
-import { isMainThread, startThread } from './thread.ts';
 
 /** A client in the queue is some numbers: its descriptor, and its address. */
 const WIDTH = 1 + Address.NUMBERS;

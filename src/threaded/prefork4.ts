@@ -10,8 +10,8 @@
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
+import { inheritedListener, supervise } from '../parallel/children.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
-import { inheritedListener, supervise } from './children.ts';
 
 function serve(client: Socket, address: Address): void {
   log(`${address} connected`);

@@ -1,8 +1,8 @@
 // A server made of two parts, as in Python's socketserver: one accepts, the other handles. And a mixin that makes of
 // any such server one that handles each client in a thread.
 
+import { serveInThread } from '../parallel/thread.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
-import { serveInThread } from './thread.ts';
 
 /** A class whose objects serve one client each: serve() returns when the client has left. */
 export type HandlerClass = new (client: Socket, address: Address) => { serve(): void };

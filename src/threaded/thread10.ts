@@ -10,11 +10,11 @@
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readProtocolOptions } from '../cli/protocol-options.ts';
+import { isMainThread } from '../parallel/thread.ts';
 import type { Transport } from '../protocol/chain.ts';
 import { buildChain } from '../protocol/protocols.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { TcpServer, threaded } from './tcp-server.ts';
-import { isMainThread } from './thread.ts';
 
 const options = readProtocolOptions();
 

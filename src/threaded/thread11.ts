@@ -12,13 +12,13 @@
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
+import { isMainThread, serveInThread } from '../parallel/thread.ts';
 import { chain } from '../protocol/chain.ts';
 import { ChatProtocol } from '../protocol/chat.ts';
 import { LineProtocol } from '../protocol/lines.ts';
 import { TextProtocol } from '../protocol/text.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { SharedRoom } from './shared-room.ts';
-import { isMainThread, serveInThread } from './thread.ts';
 
 const PLACES = 1000;
 

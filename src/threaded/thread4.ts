@@ -8,8 +8,8 @@
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
+import { isMainThread, serveInThread } from '../parallel/thread.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
-import { isMainThread, serveInThread } from './thread.ts';
 
 export function serve(client: Socket, address: Address): void {
   log(`${address} connected`);

@@ -3,23 +3,27 @@
 // New since single9: Server has moved to tcp-server.ts. There it is told which class handles a client, and a mixin,
 //   threaded(), has each handled in a thread of its own: class ThreadedServer is the one line. The handler, Connection,
 //   is what it was, except that its table of commands is a Dispatcher now: single9's Map and dispatch(), for all steps.
-// Try: nc localhost 12345 in two terminals, with HELP, TIME, QUIT. Then take threaded(...) away: single9 again.
+//   And it has a command that takes long, FIB n, because in a thread of its own it may.
+// Try: nc localhost 12345 in two terminals, with HELP, TIME, QUIT. FIB 40 in one of them does not keep the other waiting.
+//   Then take threaded(...) away: single9 again, and it does.
 // Still wrong: it works because a thread may wait wherever it likes. None of the mechanisms to come can be mixed in
 //   like this: each needs a handler of another kind. See select9.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
+import { isMainThread } from '../parallel/thread.ts';
 import { Dispatcher } from '../protocol/dispatcher.ts';
+import { answerFib } from '../protocol/fibonacci.ts';
 import { Splitter } from '../protocol/splitter.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 import { TcpServer, threaded } from './tcp-server.ts';
-import { isMainThread } from './thread.ts';
 
 const commands = new Dispatcher<Connection>([
   ['ECHO', (connection, text) => connection.send(text)],
   ['TIME', (connection) => connection.send(new Date().toISOString())],
   ['HELP', (connection) => connection.send(commands.names.join(' '))],
   ['QUIT', (connection) => connection.quit()],
+  ['FIB', (connection, text) => connection.send(answerFib(text))],
 ]);
 
 class ThreadedServer extends threaded(TcpServer) {}

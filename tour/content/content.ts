@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { changes, filesOf } from '../../scripts/difference.ts';
 import { findSteps, levelOf, partOf, type Step } from '../../scripts/steps.ts';
 import { escaped } from '../../scripts/svg.ts';
+import { computes } from '../../scripts/timeline/record.ts';
 import { framingNames, protocolNames } from '../../src/protocol/protocols.ts';
 import { triesOf } from '../server/tries.ts';
 import type { Content, Overview } from '../shared/content.ts';
@@ -32,6 +33,7 @@ export async function contentOf(step: Step): Promise<Content> {
     section: readSection(name, path),
     files: await Promise.all(paths.map(async (path) => ({ path, lines: await highlighted(path) }))),
     changes: before ? changes(before, step) : { added: [], removed: [] },
+    asks: computes(name),
     tries: triesOf(step),
     options: optionsOf(step),
   };
@@ -58,6 +60,6 @@ function html(step: Step, part: 'New' | 'Try' | 'Still wrong'): string {
   const linked = (name: string) =>
     steps.has(name) && name !== step.name ? `<a href="#${name}">${name}</a>` : name;
   return escaped(text)
-    .replace(/\b[a-z]+\d+\b/g, linked)
+    .replace(/\b[a-z]+\d+\b(?!\()/g, linked)
     .replace(/`([^`]+)`/g, '<code>$1</code>');
 }

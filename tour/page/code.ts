@@ -19,7 +19,7 @@ export class Code {
   readonly #files = h('select', { 'aria-label': 'A file that it imports' });
   readonly #lines = new Map<string, Line>();
   #lit = new Map<string, Standing[]>();
-  #scrolled = 0;
+  #scrolled = Number.NEGATIVE_INFINITY;
 
   constructor(content: Content) {
     this.#content = content;
@@ -143,7 +143,7 @@ export class Code {
     const isStep = path === this.#content.path;
     const { added, removed } = isStep ? this.#content.changes : { added: [], removed: [] };
     const list = h('div', { class: 'lines' });
-    const comment = isStep ? lines.findIndex((line) => line === '') : 0;
+    const comment = isStep ? lines.indexOf('') : 0;
     if (comment > 0) {
       const unfold = button(`⋯ ${comment} lines, as beside`, () => list.classList.add('whole'), {
         class: 'unfold',

@@ -24,6 +24,7 @@ export class Scene {
   constructor(sides: readonly Side[], play: (slower: number) => void) {
     this.#sides = sides;
     this.#speed.value = '4';
+    const asks = sides.some(({ content }) => content.asks);
     const start = button('▶ Play the scene', () => {
       this.#guess = this.#boxes.filter(({ checked }) => checked).map(({ value }) => value);
       play(Number(this.#speed.value));
@@ -31,11 +32,15 @@ export class Scene {
     start.classList.add('primary');
     this.element.append(
       h('h2', {}, 'The scene'),
-      h('p', {}, 'A connects, and says nothing. B talks. C sends 8 MB, and reads slowly. D comes late.'),
+      h(
+        'p',
+        {},
+        `A connects, and ${asks ? 'asks for a number that takes long to compute' : 'says nothing'}. B talks. C sends 8 MB, and reads slowly. D comes late.`,
+      ),
       h(
         'fieldset',
         {},
-        h('legend', {}, 'Who gets an answer while A says nothing?'),
+        h('legend', {}, 'Who gets an answer while A is there?'),
         ...this.#boxes.map((box) => h('label', {}, box, box.value)),
       ),
       h('div', { class: 'row' }, start, this.#speed),

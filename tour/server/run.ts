@@ -7,8 +7,8 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { levelOf, root, type Step } from '../../scripts/steps.ts';
 import type { Callback } from '../../scripts/timeline/drawing/recording.ts';
-import { greet, watching } from '../../scripts/timeline/record.ts';
-import { DURATION, play, roles } from '../../scripts/timeline/scenario.ts';
+import { computes, greet, watching } from '../../scripts/timeline/record.ts';
+import { DURATION, play, rolesOf } from '../../scripts/timeline/scenario.ts';
 import { TraceReader } from '../../scripts/trace/reader.ts';
 import { type Exit, Program } from '../../src/behaviours/program.ts';
 import { runnable } from '../../src/behaviours/server.ts';
@@ -84,11 +84,14 @@ export class Run {
   /** Plays the scene of the four clients. */
   async scene(slower: number): Promise<void> {
     if (this.#over) return;
-    this.#add({ kind: 'scene', time: now(), slower, roles });
+    const asks = computes(this.step.name);
+    this.#add({ kind: 'scene', time: now(), slower, roles: rolesOf(asks) });
     const onHappening: NonNullable<Parameters<typeof play>[2]['onHappening']> = (name, happening, bytes) =>
       this.#add(eventOf(name, happening, bytes));
     const patience = DURATION * slower * PATIENCE;
-    await play(this.#port, levelOf(this.step.name), { slower, patience, onHappening }).catch(() => {});
+    await play(this.#port, levelOf(this.step.name), { slower, patience, computes: asks, onHappening }).catch(
+      () => {},
+    );
     this.#flush();
   }
 

@@ -25,6 +25,8 @@ export type Content = {
   /** The step first, then the files of its chapter that it imports, then the others. */
   files: Source[];
   changes: Changes;
+  /** Whether A asks for a number in the scene, in place of saying nothing. */
+  asks: boolean;
   /** What can be played, and the options that it can be started with. */
   tries: { words: string; options: readonly string[]; acts: readonly string[] }[];
   options: string[][];

@@ -11,6 +11,7 @@ const looks: Record<Kind, { colour: Colour; tile: string }> = {
   recv: { colour: 'orange', tile: 'M-2 2l4-4M0 8l8-8M6 10l4-4' },
   send: { colour: 'red', tile: 'M-2 2l4-4M0 8l8-8M6 10l4-4M-2 6l4 4M0 0l8 8M6-2l4 4' },
   poll: { colour: 'green', tile: 'M3 4h2' },
+  ring: { colour: 'green', tile: 'M2 6l4-4' },
   lock: { colour: 'grey', tile: 'M0 2l4 4l4-4' },
   read: { colour: 'orange', tile: 'M3 4h2' },
   write: { colour: 'red', tile: 'M2 4h4M4 2v4' },

@@ -21,7 +21,7 @@ export function readCoroutines(
     const own = connections.findLastIndex(
       ({ fd: of, heard: [accepted] }) => of === fd && accepted.begin <= from,
     );
-    const lane = fd === listener ? accepts : lanes[own];
+    const lane = fd === listener ? accepts : own < 0 ? running(lanes, from) : lanes[own];
     lane?.spans.push({ kind: wait, begin: from, end: to });
   }
   return {
@@ -34,6 +34,13 @@ export function readCoroutines(
       return resumed && lane ? { lane, at: resumed.end } : wake;
     },
   };
+}
+
+/** The coroutine that runs at that moment is the one that was resumed last. It may wait for what is no client: see work.ts. */
+function running(lanes: readonly Lane[], now: number): Lane | undefined {
+  const resumed = ({ spans }: Lane) =>
+    spans.findLast(({ end }) => end <= now)?.end ?? Number.NEGATIVE_INFINITY;
+  return [...lanes].sort((a, b) => resumed(b) - resumed(a))[0];
 }
 
 /** Of a step on Node's own loop: when it has called JavaScript, and for which connection. */

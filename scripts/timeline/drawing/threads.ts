@@ -7,7 +7,7 @@ import type { Kind, Lane } from './timeline.ts';
 
 type Thread = Lane & {
   pid: number;
-  /** When poll() or epoll_wait() last told it what to do. */
+  /** When poll(), epoll_wait() or io_uring_enter() last told it what to do. */
   told?: number;
   /** Whether its loop is a guest in Node's, which waits in place of it. */
   guest?: boolean;
@@ -43,6 +43,7 @@ const blocking = new Map<string, Kind>([
   ['send', 'send'],
   ['poll', 'poll'],
   ['epoll_wait', 'poll'],
+  ['io_uring_enter', 'ring'],
   ['Atomics.wait', 'lock'],
 ]);
 
@@ -58,7 +59,7 @@ export function readThreads(recording: Recording, time: Clock): Seen & { connect
     const asks = thread.guest && waits === 'poll'; // with a timeout of 0: until then it has waited in Node's loop
     if (asks) thread.spans.push({ kind: 'node', begin: thread.spans.at(-1)?.end ?? begin, end: begin });
     thread.spans.push({ kind: asks ? 'running' : (waits ?? 'running'), begin, end });
-    if (waits === 'poll') thread.told = end;
+    if (waits === 'poll' || waits === 'ring') thread.told = end;
     const heard = { thread, fd, begin, woke: thread.told ?? (waits ? end : begin), until: 0 };
     const known = open.get(`${pid} ${fd}`)?.heard;
     if (call === 'close') open.delete(`${pid} ${fd}`);

@@ -9,6 +9,7 @@ export const kinds = {
   recv: 'blocked in recv()',
   send: 'blocked in send()',
   poll: 'parked in poll() or epoll_wait()',
+  ring: 'parked in io_uring_enter()',
   lock: 'asleep in Atomics.wait()',
   read: 'suspended until it can read',
   write: 'suspended until it can write',

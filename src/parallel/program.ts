@@ -13,7 +13,7 @@ const cache = join(import.meta.dirname, '../../node_modules/.cache/async-compari
  * The file that threads of this program run: the step, and what it imports, as one file of JavaScript.
  *
  * A thread can't share the code of the main thread: it reads it anew. Were it to read TypeScript, each thread would
- * load a compiler of its own, which costs more than all the rest of it (see README.md in this folder). So the types
+ * load a compiler of its own, which costs more than all the rest of it (see the README of src/threaded). So the types
  * are taken out once, before the first client comes. Without esbuild, Node 22.18 and later reads the step itself.
  */
 export function prepareProgram(): URL {

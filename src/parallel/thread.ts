@@ -31,8 +31,31 @@ type Serve<Args extends unknown[]> = ((...args: Args) => void) & {
   died?: (thread: number, ...args: Args) => void;
 };
 
+function isHandler<Args extends unknown[]>(run: Runnable<Args>): run is Handler<Args> {
+  return run.prototype?.serve !== undefined;
+}
+
 /** A function that a step exports, or a class with a method serve(). */
 type Runnable<Args extends unknown[]> = Serve<Args> | Handler<Args>;
+
+/** What threads may run besides what the step exports, by name. */
+const libraryFunctions = new Map<string, Runnable<never[]>>();
+
+/** Lets {@link startThread} run a function of a library. Call it while the library loads: it does so in threads, too. */
+export function allowInThreads(run: Runnable<never[]>): void {
+  libraryFunctions.set(run.name, run);
+}
+
+/** What the step exports, in a thread. */
+let step: Record<string, unknown> = {};
+
+/** In a thread, calls the function that the step exports by this name. @throws Error if there is none */
+export function callOfStep(name: string, args: unknown[]): unknown {
+  const run = step[name];
+  if (typeof run !== 'function')
+    throw new Error(`Cannot call ${name} in a thread: the step does not export it`);
+  return run(...args);
+}
 
 /**
  * Runs a function in a thread of its own. The thread ends with the function. It has to be exported by the step,
@@ -44,6 +67,11 @@ type Runnable<Args extends unknown[]> = Serve<Args> | Handler<Args>;
  */
 export function startThread<Args extends unknown[]>(run: Runnable<Args>, ...args: Args): void {
   start({ name: run.name, args });
+}
+
+/** Like {@link startThread}, but the process does not wait for this thread to end. */
+export function startDaemon<Args extends unknown[]>(run: Runnable<Args>, ...args: Args): void {
+  start({ name: run.name, args, daemon: true });
 }
 
 /**
@@ -75,8 +103,10 @@ function startKeeper(): Worker {
 function start(task: Omit<Task, 'program' | 'state'>): void {
   checkRoom();
   const state = newState(task.client?.fd);
-  started++;
-  keeper?.ref();
+  if (!task.daemon) {
+    started++;
+    keeper?.ref();
+  }
   keeper?.postMessage({ ...task, program, state } satisfies Task);
   // One at a time: whether there is room for the next thread can be seen when this one has taken its own.
   waitOn(state, STATE, STARTING, PATIENCE);
@@ -103,15 +133,16 @@ if (!isMainThread && workerData.keeps) setImmediate(async () => keep(await impor
 else if (!isMainThread) setImmediate(perform, workerData as Task);
 
 async function perform({ program, name, args, client, dead, state }: Task): Promise<void> {
-  const step = await import(program);
+  step = await import(program);
   if (Atomics.compareExchange(state, STATE, STARTING, RUNNING) !== STARTING) return; // Too late: start() has given up.
   Atomics.notify(state, STATE);
   const socket = client && new Client(client.fd, state);
   const all = client ? [socket, new Address(client.host, client.port), ...args] : args;
   try {
-    if (dead !== undefined) step[name].died(dead, ...all);
-    else if (step[name].prototype?.serve) new step[name](...all).serve();
-    else step[name](...all);
+    const run = (libraryFunctions.get(name) ?? step[name]) as Runnable<unknown[]>;
+    if (dead !== undefined) (run as Serve<unknown[]>).died?.(dead, ...all);
+    else if (isHandler(run)) new run(...all).serve();
+    else run(...all);
     if (dead !== undefined) socket?.close();
   } catch (error) {
     // The error ends this thread and its client. The others go on.

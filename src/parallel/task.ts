@@ -1,10 +1,12 @@
-// What a thread is told to do, and what it tells of itself, in memory that it shares with those who wait for it.
+// What a thread is told to do, and what it tells of itself in memory that it shares with the keeper and the main thread.
 
 /** A function with its arguments does not fit through to another thread, its name does. */
 export type Task = {
   program: string;
   name: string;
   args: unknown[];
+  /** Whether the process ends without waiting for the thread. */
+  daemon?: boolean;
   client?: { fd: number; host: string; port: number };
   /** The thread that has died, if this one runs what is to be done then. */
   dead?: number;

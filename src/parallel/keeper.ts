@@ -11,7 +11,7 @@ type Step = Record<string, { died?: unknown }>;
 
 let ended = 0;
 
-/** Starts a thread for each task that the main thread posts, and tells it how many have ended. */
+/** Starts a thread for each task that the main thread posts, and tells it how many have ended, daemons aside. */
 export function keep(step: Step): void {
   parentPort?.on('message', (task: Task) => run(step, task));
 }
@@ -41,7 +41,7 @@ function over(step: Step, task: Task, thread: number, why: unknown): void {
   const state = Atomics.compareExchange(task.state, STATE, STARTING, FAILED);
   Atomics.notify(task.state, STATE);
   if (state === RUNNING) bury(step, task, thread, why);
-  parentPort?.postMessage(++ended);
+  if (!task.daemon) parentPort?.postMessage(++ended);
 }
 
 /** A thread has died before its function has returned: of want of memory, for example. Its client is still open. */

@@ -1,0 +1,22 @@
+// Loaded into a step before all else: has the ring tell, in the trace, which operations are complete, as if each were a call that
+// did not wait.
+
+import { openSync, writeSync } from 'node:fs';
+import { Ring } from '../../src/completion/ring.ts';
+import { now } from '../../src/sockets/system-call.ts';
+import type { TraceEvent } from '../../src/sockets/trace-event.ts';
+
+const trace = openSync(process.env.TRACE ?? '/dev/null', 'a');
+
+let count = 0;
+
+const { wait } = Ring.prototype;
+Ring.prototype.wait = function () {
+  const operations = wait.call(this);
+  for (const { name: call, fd, result } of operations) {
+    const id = --count; // The calls count upwards.
+    const event: TraceEvent = { id, call, fd, pid: process.pid, thread: 0, begin: now(), took: 0, result };
+    writeSync(trace, `${JSON.stringify(event)}\n`);
+  }
+  return operations;
+};

@@ -1,0 +1,25 @@
+import { systemError } from '../sockets/errors.ts';
+import { errno, io_uring_setup } from '../sockets/libc.ts';
+
+/** What it means, and what to do, when a ring can't be set up. */
+const remedies = new Map([
+  ['ENOSYS', 'this kernel has no io_uring, which takes Linux 6.1'],
+  ['EINVAL', 'this kernel is too old, it takes Linux 6.1'],
+  ['EPERM', 'io_uring is forbidden here: containers often do that, and sysctl kernel.io_uring_disabled'],
+]);
+
+/**
+ * Returns the descriptor of a new ring.
+ *
+ * @param params the address of a `struct io_uring_params`, which the kernel fills in
+ * @throws Error if there is no io_uring here
+ */
+export function setUp(entries: number, params: number): number {
+  if (process.platform !== 'linux') {
+    throw new Error(`Cannot set up io_uring on ${process.platform}: only Linux has it`);
+  }
+  const fd = io_uring_setup(entries, params);
+  if (fd >= 0) return fd;
+  const { code, message } = systemError('io_uring_setup', errno(), 'Cannot set up io_uring');
+  throw new Error([message, remedies.get(code) ?? []].flat().join(': '));
+}
