@@ -35,6 +35,15 @@ describe('the house', () => {
     }
   });
 
+  test('has a tour that stands on src and scripts, and of which neither knows', () => {
+    for (const file of filesOf('tour')) {
+      expect(
+        importsOf(file).filter((other) => !/^(src|scripts|tour)\//.test(other)),
+        file,
+      ).toEqual([]);
+    }
+  });
+
   test('has protocols without I/O: no module of Node but buffers and digests', () => {
     for (const file of files.filter((file) => file.startsWith('src/protocol/'))) {
       expect(readFileSync(join(root, file), 'utf8')).not.toMatch(

@@ -12,7 +12,7 @@ export function about(content: Content, play: ((index: number) => void) | undefi
   );
   return h(
     'article',
-    { class: 'about' },
+    { class: 'about', 'aria-label': `About ${name}` },
     h('h1', {}, name),
     h('p', { class: 'title' }, title),
     h('h2', {}, predecessor ? `New since ${predecessor}` : 'New'),

@@ -7,7 +7,7 @@ import { comparePage, type Page, stepPage } from './pages.ts';
 import { act, listen, live, loadContent, loadOverview } from './source.ts';
 
 /** How often the page shows what has happened, in milliseconds. */
-const FRAME = 100;
+const FRAME = matchMedia('(prefers-reduced-motion: reduce)').matches ? 500 : 100;
 
 const overview = await loadOverview();
 const complaint = h('p', { class: 'complaint', role: 'alert', hidden: true });

@@ -23,6 +23,15 @@ const chat = [
   ...['C says MSG alice psst', 'B says WHO', 'C says QUIT'],
 ];
 
+const body = '{"jsonrpc":"2.0","id":1,"method":"time"}';
+const request = `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+const ten = [
+  play('--protocol zen', ['A connects', 'A sends Explicit is better than?'], ['--protocol', 'zen']),
+  play('--protocol http', ['A connects', `A sends ${request}`], ['--protocol', 'http']),
+];
+const hear = ['A connects', 'A says HELP', 'A says TIME', 'A says QUIT'];
+const computing = ['A connects', 'B connects', 'A says FIB 40', 'B says ECHO hello'];
+
 const played = new Map<string, Try[]>([
   ['single1', [play('then type a line', ['A connects', 'A says hello', 'A leaves'])]],
   ['single2', [play('which resets the connection', ['A connects', 'A says hi', 'A resets'])]],
@@ -97,7 +106,17 @@ const played = new Map<string, Try[]>([
   ['poll3', [play(THREE, three), play('a client', flood, quiet)]],
   ['select3', [play(THREE, three)]],
   ['select6', [play(THREE, three), play(NEVER, flood, quiet)]],
-  ['select9', [play('HELP, TIME, QUIT', ['A connects', 'A says HELP', 'A says TIME', 'A says QUIT'])]],
+  ['select9', [play('HELP, TIME, QUIT', hear)]],
+  ['multi6', [play('nc localhost 12345 in a few terminals', three, ['--processes', '2'])]],
+  ['ring3', [play(THREE, three)]],
+  ['ring6', [play(THREE, three), play(NEVER, flood, quiet)]],
+  ['ring10', [play('HELP, TIME, QUIT', hear)]],
+  ['ring11', [play(CHAT, chat, quiet)]],
+  ['generator7', [play('FIB 40', computing)]],
+  ['work7', [play('--workers 1', [...computing, 'C connects', 'C says FIB 40'], ['--workers', '1'])]],
+  ['thread10', ten],
+  ['select10', ten],
+  ['generator10', ten],
   ['select11', [play(CHAT, chat, quiet)]],
   [
     'generator4',
