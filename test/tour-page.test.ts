@@ -21,8 +21,8 @@ const quiet = [
   ...['--disable-component-update', '--disable-sync'],
 ];
 
-describe.skipIf(!browserThere)(
-  `the page of the tour${browserThere ? '' : ' (chromium is not installed)'}`,
+describe.skipIf(!chrome)(
+  `the page of the tour${chrome ? '' : ' (needs chromium, which is not installed)'}`,
   () => {
     let tour: Tour;
     let browser: Browser;
@@ -88,7 +88,7 @@ describe.skipIf(!browserThere)(
     test('shows single3 in recv() for A, while B waits for its answer, which it gets when A leaves', () =>
       showing('single3', async (page) => {
         await start(page);
-        await lit(page, 'listener.accept()', 'accept()');
+        await lit(page, 'listener.accept()', /accept\(\) · [1-9]\.\d s/);
         await connect(page, 'A');
         await lit(page, 'client.recv(4096)', 'recv() · A');
         await connect(page, 'B');
@@ -105,7 +105,7 @@ describe.skipIf(!browserThere)(
         const scale = (box?.width ?? 0) / 880;
         await page
           .locator('.picture')
-          .click({ position: { x: 160 * scale, y: (56 + 2 * 30 + 12 + 13) * scale } });
+          .click({ position: { x: 180 * scale, y: (56 + 2 * 30 + 12 + 13) * scale } });
         await lit(page, 'listener.accept()', 'accept()');
         await page.getByRole('button', { name: '▶ Now' }).click();
         await lit(page, 'client.recv(4096)', 'recv() · B');
@@ -152,6 +152,7 @@ describe.skipIf(!browserThere)(
         await start(page);
         await connect(page, 'A');
         await connect(page, 'B');
+        await client(page, 'A').getByText('what else it can do').click();
         await client(page, 'A').getByRole('button', { name: 'Talk without end' }).click();
         await page.getByText(/short events are not shown/).waitFor();
         await say(page, 'B');
@@ -214,6 +215,7 @@ describe.skipIf(!browserThere)(
         );
         const page = await phone.newPage();
         await page.goto(`http://127.0.0.1:${port}/#single3`);
+        await page.locator('.player:not(.empty)').waitFor(); // The recording is there.
         await page.getByRole('slider', { name: 'Moment' }).fill('250');
         await lit(page, 'client.recv(4096)', 'recv() · A');
         await client(page, 'B').getByText('◔ no answer').waitFor();

@@ -59,10 +59,7 @@ export class ClientCard {
   #addControls(act: Do): void {
     const name = this.#name;
     const open = () => this.element.classList.contains('open');
-    this.#connect = button('Connect', () => act(name, open() ? 'leaves' : 'connects'), {
-      'aria-label': `Connect or leave: ${name}`,
-    });
-    this.#connect.removeAttribute('aria-label');
+    this.#connect = button('Connect', () => act(name, open() ? 'leaves' : 'connects'));
     this.element.querySelector('header')?.append(this.#connect);
     const input = h('input', {
       'aria-label': `What ${name} says`,
@@ -85,8 +82,9 @@ export class ClientCard {
       act(name, this.#reading?.textContent === 'Stop reading' ? 'stops reading' : 'reads again');
     });
     const more = h(
-      'div',
+      'details',
       { class: 'more' },
+      h('summary', {}, 'what else it can do'),
       this.#reading,
       button('Half-close', () => act(name, 'ends its half'), { title: 'Sends no more, and still reads' }),
       button('Reset', () => act(name, 'resets'), { title: 'Breaks the connection: RST in place of FIN' }),
