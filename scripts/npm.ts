@@ -21,6 +21,9 @@ export const stepOptions: Options = {
   'on-stop': 'ON-STOP',
   selector: 'SELECTOR',
   stats: 'STATS',
+  processes: 'PROCESSES',
+  'warn-after': 'WARN-AFTER',
+  'close-after': 'CLOSE-AFTER',
 };
 
 /**

@@ -13,6 +13,14 @@ import type { SystemCall } from '../src/sockets/trace-event.ts';
 import { canTrace, connection, pair, run, runsHere, serving, temporaryFolder, until } from './harness.ts';
 
 const SETUP = 'Cannot set up io_uring';
+const LATE = 'late';
+
+/** A ring on which a wait ends: wait() blocks the thread, and with it what would end a test that takes too long. */
+function newRing(entries?: number): Ring<string> {
+  const ring = new Ring<string>(entries);
+  ring.timeout(60_000, LATE);
+  return ring;
+}
 
 /** Waits until so many operations are complete. What came of them, in the order in which they were: `recv 5`. */
 function complete(ring: Ring<string>, count: number): string[] {
@@ -22,12 +30,13 @@ function complete(ring: Ring<string>, count: number): string[] {
 }
 
 function told({ name, data, result, error }: Operation<string>): string {
+  if (data === LATE) throw new Error('Nothing else is complete after a minute');
   return `${data}: ${name} ${error?.code ?? result}`;
 }
 
 describe.runIf(noRing === undefined)('a ring', () => {
   test('accepts a client, receives and sends, each with one submission and one completion', () => {
-    const ring = new Ring<string>();
+    const ring = newRing();
     const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
     const client = Socket.connect(listener.localAddress());
     ring.accept(listener, 'a');
@@ -47,7 +56,7 @@ describe.runIf(noRing === undefined)('a ring', () => {
   });
 
   test('completes a send when the kernel has taken all of it, however slowly the other end reads', () => {
-    const ring = new Ring<string>();
+    const ring = newRing();
     const { client, server } = connection();
     const [other] = pair();
     ring.send(server, pin(20_000_000), 20_000_000, 'much'); // more than the kernel has room for: tcp(7)
@@ -67,7 +76,7 @@ describe.runIf(noRing === undefined)('a ring', () => {
   });
 
   test('goes on with a recv when its socket is closed: close() gives back the number, and no more', () => {
-    const ring = new Ring<string>();
+    const ring = newRing();
     const { client, server } = connection();
     ring.recv(server, pin(10), 'a');
     ring.send(server, pin(1), 1, 'b');
@@ -78,7 +87,7 @@ describe.runIf(noRing === undefined)('a ring', () => {
   });
 
   test('cancels a recv that is in flight; one that is complete it does not know', () => {
-    const ring = new Ring<string>();
+    const ring = newRing();
     const { client, server } = connection();
     const memory = pin(10);
     const first = ring.recv(server, memory, 'first');
@@ -90,8 +99,19 @@ describe.runIf(noRing === undefined)('a ring', () => {
     expect(complete(ring, 2).sort()).toEqual(['question: cancel ENOENT', 'second: recv 5']);
   });
 
+  test('completes a timeout when its time is over, unless it is cancelled', () => {
+    const ring = newRing();
+    const long = ring.timeout(30_000, 'long');
+    const begin = performance.now();
+    ring.timeout(20, 'short');
+    expect(complete(ring, 1)).toEqual(['short: timeout errno 62']); // ETIME, which Node has no name for
+    expect(performance.now() - begin).toBeGreaterThanOrEqual(19);
+    ring.cancel(long, 'question');
+    expect(complete(ring, 2).sort()).toEqual(['long: timeout ECANCELED', 'question: cancel 0']);
+  });
+
   test('takes more operations than its queues have room for, and loses none', () => {
-    const ring = new Ring<string>(1); // Two completions have room.
+    const ring = newRing(1); // Two completions have room.
     const pairs = Array.from({ length: 100 }, pair);
     for (const [i, [, server]] of pairs.entries()) ring.recv(server, pin(10), `${i}`);
     for (const [client] of pairs) client.trySend(Buffer.from('hello'));

@@ -234,6 +234,31 @@ describe('a coroutine that throws', () => {
       expect(stdout).toMatch(/\nthe other is done, 0 tasks left\n$/);
     });
   }
+
+  test('in a task is logged once, with its stack, unless a coroutine joins it in time, or it comes out of its group', async () => {
+    const { exit, stdout } = await runScript('test/fixtures/failing.ts', 'tasks');
+    expect(exit).toBe(0);
+    const failures = stdout.split(/^a coroutine has failed: Error: /m).slice(1);
+    for (const failure of failures) expect(failure).toMatch(/^.+\n {4}at .*failing\.m?[tj]s/);
+    expect(failures.map((failure) => failure.split('\n', 1)[0]).sort()).toEqual([
+      'joined too late',
+      'no more joined',
+      'not joined, after a while',
+      'not joined, at once',
+      'of a group, after 20 ms',
+      'of a group, after 20 ms',
+      'of a group, after 50000 ms',
+      'of a group, after 60000 ms',
+    ]);
+    expect(stdout.match(/^caught .*/gm)?.sort()).toEqual([
+      'caught Cancelled',
+      'caught Error: joined 0',
+      'caught Error: joined 10',
+      'caught Error: joined too late',
+      'caught Error: of a group, after 0 ms',
+      'caught Error: of a group, after 10 ms',
+    ]);
+  });
 });
 
 describe('AsyncLoop', () => {

@@ -2,6 +2,9 @@
 
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
+import { pour } from '../src/behaviours/pour.ts';
+import { Program } from '../src/behaviours/program.ts';
+import { runnable } from '../src/behaviours/server.ts';
 import { AsyncLoop } from '../src/coroutine/async-loop.ts';
 import { pair, runScript, serving } from './harness.ts';
 
@@ -59,7 +62,7 @@ describe('generator4', () => {
 });
 
 describe.concurrent('a client that half-closes', () => {
-  for (const step of ['generator6', 'await6', 'callback6', 'stream6']) {
+  for (const step of ['generator6', 'task6', 'await6', 'callback6', 'stream6']) {
     test(`leaves ${step} in good order, its last line reported if it has no end`, () =>
       serving(step, async (server) => {
         const client = await Client.connect(server.port);
@@ -72,6 +75,98 @@ describe.concurrent('a client that half-closes', () => {
         expect(await server.log()).toMatch(/ disconnected: end of stream$/);
       }));
   }
+});
+
+describe.concurrent('leaving', () => {
+  const [left, ends] = ['the client has left', 'the watcher ends'];
+  for (const [way, seen] of Object.entries({
+    generators: [left, ends],
+    group: [left, ends],
+    race: [left, 'the race is over', ends],
+    signal: [left, ends, 'AbortError: The operation was aborted'],
+  })) {
+    const isLeftBehind = way === 'generators' || way === 'race';
+    test(`${way}: the watcher ${isLeftBehind ? 'sleeps on' : 'ends'} when the client has left`, async () => {
+      const program = new Program(process.execPath, runnable('src/coroutine/leaving.ts').concat(way));
+      try {
+        const times: number[] = [];
+        for (const line of seen) {
+          expect((await program.stdout.line()).slice(9)).toBe(line);
+          times.push(performance.now());
+        }
+        expect(await program.exited()).toBe(0);
+        const after = (times[seen.indexOf(ends)] ?? 0) - (times[0] ?? 0);
+        if (isLeftBehind) expect(after).toBeGreaterThan(1500);
+        else expect(after).toBeLessThan(1500);
+      } finally {
+        await program.stop();
+      }
+    });
+  }
+});
+
+describe.concurrent('task6', () => {
+  const quickly = { args: ['--warn-after', '1', '--close-after', '3'] };
+
+  test('asks a client that is silent, says goodbye to it if it stays silent, and serves on who answers', () =>
+    serving(
+      'task6',
+      async (server) => {
+        const begin = performance.now();
+        const [silent, there] = [await Client.connect(server.port), await Client.connect(server.port)];
+        await there.send('hello\n');
+        expect(await there.line()).toBe('hello');
+        for (const client of [silent, there]) expect(await client.line()).toBe('* are you still there?');
+        expect(performance.now() - begin).toBeGreaterThan(900);
+        await there.send('yes\n');
+        expect(await there.line()).toBe('yes');
+        expect(await there.line()).toBe('* are you still there?');
+        expect(await silent.rest()).toBe('* goodbye\n');
+        expect(performance.now() - begin).toBeGreaterThan(2900);
+        await server.logged(/ disconnected: Error: silent for 3 s$/);
+        expect(there.ended).toBe(false);
+      },
+      quickly,
+    ));
+
+  test('has no task left of a client that has left, while the watcher of another still sleeps', () =>
+    serving(
+      'task6',
+      async (server) => {
+        const counted = (what: string) => server.logged(new RegExp(`^${what}$`));
+        await counted('2 tasks, 1 sockets');
+        const begin = performance.now();
+        const [one, other] = [await Client.connect(server.port), await Client.connect(server.port)];
+        await counted('8 tasks, 3 sockets');
+        one.close();
+        await counted('5 tasks, 2 sockets');
+        other.reset();
+        await counted('2 tasks, 1 sockets');
+        expect(performance.now() - begin).toBeLessThan(60_000); // which the watchers would have slept
+      },
+      { args: ['--stats', '20', '--warn-after', '3600'] },
+    ));
+
+  test('tells each client on Ctrl-C, one that does not read for a second, accepts no other, and ends with 0', () =>
+    serving('task6', async (server) => {
+      const deaf = await Client.connect(server.port);
+      deaf.socket.pause();
+      const { all } = await pour(deaf, Array(200).fill(`${'x'.repeat(99_999)}\n`), { program: server });
+      all.catch(() => {}); // It is cut off before all has gone out.
+      const clients = [await Client.connect(server.port), await Client.connect(server.port)];
+      for (const client of clients) {
+        await client.send('hello\nwor');
+        expect(await client.line()).toBe('hello');
+      }
+      server.kill('SIGINT');
+      server.kill('SIGINT'); // Twice does nothing.
+      for (const client of clients) expect(await client.rest()).toBe('* goodbye\n');
+      await expect(Client.connect(server.port)).rejects.toThrow('ECONNREFUSED'); // while it waits for the deaf one
+      expect(await server.exited()).toBe(0);
+      const lines = (await server.stdout.rest()).trimEnd().split('\n');
+      const left = lines.filter((line) => line.endsWith(' disconnected: Cancelled'));
+      expect([left.length, lines.at(-1)]).toEqual([3, 'all have ended']);
+    }));
 });
 
 describe.concurrent('sync-vs-async', () => {

@@ -10,7 +10,7 @@ import { mechanisms } from '../src/sockets/selector.ts';
 import { canTrace, onLinux, request, runsHere, serving, servingWithin, until } from './harness.ts';
 
 /** The steps whose loop is the project's own: select steps, and coroutines on a Selector. */
-const ownLoops = ['select3', 'select6', 'select9', 'generator6', 'await6'];
+const ownLoops = ['select3', 'select6', 'select9', 'generator6', 'task6', 'await6'];
 /** The same, without a choice of what to wait with. */
 const others = ['poll3', ...['ring3', 'ring6'].filter(runsHere), 'loop4'];
 /** Those on Node's own loop. */
@@ -20,6 +20,7 @@ const pushBack = [
   ...['ring3', 'ring6', 'ring10'].filter(runsHere),
   'loop4',
   'generator6',
+  'task6',
   'await6',
   'callback6',
   'stream6',
@@ -115,7 +116,7 @@ describe.runIf(onLinux).concurrent('a hundred resets', () => {
     'stream11',
   ];
   for (const step of [...others, 'reactor6', ...ownLoops, ...nodeLoops, ...chats]) {
-    const counts = step === 'generator6' || step === 'await6';
+    const counts = ['generator6', 'task6', 'await6'].includes(step);
     const what = counts ? 'descriptor, no coroutine' : 'descriptor';
     test(`leave nothing behind at ${step}: no ${what}, and no client that is not logged as disconnected`, () =>
       serving(

@@ -210,6 +210,13 @@ describe.concurrent('npm run trace', () => {
       "yield ['read', listener];",
       'const line = yield* client.recvLine();',
     ],
+    task6: [
+      "Node's own loop",
+      "yield ['read', listener];",
+      'const line = yield* client.recvLine();',
+      "yield ['sleep', active + WARN_AFTER - performance.now()];",
+      'yield* withGroup(function* (group) {',
+    ],
     await6: ["Node's own loop", 'await loop.readable(listener);', 'const line = await client.recvLine();'],
     prefork4: ["Node's own loop", 'const [client, address] = inherited.accept();', recv],
     callback6: ["Node's own loop"],

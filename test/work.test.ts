@@ -13,6 +13,7 @@ test('Workers start as many threads as there is work for, bring back results and
     'RangeError: too far',
     'Error: Cannot call unknown in a thread: the step does not export it',
     'Error: () => 1 could not be cloned.',
+    'Cancelled true 0',
     'true true Cannot compute: 256 jobs wait already 2',
     '0 0',
     '',

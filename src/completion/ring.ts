@@ -93,7 +93,7 @@ export class Ring<Data> {
     return this.#submit('send', socket.fd, data, memory, memory.address, length, MSG_WAITALL);
   }
 
-  /** Completes after so many milliseconds, with `ETIME`. */
+  /** Completes after so many milliseconds, with errno 62, `ETIME`. */
   timeout(milliseconds: number, data: Data): Operation<Data> {
     const time = pin(16); // struct __kernel_timespec: seconds and nanoseconds
     time.bytes.writeBigInt64LE(BigInt(Math.floor(milliseconds / 1000)), 0);

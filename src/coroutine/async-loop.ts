@@ -1,9 +1,8 @@
 // Async functions on the loop: each await is for a promise of the loop, and to wake the function is to resolve it.
 
-import { log } from '../cli/log.ts';
 import { Guest } from '../sockets/guest.ts';
 import type { Socket } from '../sockets/socket.ts';
-import { Loop } from './loop.ts';
+import { Loop, logFailure } from './loop.ts';
 
 export class AsyncLoop extends Loop {
   /** How many async functions have begun, and not ended. */
@@ -32,11 +31,9 @@ export class AsyncLoop extends Loop {
   /** Takes on an async function that has begun. No `await` waits for it, so the loop logs its error if it fails. */
   spawn(task: Promise<void>): void {
     this.tasks++;
-    task
-      .catch((error) => log(`a coroutine has failed: ${error instanceof Error ? error.stack : error}`))
-      .finally(() => {
-        if (--this.tasks === 0) this.#allEnded();
-      });
+    task.catch(logFailure).finally(() => {
+      if (--this.tasks === 0) this.#allEnded();
+    });
   }
 
   /** Until all have ended. Its ticks are turns in Node's own loop: functions that a tick has woken run when it is over. */

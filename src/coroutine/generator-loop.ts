@@ -1,7 +1,6 @@
 // Generators on the loop: a coroutine yields what it waits for, and to wake it is to call next().
 
-import { log } from '../cli/log.ts';
-import { Loop, type Wait } from './loop.ts';
+import { Loop, logFailure, type Wait } from './loop.ts';
 
 /** A generator that yields what it waits for: `['read', socket]`, `['write', socket]` or `['sleep', milliseconds]`. */
 export type Coroutine<Result = void> = Generator<Wait, Result, void>;
@@ -24,7 +23,7 @@ export class GeneratorLoop extends Loop {
           }
         }
       } catch (error) {
-        log(`a coroutine has failed: ${error instanceof Error ? error.stack : error}`);
+        logFailure(error);
       }
       this.tasks--;
     };

@@ -1,12 +1,19 @@
 // The loop under the coroutines: it waits in one place for all that they wait for, and wakes those that can go on.
 
+import { log } from '../cli/log.ts';
 import { type Key, type Mechanism, READ, Selector, WRITE } from '../sockets/selector.ts';
 import type { Socket } from '../sockets/socket.ts';
 import { publishWait, waits } from '../sockets/waits.ts';
 import { Deadlines } from './deadlines.ts';
 
-/** What a coroutine can wait for: a socket that can be read, or written, without blocking; or a number of milliseconds. */
-export type Wait = ['read' | 'write', Socket] | ['sleep', number];
+/**
+ * What a coroutine can wait for: a socket that can be read, or written, without blocking; a number of milliseconds; or the end
+ * of a task.
+ */
+export type Wait = ['read' | 'write', Socket] | ['sleep', number] | ['join', Joinable];
+
+/** What has an end. The function that it returns cancels the wait. */
+type Joinable = { whenEnded(wake: () => void): () => void };
 
 type Waiter = { readonly wake: () => void };
 type Waiters = { read?: Waiter | undefined; write?: Waiter | undefined };
@@ -50,7 +57,8 @@ export class Loop {
       publishEnd();
       wake();
     });
-    publishEnd = publishWait(wait[0], wait[0] === 'sleep' ? undefined : wait[1].fd, generator);
+    const socket = wait[0] === 'read' || wait[0] === 'write' ? wait[1] : undefined;
+    publishEnd = publishWait(wait[0], socket?.fd, generator);
     return () => {
       cancel();
       publishEnd();
@@ -58,7 +66,8 @@ export class Loop {
   }
 
   #wait([what, subject]: Wait, wake: () => void): () => void {
-    if (what === 'sleep') return this.#sleepers.add(performance.now() + subject, wake);
+    if (what === 'sleep') return this.after(subject, wake);
+    if (what === 'join') return subject.whenEnded(wake);
     const waiter = { wake };
     const key = this.#keys.get(subject);
     if (key?.data[what]) throw new Error(`Cannot wait for a socket to ${what}: a coroutine does already`);
@@ -72,6 +81,11 @@ export class Loop {
       key.data[what] = undefined;
       this.#keep(key, (key.data.read ? READ : 0) | (key.data.write ? WRITE : 0));
     };
+  }
+
+  /** Calls a function after so many milliseconds, unless what this returns is called before. */
+  after(milliseconds: number, call: () => void): () => void {
+    return this.#sleepers.add(performance.now() + milliseconds, call);
   }
 
   /** Closes a socket. A coroutine that waits for it is woken, and finds it closed. */
@@ -109,4 +123,9 @@ export class Loop {
     this.#keys.delete(key.socket);
     this.selector.unregister(key);
   }
+}
+
+/** Logs the error of a coroutine that no other coroutine is told of. */
+export function logFailure(error: unknown): void {
+  log(`a coroutine has failed: ${error instanceof Error ? error.stack : error}`);
 }

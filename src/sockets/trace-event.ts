@@ -2,7 +2,8 @@
 
 /**
  * An event of a trace. It is written when a call or a wait begins, and once more, with `took`, when it is over: the two have
- * the same `pid`, `thread` and `id`. Without the second one, it still goes on.
+ * the same `pid`, `thread` and `id`. Without the second one, it still goes on. The wait of a generator that is over before the
+ * loop sleeps is written once, without `at`.
  */
 export type TraceEvent = (SystemCall | CoroutineWait | NodeWait) & {
   /** Counts the calls and waits of this thread. */
@@ -39,9 +40,9 @@ export type SystemCall = Moment & {
   error?: string;
 };
 
-/** A coroutine of this project's loop is suspended until a socket can be read or written, or for a time. */
+/** A coroutine of this project's loop is suspended until a socket can be read or written, for a time, or until a task has ended. */
 export type CoroutineWait = Moment & {
-  wait: 'read' | 'write' | 'sleep';
+  wait: 'read' | 'write' | 'sleep' | 'join';
   /** The descriptor of the socket. A socket has at most one coroutine that waits to read, and one that waits to write. */
   fd?: number;
   /** Microseconds until the loop resumed the coroutine. */

@@ -3,7 +3,7 @@
 import type { Channel } from 'node:diagnostics_channel';
 import { openSync, writeSync } from 'node:fs';
 import { isMainThread, threadId } from 'node:worker_threads';
-import { now, systemCalls } from './system-call.ts';
+import { libraryFunction, now, systemCalls } from './system-call.ts';
 import type { CoroutineWait, NodeWait, SystemCall, TraceEvent } from './trace-event.ts';
 import { type Suspended, waits } from './waits.ts';
 import { lineOfCall, lineOfCoroutine } from './where.ts';
@@ -24,11 +24,39 @@ export function startTrace(): void {
   let count = 0;
   const begin = (event: Event, at?: string) =>
     write(Object.assign(event, { id: ++count, ...(at && { at }), begin: now() })); // To find the line takes a while.
+  // To ask where a generator is suspended takes longer than all the rest. So it is asked when the loop is about to sleep: most
+  // waits are over by then.
+  const suspended = new Set<Suspended>();
+  const locate = () => {
+    for (const { event, generator } of suspended)
+      write(Object.assign(event, { at: lineOfCoroutine(generator) }));
+    suspended.clear();
+  };
   const listeners: [Channel, (message: unknown) => void][] = [
-    [systemCalls.start, (event) => begin(event as SystemCall, lineOfCall((event as SystemCall).call))],
+    [
+      systemCalls.start,
+      (message) => {
+        const event = message as SystemCall;
+        if (suspended.size > 0 && mayWait(event)) locate();
+        begin(event, lineOfCall(event.call));
+      },
+    ],
     [systemCalls.end, (event) => write(event as SystemCall)],
-    [waits.start, (wait) => begin((wait as Suspended).event, lineOfCoroutine((wait as Suspended).generator))],
-    [waits.end, (wait) => write((wait as Suspended).event)],
+    [
+      waits.start,
+      (message) => {
+        const wait = message as Suspended;
+        if (!wait.generator) begin(wait.event, lineOfCoroutine());
+        else suspended.add(Object.assign(wait, { event: Object.assign(wait.event, { id: ++count }) }));
+      },
+    ],
+    [
+      waits.end,
+      (message) => {
+        suspended.delete(message as Suspended);
+        write((message as Suspended).event);
+      },
+    ],
   ];
   for (const [channel, listener] of listeners) channel.subscribe(listener);
   // If the program gets as far as Node's own loop. A blocking step does not.
@@ -47,6 +75,21 @@ export function startTrace(): void {
     }
   }
 }
+
+/** Whether a call may sleep: one on an epoll that has nothing ready, or poll(). */
+function mayWait({ call, fd }: SystemCall): boolean {
+  if (call === 'poll') return true;
+  if (call !== 'epoll_wait' || fd === undefined) return false;
+  const pollfd = Buffer.alloc(8); // struct pollfd
+  pollfd.writeInt32LE(fd);
+  pollfd.writeInt16LE(POLLIN, 4);
+  return untracedPoll(pollfd, 1, 0) === 0;
+}
+
+const POLLIN = 1;
+const untracedPoll = libraryFunction<(fds: Uint8Array, count: number, timeout: number) => number>(
+  'int poll(void *fds, unsigned long count, int timeout)',
+);
 
 type Event = SystemCall | CoroutineWait | NodeWait;
 

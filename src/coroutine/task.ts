@@ -1,0 +1,196 @@
+// Tasks: coroutines that others wait for, cancel, and limit in time.
+
+import { Guest } from '../sockets/guest.ts';
+import { type Coroutine, GeneratorLoop } from './generator-loop.ts';
+import { logFailure, type Wait } from './loop.ts';
+
+/** Thrown into a coroutine that is to end. Do in `finally` what is left to be done, and let this error pass. */
+export class Cancelled extends Error {
+  override readonly name = 'Cancelled';
+}
+
+/** What {@link withTimeout} throws when its time is over. */
+export class TimedOut extends Error {
+  override readonly name = 'TimedOut';
+}
+
+/** A loop whose coroutines are tasks. */
+export class TaskLoop extends GeneratorLoop {
+  #guest: Guest | undefined;
+
+  override spawn<Result>(coroutine: Coroutine<Result>): Task<Result> {
+    return new Task(this, coroutine);
+  }
+
+  /** Until all tasks have ended, in turns in Node's own loop: so signal handlers run, and can cancel tasks. */
+  runInNode(): Promise<void> {
+    return new Promise((resolve) => {
+      const guest = new Guest(this.selector, (most) => {
+        this.tick(most);
+        guest.at(this.due);
+        if (this.tasks > 0) return;
+        guest.stop();
+        this.#guest = undefined;
+        resolve();
+      });
+      this.#guest = guest;
+    });
+  }
+
+  override after(milliseconds: number, call: () => void): () => void {
+    const cancel = super.after(milliseconds, call);
+    this.#guest?.at(this.due); // A signal handler that cancels a task is called between two turns.
+    return cancel;
+  }
+}
+
+let current: Task | undefined;
+
+/** The task that runs at this moment. @throws Error if none does */
+export function currentTask(): Task {
+  if (!current)
+    throw new Error('Cannot find the task: only coroutines that a TaskLoop has spawned are tasks');
+  return current;
+}
+
+/** A limit of time: the error, once it is exceeded, and a function that stops it. */
+type Limit = { error?: Cancelled; readonly stop: () => void };
+
+/** A coroutine that has been spawned. It has run to its first wait. */
+export class Task<Result = unknown> {
+  readonly loop: TaskLoop;
+  readonly #coroutine: Coroutine<Result>;
+  readonly #next = (): void => this.#run(() => this.#coroutine.next());
+  #cancelWait = (): void => {};
+  #outcome: { readonly result: Result } | { readonly error: unknown } | undefined;
+  #isTold = false; // whether a coroutine knows the outcome
+  readonly #wakers = new Set<() => void>();
+  #cancelled: Cancelled | undefined;
+  /** Each stops a timer that would throw into the coroutine: that of cancel(), and one for each limit, the innermost last. */
+  #stopCancel = (): void => {};
+  readonly #stopLimits: (() => void)[] = [];
+
+  constructor(loop: TaskLoop, coroutine: Coroutine<Result>) {
+    this.loop = loop;
+    this.#coroutine = coroutine;
+    loop.tasks++;
+    this.#next();
+  }
+
+  /** Waits until it has ended. @returns its result @throws its error: Cancelled, if it was cancelled */
+  *join(): Coroutine<Result> {
+    if (!this.#outcome) yield ['join', this];
+    return this.result();
+  }
+
+  /**
+   * In the next turn of the loop, throws {@link Cancelled} into the coroutine, where it waits then. So each `finally` on its way out
+   * runs, and may wait. To cancel a task twice, or after its end, does nothing.
+   */
+  cancel(): void {
+    if (this.#cancelled || this.#outcome) return;
+    const error = new Cancelled();
+    this.#cancelled = error;
+    this.#stopCancel = this.loop.after(0, () => this.#throw(error, 0));
+  }
+
+  /** What {@link join} returns. @throws its error, or Error if it has not ended */
+  result(): Result {
+    if (!this.#outcome) throw new Error('Cannot have the result of a task before it has ended');
+    this.#isTold = true;
+    if ('error' in this.#outcome) throw this.#outcome.error;
+    return this.#outcome.result;
+  }
+
+  /** Whether that was its end: {@link cancel}. */
+  get isCancelled(): boolean {
+    return this.#outcome !== undefined && 'error' in this.#outcome && this.#outcome.error === this.#cancelled;
+  }
+
+  /** Calls `wake` when it has ended. Returns a function that cancels that. */
+  whenEnded(wake: () => void): () => void {
+    if (this.#outcome) {
+      this.#isTold = true; // in a moment
+      return this.loop.after(0, wake);
+    }
+    this.#wakers.add(wake);
+    return () => this.#wakers.delete(wake);
+  }
+
+  /**
+   * Throws {@link Cancelled} into the coroutine after so many milliseconds, unless it is stopped before. With it end the limits that
+   * were set within it, so that none of them interrupts a `finally`. Those that a `finally` sets itself hold.
+   */
+  limit(milliseconds: number): Limit {
+    const depth = this.#stopLimits.length;
+    const limit: Limit = { stop: () => this.#stopFrom(depth) };
+    const exceed = (): void => {
+      limit.error = new Cancelled();
+      this.#throw(limit.error, depth);
+    };
+    this.#stopLimits.push(this.loop.after(milliseconds, exceed));
+    return limit;
+  }
+
+  #throw(error: Cancelled, depth: number): void {
+    this.#stopFrom(depth);
+    this.#cancelWait();
+    this.#run(() => this.#coroutine.throw(error));
+  }
+
+  #stopFrom(depth: number): void {
+    for (const stop of this.#stopLimits.splice(depth)) stop();
+  }
+
+  /** As in generator-loop.ts: from one wait to the next. */
+  #run(resume: () => IteratorResult<Wait, Result>): void {
+    const interrupted = current;
+    current = this;
+    try {
+      let step = resume();
+      while (!step.done) {
+        try {
+          this.#cancelWait = this.loop.wait(step.value, this.#next, this.#coroutine);
+          return;
+        } catch (error) {
+          step = this.#coroutine.throw(error);
+        }
+      }
+      this.#outcome = { result: step.value };
+    } catch (error) {
+      this.#outcome = { error };
+    } finally {
+      current = interrupted;
+    }
+    this.#end();
+  }
+
+  #end(): void {
+    this.loop.tasks--;
+    this.#stopCancel();
+    for (const wake of this.#wakers) wake();
+    if (this.#outcome && 'error' in this.#outcome && !this.isCancelled)
+      this.loop.spawn(this.#report(this.#outcome.error));
+  }
+
+  *#report(error: unknown): Coroutine {
+    if (!this.#isTold) yield ['sleep', 0]; // The coroutine that has spawned it may be about to join it.
+    if (!this.#isTold) logFailure(error);
+  }
+}
+
+/**
+ * Runs a coroutine for at most so many milliseconds. When they are over, `Cancelled` is thrown where it waits, and what it comes
+ * out of is this call, as {@link TimedOut}. So of nested calls, the one whose time is over throws that; those within it see
+ * `Cancelled` pass.
+ */
+export function* withTimeout<Result>(milliseconds: number, coroutine: Coroutine<Result>): Coroutine<Result> {
+  const limit = currentTask().limit(milliseconds);
+  try {
+    return yield* coroutine;
+  } catch (error) {
+    throw limit.error && error === limit.error ? new TimedOut(`Not done in ${milliseconds} ms`) : error;
+  } finally {
+    limit.stop();
+  }
+}
