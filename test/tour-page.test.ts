@@ -232,13 +232,17 @@ describe.skipIf(!chrome)(
     test('can be photographed, in light and dark', async () => {
       for (const colorScheme of ['light', 'dark'] as const) {
         await showing('single3', async (page) => {
+          await page.setViewportSize({ width: 1280, height: 800 });
           await page.emulateMedia({ colorScheme });
           await page.getByLabel('Speed').selectOption('4');
           await start(page);
-          for (const name of ['A', 'B']) await connect(page, name);
+          await connect(page, 'A');
+          await say(page, 'A');
+          await heard(page, 'A').waitFor();
+          await connect(page, 'B');
           await say(page, 'B');
           await client(page, 'B')
-            .getByText(/no answer for [2-9]/)
+            .getByText(/no answer for [2-9]\.\d s/)
             .waitFor();
           const path = write
             ? join(root, `results/tour-${colorScheme}.png`)

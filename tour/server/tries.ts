@@ -128,6 +128,16 @@ const played = new Map<string, Try[]>([
   ],
   ['loop4', [play(THREE, three)]],
   ['generator6', [play(THREE, three), play(NEVER, flood, quiet)]],
+  [
+    'task6',
+    [
+      play(
+        'say nothing',
+        ['A connects', 'B connects', 'A leaves', 'stop'],
+        ['--warn-after', '3', '--close-after', '6', '--stats', '1000'],
+      ),
+    ],
+  ],
   ['callback6', [play(THREE, three)]],
   ['generator11', [play(CHAT, chat, quiet)]],
 ]);
