@@ -146,6 +146,13 @@ describe.skipIf(!chrome)(
         await page.getByText("in Node's loop").waitFor();
       }));
 
+    test('opens beside select9 the file in which it waits', () =>
+      showing('select9', async (page) => {
+        await start(page);
+        await page.getByRole('region', { name: 'Code of src/select/event-handler.ts' }).waitFor();
+        await lit(page, 'select', /epoll_wait\(\)|poll\(\)/);
+      }));
+
     test('stays usable while a client talks without end, and says how much it does not show', () =>
       showing('select6', async (page) => {
         await page.getByLabel('Options').selectOption({ label: '--quiet' });

@@ -19,6 +19,7 @@ export class Code {
   readonly #files = h('select', { 'aria-label': 'A file that it imports' });
   readonly #lines = new Map<string, Line>();
   #lit = new Map<string, Standing[]>();
+  #helped = false;
   #scrolled = Number.NEGATIVE_INFINITY;
 
   constructor(content: Content) {
@@ -56,6 +57,7 @@ export class Code {
   show({ waits, ran }: Moment, time: number): void {
     const lit = new Map<string, Standing[]>();
     for (const wait of waits) lit.set(wait.at ?? '', [...(lit.get(wait.at ?? '') ?? []), wait]);
+    this.#openHelper(lit);
     for (const [at, { element, chips }] of this.#lines) {
       const standing = lit.get(at);
       element.classList.toggle('waits', standing !== undefined);
@@ -93,6 +95,16 @@ export class Code {
     if (!asked) return;
     element.classList.remove('asked');
     requestAnimationFrame(() => element.classList.add('asked'));
+  }
+
+  /** Where no line of the step waits, the file in which one does is opened beside it, once. */
+  #openHelper(lit: ReadonlyMap<string, unknown>): void {
+    const places = [...lit.keys()].map((at) => at.replace(/:\d+$/, ''));
+    if (this.#helped || places.includes(this.#content.path)) return;
+    const helper = places.find((path) => this.#content.files.some((file) => file.path === path));
+    if (helper === undefined) return;
+    this.#helped = true;
+    this.#openBeside(helper);
   }
 
   #rest(): void {

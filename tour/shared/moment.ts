@@ -93,14 +93,22 @@ function whoIs({ pid, thread }: Thread, threads: Map<string, Thread>): string {
 
 function coroutine(wait: TraceEvent & CoroutineWait, nameOf: Names): Standing {
   const whom = nameOf(wait.pid, wait.fd);
-  const what = wait.wait === 'sleep' ? 'sleep' : `until it can ${wait.wait}`;
+  const waitsForSocket = wait.fd !== undefined; // A descriptor that is no connection is the listener.
   return {
-    who: whom === undefined ? 'coroutine that accepts' : `coroutine of ${whom}`,
-    what,
+    who:
+      whom !== undefined ? `coroutine of ${whom}` : waitsForSocket ? 'coroutine that accepts' : 'coroutine',
+    what: reasons[wait.wait],
     since: wait.begin,
     ...(wait.at && { at: wait.at }),
   };
 }
+
+const reasons: Record<CoroutineWait['wait'], string> = {
+  read: 'until it can read',
+  write: 'until it can write',
+  sleep: 'sleep()',
+  join: 'until others have ended',
+};
 
 /** So long may an accepted connection lack its client before it counts as one from elsewhere, in microseconds. */
 const LATE = 500_000;
