@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { changes } from '../scripts/difference.ts';
 import { findSteps, partOf, type Step } from '../scripts/steps.ts';
@@ -16,8 +17,9 @@ import { ownTries, triesOf } from '../tour/server/tries.ts';
 import { readActOf } from '../tour/server/visit.ts';
 import type { Report, TourEvent } from '../tour/shared/events.ts';
 import { Kept, MOST } from '../tour/shared/kept.ts';
+import { lanesOf, lineOf } from '../tour/shared/lanes.ts';
 import { momentAt } from '../tour/shared/moment.ts';
-import { until } from './harness.ts';
+import { onLinux, until } from './harness.ts';
 
 const steps = findSteps();
 const stepOf = (name: string) => steps.get(name) as Step;
@@ -92,6 +94,10 @@ describe('the tour refuses', () => {
     await refused(ask('/events?page=12345678', { cookie: undefined }), /no cookie/);
     await refused(ask('/act?page=12345678', { cookie: undefined }, { cookie }, '{}'), /no cookie/);
     expect((await ask(page, {})).status).toBe(200);
+  });
+  test.runIf(onLinux)('who comes to another address of this machine', async () => {
+    const [error] = await once(connect(tour.port, '127.0.0.2'), 'error').catch((error) => [error]);
+    expect(error).toMatchObject({ code: 'ECONNREFUSED' });
   });
   test('another token', () => refused(ask('/?token=guess', {}), /another token/));
   test('the right token under another name', () =>
@@ -341,6 +347,26 @@ describe('a run', () => {
       waits: [],
       ran: new Set(['src/a1.ts:1', 'src/a1.ts:2']),
     });
+  });
+  test('is drawn with its last 15 seconds, in which a wait that began before still goes on', () => {
+    const events: TourEvent[] = [
+      { kind: 'begin', time: 0, port: 1 },
+      { kind: 'client', time: 5000, name: 'A', what: 'connects' },
+      call(1, { call: 'accept', fd: 4, result: 5, took: 100 }),
+      call(2, { at: 'src/a1.ts:2' }),
+    ];
+    const lanes = lanesOf('a1', events, 20_000_000);
+    expect(lanes).toMatchObject({
+      from: 5_000_000,
+      elapsed: 5000,
+      timeline: { duration: 15_000, arrows: [] },
+    });
+    const wait = { kind: 'recv', begin: 0, end: 15_000 } as const;
+    expect(lanes?.timeline.servers).toMatchObject([{ spans: [wait] }]);
+    expect(lanes?.timeline.clients).toMatchObject([{ name: 'A, client 1', connected: 0, left: 15_000 }]);
+    const early = lanesOf('a1', events, 1_000_000);
+    const span = early?.timeline.servers[0]?.spans.find(({ kind }) => kind === 'recv');
+    expect(span && lineOf(events, span, 0)).toBe('src/a1.ts:2');
   });
   test('has connections without letters as soon as a client from elsewhere may be among them', () => {
     const events: TourEvent[] = [
