@@ -24,6 +24,15 @@ export const stepOptions: Options = {
   processes: 'PROCESSES',
   'warn-after': 'WARN-AFTER',
   'close-after': 'CLOSE-AFTER',
+  'max-line': 'BYTES',
+  'line-timeout': 'SECONDS',
+  'idle-timeout': 'SECONDS',
+  'max-owed': 'BYTES',
+  'stall-timeout': 'SECONDS',
+  'max-clients': 'N',
+  'max-per-address': 'N',
+  drain: 'SECONDS',
+  'status-port': 'PORT',
 };
 
 /**

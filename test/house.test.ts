@@ -1,7 +1,7 @@
 // The arrows of the house run one way: who may import what.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findSteps, importsOf, levelOf, root } from '../scripts/steps.ts';
 
@@ -44,6 +44,16 @@ describe('the house', () => {
     }
   });
 
+  test('has limits that know no chapter', () => {
+    const allowed = ['src/limits', 'src/sockets', 'src/protocol', 'src/cli'];
+    for (const file of files.filter((file) => dirname(file) === 'src/limits')) {
+      expect(
+        importsOf(file).filter((other) => !allowed.includes(dirname(other))),
+        file,
+      ).toEqual([]);
+    }
+  });
+
   test('has protocols without I/O: no module of Node but buffers and digests', () => {
     for (const file of files.filter((file) => file.startsWith('src/protocol/'))) {
       expect(readFileSync(join(root, file), 'utf8')).not.toMatch(
@@ -78,7 +88,9 @@ describe('the house', () => {
         others.filter((other) => steps.includes(other)),
         file,
       ).toEqual([]);
-      const allowed = ['src/sockets', 'src/protocol', 'src/cli', 'src/parallel', dirname(file)];
+      const limits = levelOf(basename(file, '.ts')) === 12 ? ['src/limits'] : [];
+      const shared = ['src/sockets', 'src/protocol', 'src/cli', 'src/parallel'];
+      const allowed = [...shared, ...limits, dirname(file)];
       expect(
         others.filter((other) => !allowed.includes(dirname(other))),
         file,

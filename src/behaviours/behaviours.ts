@@ -2,38 +2,23 @@
 // ExpectationError. Which step of this project passes which is in expectations.ts.
 
 import type { AnswerError, Client } from './client.ts';
-import { ExpectationError, type Inbox, type Why } from './inbox.ts';
+import {
+  ANY,
+  type Behaviour,
+  echo,
+  failWith,
+  hear,
+  request,
+  type Subject,
+  suspecting,
+  WELCOME,
+} from './conversing.ts';
+import { ExpectationError, type Inbox } from './inbox.ts';
+import { limitBehaviours } from './limits.ts';
 import { pour } from './pour.ts';
-import type { Program } from './program.ts';
-import type { Symptom } from './symptoms.ts';
 
-/** A server as a behaviour sees it. */
-export type Subject = {
-  port: number;
-  /** What is asked of it: 6 for select6. */
-  level: number;
-  connect(): Promise<Client>;
-  /** Where this process has started it. */
-  program?: Program;
-  /** Its log, where it is one of this project. */
-  log?: Inbox;
-};
-
-/** The levels that ask for something that those below them do not. Each asks for what those ask for, too. */
-export const levels = [3, 4, 6, 7, 9, 11] as const;
-
-export type Level = (typeof levels)[number];
-
-export type Behaviour = {
-  /** The level that asks for it, and all above it: as far as `until`, where those above it can not be asked. */
-  level: Level;
-  until?: Level;
-  /** The command that it takes besides those of its level. So it is tried only on servers that are known to have it. */
-  command?: string;
-  /** The step that does it first. */
-  step: string;
-  converse(subject: Subject): Promise<void>;
-};
+export { type Behaviour, type Level, levels, type Subject } from './conversing.ts';
+export { ENDLESS, SIGTERM } from './limits.ts';
 
 export const CTRL_C = 'Ctrl-C ends it with clients connected';
 
@@ -93,6 +78,7 @@ const conversations = {
   [CTRL_C]: {
     level: 3,
     step: 'single1',
+    limits: '--drain 0.5',
     converse: async (subject) => {
       const { log, level } = subject;
       const clients = [await subject.connect(), await subject.connect()];
@@ -299,6 +285,8 @@ const conversations = {
       await ben.notice(/^\* ann left$/, '* ann left');
     },
   },
+
+  ...limitBehaviours,
 } satisfies Record<string, Behaviour>;
 
 export type BehaviourName = keyof typeof conversations;
@@ -307,9 +295,9 @@ export type BehaviourName = keyof typeof conversations;
 export const behaviours: Record<BehaviourName, Behaviour> = conversations;
 
 /** So many lines, of which the log of a step shows 900 bytes each, are more than the kernel keeps both ways: tcp(7), tcp_wmem. */
-const MANY = 1280;
-const LONG = 8000;
-const TOGETHER = 8;
+const MANY = 2560;
+const LONG = 4000;
+const TOGETHER = 16;
 /** Those lines, some at a time. */
 const longLines = Array.from({ length: MANY / TOGETHER }, (_, i) =>
   Array.from({ length: TOGETHER }, (_, j) => `${i * TOGETHER + j} `.padEnd(LONG, 'x')),
@@ -322,24 +310,6 @@ function longRequests(subject: Subject): Buffer[] {
   const pieces = longPieces.get(areLines) ?? longLines.map((lines) => Buffer.from(request(subject, lines)));
   longPieces.set(areLines, pieces);
   return pieces;
-}
-
-/** The first line that a user of a chat is sent. */
-const WELCOME = /^\* welcome, \S+$/;
-
-/** What to send to have these lines echoed. From level 7 on, a line is a command. */
-function request({ level }: Subject, lines: string[], end = '\n'): string {
-  return lines.map((line) => (level < 7 ? `${line}${end}` : `ECHO ${line}${end}`)).join('');
-}
-
-/** Has `text` echoed. */
-async function echo(subject: Subject, client: Client, text: string): Promise<void> {
-  await client.send(request(subject, [text]));
-  await client.expect(`${text}\n`);
-}
-
-async function hear(client: Client, lines: string[]): Promise<void> {
-  for (const line of lines) await client.expect(`${line}\n`);
 }
 
 /** Hears lines, one of which may come where another is due. */
@@ -391,27 +361,11 @@ function answers({ connect }: Subject, piece: string): Promise<boolean> {
     );
 }
 
-const ANY: readonly Why[] = ['other', 'end', 'silence'];
-
-/** What to suspect if the conversation fails in one of these ways. */
-async function suspecting<Result>(
-  symptom: Symptom,
-  conversation: Promise<Result>,
-  whys: readonly Why[] = ['other'],
-): Promise<Result> {
-  try {
-    return await conversation;
-  } catch (error) {
-    if (error instanceof ExpectationError && error.why && whys.includes(error.why)) error.suspect ??= symptom;
-    throw error;
-  }
-}
-
 async function endsByCtrlC({ program, log }: Subject, clients: readonly Client[]): Promise<void> {
   program?.kill('SIGINT');
   for (const client of clients) await client.rest(); // Some servers say goodbye.
   const exit = await program?.exited();
-  if (log && exit !== 'SIGINT' && exit !== 0) throw new ExpectationError(`It ended by ${exit}`, 'other');
+  if (log && exit !== 'SIGINT' && exit !== 0) failWith(`It ended by ${exit}`);
 }
 
 /** The log has the character, whole, in the lines of this client. Level 10 logs bytes as they come, and does so without loss. */

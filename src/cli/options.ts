@@ -3,15 +3,16 @@
 import { relative } from 'node:path';
 import { fail } from './fail.ts';
 import { beQuiet } from './log.ts';
-import { parseOrHelp, wholeNumberOrFail } from './parse.ts';
+import { numberOrFail, parseOrHelp } from './parse.ts';
 
 /** One option: its default says of which type it is. */
 export type Option = {
   default: string | number | boolean;
   help: string;
-  /** For numbers, which are whole. */
+  /** For numbers, which are whole unless they may have a fraction. */
   min?: number;
   max?: number;
+  fraction?: boolean;
   /** For strings, if there are just these. */
   choices?: readonly string[];
 };
@@ -50,7 +51,7 @@ export function readOptions<Own extends Record<string, Option> = Record<never, O
   const values = Object.entries(options).map(([name, option]) => {
     const value = typed[name] ?? option.default;
     if (typeof option.default === 'number') {
-      return [name, wholeNumberOrFail(`${value}`, `Cannot use --${name}`, option)];
+      return [name, numberOrFail(`${value}`, `Cannot use --${name}`, option)];
     }
     if (option.choices && !option.choices.includes(`${value}`)) {
       fail(`Cannot use --${name} ${JSON.stringify(value)}: it is one of ${option.choices.join(', ')}`);

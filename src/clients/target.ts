@@ -2,7 +2,7 @@
 
 import { isIPv6 } from 'node:net';
 import { fail } from '../cli/fail.ts';
-import { wholeNumberOrFail } from '../cli/parse.ts';
+import { numberOrFail } from '../cli/parse.ts';
 import { Address } from '../sockets/socket.ts';
 
 /** The most bytes of one answer: a server that never ends it shall not fill the memory of a client. */
@@ -10,7 +10,7 @@ export const MAX_ANSWER = 1024 * 1024;
 
 /** A port to connect to. Any other text ends the program with one line. */
 export function readPort(text: string): number {
-  return wholeNumberOrFail(text, 'Cannot connect to port', { min: 1, max: 65535 });
+  return numberOrFail(text, 'Cannot connect to port', { min: 1, max: 65535 });
 }
 
 /** The target of `HOST PORT`. Fewer words or more end the program with the usage. */

@@ -12,6 +12,8 @@ export type Guest = {
 
 /** The link under a chat that finds where a message ends. */
 export type Framing = Layer<Buffer, Buffer> & {
+  /** The number of the message that has begun and not ended, undefined if there is none. */
+  readonly begun: number | undefined;
   /** Sends a line that has its `\n` already, as {@link Guest.deliver} is handed it. */
   deliver(line: Buffer): void;
 };

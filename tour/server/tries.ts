@@ -34,7 +34,7 @@ const computing = ['A connects', 'B connects', 'A says FIB 40', 'B says ECHO hel
 
 const played = new Map<string, Try[]>([
   ['single1', [play('then type a line', ['A connects', 'A says hello', 'A leaves'])]],
-  ['single2', [play('which resets the connection', ['A connects', 'A says hi', 'A resets'])]],
+  ['single2', [play('reset the connection', ['A connects', 'A says hi', 'A resets'])]],
   [
     'single3',
     [
@@ -108,6 +108,16 @@ const played = new Map<string, Try[]>([
   ['select6', [play(THREE, three), play(NEVER, flood, quiet)]],
   ['select9', [play('HELP, TIME, QUIT', hear)]],
   ['multi6', [play('nc localhost 12345 in a few terminals', three, ['--processes', '2'])]],
+  [
+    'select12',
+    [
+      play('--line-timeout 5', ['A connects', 'A sends half'], ['--line-timeout', '5']),
+      // Two, because there are three clients here, not four.
+      play('--max-per-address 3', ['A connects', 'B connects', 'C connects'], ['--max-per-address', '2']),
+      play('A client that asks and never reads', flood, quiet),
+      play('Ctrl-C, with a client or two', ['A connects', 'B connects', 'stop']),
+    ],
+  ],
   ['ring3', [play(THREE, three)]],
   ['ring6', [play(THREE, three), play(NEVER, flood, quiet)]],
   ['ring10', [play('HELP, TIME, QUIT', hear)]],
