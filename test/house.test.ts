@@ -35,6 +35,15 @@ describe('the house', () => {
     }
   });
 
+  test('has a tour that stands on src and scripts, and of which neither knows', () => {
+    for (const file of filesOf('tour')) {
+      expect(
+        importsOf(file).filter((other) => !/^(src|scripts|tour)\//.test(other)),
+        file,
+      ).toEqual([]);
+    }
+  });
+
   test('has limits that know no chapter', () => {
     const allowed = ['src/limits', 'src/sockets', 'src/protocol', 'src/cli'];
     for (const file of files.filter((file) => dirname(file) === 'src/limits')) {
