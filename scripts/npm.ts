@@ -22,6 +22,7 @@ export const stepOptions: Options = {
   selector: 'SELECTOR',
   stats: 'STATS',
   processes: 'PROCESSES',
+  redis: 'REDIS',
   'warn-after': 'WARN-AFTER',
   'close-after': 'CLOSE-AFTER',
   'max-line': 'BYTES',

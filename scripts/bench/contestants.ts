@@ -9,6 +9,7 @@ import { fail } from '../../src/cli/fail.ts';
 import { toJavaScript } from '../../src/cli/javascript.ts';
 import { noRing } from '../../src/completion/support.ts';
 import { findSteps, root } from '../steps.ts';
+import { hasRedis, REDIS } from './redis.ts';
 
 /** A server with its name in the tables, what it is written in, and what that is to run. */
 export type Contestant = { name: string; language: Language; program: string; args: string[] };
@@ -57,7 +58,8 @@ function contestant(name: string, language: Language, file: string, mode: string
 }
 
 /** Whether what it is written in is here, and what it waits with. */
-export function isHere({ language, program }: Contestant): boolean {
+export function isHere({ language, program, args }: Contestant): boolean {
+  if (args.includes(REDIS) && !hasRedis) return false;
   if (program.startsWith('src/completion/') && noRing) return false;
   return !(language === 'C' && missingForC) && !(language === 'Python' && python === undefined);
 }

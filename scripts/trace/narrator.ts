@@ -1,7 +1,8 @@
 // Makes of the events of a trace the lines that a person reads: who waits, in which line, and for how long.
 
 import type { CoroutineWait, SystemCall, TraceEvent } from '../../src/sockets/trace-event.ts';
-import { counted, duration, outcome, sourceOf } from './wording.ts';
+import { sourceOf } from './source.ts';
+import { counted, duration, outcome } from './wording.ts';
 
 /** A call that is over sooner is folded, in microseconds. */
 const SHORT = 1000;

@@ -30,6 +30,8 @@ export type ClientOptions = InboxOptions & {
   host?: string;
   /** At level 11, lines that begin with `*` tell who comes and goes. Where this is true, expect() passes over them. */
   notices?: boolean;
+  /** Is told each thing that the client does or sees, when it does, with all the bytes. */
+  onHappening?: (happening: Happening, bytes?: Buffer) => void;
 };
 
 /** An answer that did not come, or not as it was expected. */
@@ -57,11 +59,13 @@ export class Client extends Inbox {
   readonly socket: Socket;
   readonly history: Happening[] = [];
   readonly #notices: boolean;
+  readonly #told: NonNullable<ClientOptions['onHappening']>;
 
   private constructor(socket: Socket, options: ClientOptions) {
     super('client', options);
     this.socket = socket;
     this.#notices = options.notices ?? false;
+    this.#told = options.onHappening ?? (() => {});
     this.#note('connects');
     socket.on('data', (bytes) => {
       this.#note('receives', bytes);
@@ -189,8 +193,10 @@ export class Client extends Inbox {
 
   #note(what: Happening['what'], bytes?: Buffer): void {
     const last = this.history.at(-1);
+    const happening = { time: performance.now(), what, ...beginning(bytes) };
+    this.#told({ ...happening }, bytes);
     if (bytes && last?.what === what && last.length >= KEPT) last.length += bytes.length;
-    else this.history.push({ time: performance.now(), what, ...beginning(bytes) });
+    else this.history.push(happening);
   }
 }
 

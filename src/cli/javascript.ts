@@ -4,7 +4,7 @@ import type { BuildOptions } from 'esbuild';
 type Esbuild = typeof import('esbuild');
 
 /**
- * Has esbuild make one file of JavaScript of each program in TypeScript, along with all that it imports but koffi.
+ * Has esbuild make one file of JavaScript of each program in TypeScript, along with all that it imports but packages.
  *
  * @param how `buildSync`, or `build` for plugins, which only that knows
  * @throws Error where esbuild is not installed: no step needs it to run
@@ -17,7 +17,7 @@ export function toJavaScript<How extends 'build' | 'buildSync'>(
   const esbuild = createRequire(import.meta.url)('esbuild') as Esbuild;
   return esbuild[how]({
     bundle: true,
-    external: ['koffi', 'esbuild'],
+    external: ['koffi', 'redis', 'esbuild'],
     format: 'esm',
     platform: 'node',
     target: 'node20',
