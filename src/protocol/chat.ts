@@ -6,29 +6,29 @@ import { visible } from './visible.ts';
 /** A user in a room. */
 export type Guest = {
   name: string;
-  /** Hands a line to this user, with the `\n` at its end. All users are handed the same bytes. */
+  /** Sends a line to this user, with the `\n` at its end. A broadcast hands the same bytes to all users. */
   deliver(line: Buffer): void;
 };
 
-/** The link under a chat that finds where a message ends. */
+/** The link under a chat, which finds the end of each message. */
 export type Framing = Layer<Buffer, Buffer> & {
-  /** Sends a line that has its `\n` already, as {@link Guest.deliver} is handed it. */
+  /** Sends a line that has its `\n` already: see {@link Guest.deliver}. */
   deliver(line: Buffer): void;
 };
 
 /** The users of a chat. */
 export abstract class Room {
-  /** Runs this while no other user says or changes anything. Not to be nested. */
+  /** Runs this while no other user sends or changes anything. Don't nest it. */
   abstract withLock(work: () => void): void;
-  /** Lets a user in, under a name that is free: `guest1`. Returns false if the room is full. */
+  /** Adds a user under a free name: `guest1`. Returns false if the room is full. */
   abstract enter(guest: Guest): boolean;
   abstract leave(guest: Guest): void;
-  /** Gives a user another name, which must be free. */
+  /** Gives a user another name. It must be free. */
   abstract rename(guest: Guest, name: string): void;
-  /** All users, in the order in which they came. */
+  /** All users, in the order in which they joined. */
   abstract guests(): Iterable<Guest>;
 
-  /** The user of this name. Names that differ only in capitals are the same: readers would take one for the other. */
+  /** The user of this name. Names that differ only in capitals count as the same, because people confuse them. */
   find(name: string): Guest | undefined {
     const wanted = name.toLowerCase();
     for (const guest of this.guests()) if (guest.name.toLowerCase() === wanted) return guest;
@@ -42,13 +42,13 @@ export abstract class Room {
   }
 }
 
-/** A room for users that one thread serves: a plain variable holds them. */
+/** A room for users that one thread serves. A plain variable holds them. */
 export class LocalRoom extends Room {
   readonly #guests = new Set<Guest>();
   #named = 0;
 
   withLock(work: () => void): void {
-    work(); // There is one thread, and it does not wait: nothing comes between.
+    work(); // The one thread does not wait in here, so no other user's line comes between.
   }
 
   enter(guest: Guest): boolean {
@@ -80,11 +80,11 @@ const commands = new Dispatcher<ChatProtocol>([
 ]);
 
 /**
- * A chat: `NICK name`, `SAY text`, `MSG name text`, `WHO`, and the commands that there were before. Lines that begin with `*`
- * tell who came, left, and has another name now.
+ * A chat: `NICK name`, `SAY text`, `MSG name text`, `WHO`, and the commands of {@link CommandProtocol}. Lines that begin with
+ * `*` tell that a user has joined, left, or changed names.
  *
- * It is the top of a chain. The user comes in when the chain says that it is open, or when the connection calls {@link enter}.
- * The connection calls {@link leave} when it is closed.
+ * It is the top of a chain. The user joins when the chain is open, or when the connection calls {@link enter}. The connection
+ * calls {@link leave} when it is closed.
  */
 export class ChatProtocol extends CommandProtocol implements Guest {
   name = '';
@@ -102,12 +102,12 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     return commands;
   }
 
-  /** If the room is full, says so and closes. */
+  /** Adds the user to the room. If the room is full, tells the user, and closes. */
   enter(): void {
     this.#room.withLock(() => {
       this.#inside = this.#room.enter(this);
       if (this.#inside) {
-        // The others first: send() fails if this user has gone again, and then leave() tells them so.
+        // First tell the others. send() fails if this user has disconnected, and then leave() tells them that, too.
         this.#room.broadcast(`* ${this.name} joined`, this);
         this.send(`* welcome, ${this.name}`);
       } else {
@@ -117,7 +117,7 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     });
   }
 
-  /** A second time does nothing. */
+  /** Removes the user from the room. A second call does nothing. */
   leave(): void {
     this.#room.withLock(() => this.#leave());
   }
@@ -179,7 +179,7 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     if (name === '') return 'missing name';
     if (!/^[A-Za-z0-9_-]{1,16}$/.test(name)) return `bad name: ${visible(name)}`;
     const owner = this.#room.find(name);
-    // To change nothing but the capitals of one's own name is all right.
+    // You may change the capitals of your own name.
     const free = !owner || (owner.name === this.name && name !== this.name);
     return free ? undefined : `name taken: ${name}`;
   }
