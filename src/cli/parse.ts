@@ -3,7 +3,7 @@ import { fail } from './fail.ts';
 import { print } from './log.ts';
 
 /**
- * What `parseArgs()` makes of the command line. A mistake ends the program, with what is wrong and this remedy in one line.
+ * The command line as `parseArgs()` reads it. A mistake ends the program, with one line: what is wrong, and this remedy.
  *
  * @see https://nodejs.org/api/util.html#utilparseargsconfig
  */
@@ -19,7 +19,7 @@ export function parseOrFail<Config extends ParseArgsConfig>(
   }
 }
 
-/** Like {@link parseOrFail}, with `--help`, which prints the usage and ends the program with exit code 0. */
+/** Like {@link parseOrFail}, and adds `--help`: it prints the usage and ends the program with exit code 0. */
 export function parseOrHelp<Config extends ParseArgsConfig>(
   config: Config,
   usage: string,
@@ -33,7 +33,7 @@ export function parseOrHelp<Config extends ParseArgsConfig>(
   return parsed;
 }
 
-/** The arguments, with `--port -1` as `--port=-1`: to parseArgs(), what begins with a dash is an option. */
+/** The arguments, with `--port -1` as `--port=-1`: parseArgs() takes each word that begins with a dash for an option. */
 function withNegatives({ options = {} }: ParseArgsConfig): string[] {
   const args: string[] = [];
   for (const arg of process.argv.slice(2)) {
@@ -45,7 +45,7 @@ function withNegatives({ options = {} }: ParseArgsConfig): string[] {
 }
 
 /**
- * The whole number that a text writes in digits. If there is none, or it is out of range, the program ends with one line:
+ * The whole number that a text has in digits. If it has none, or one out of range, the program ends with one line:
  * `Cannot use --port "1e3": it is a whole number from 0 to 65535`.
  *
  * @param action begins that line: `Cannot use --port`
@@ -57,5 +57,5 @@ export function wholeNumberOrFail(text: string, action: string, { min = 0, max }
   return fail(`${action} ${JSON.stringify(text)}: it is a whole number${range}`);
 }
 
-/** Of numbers: 0 unless there is another minimum, and any maximum. */
+/** A range of numbers: from 0, unless `min` is another, and without end, unless there is `max`. */
 type Range = { min?: number; max?: number };
