@@ -1,5 +1,5 @@
-// What a client may do to a server, and what should come of it. Each behaviour is one conversation: it ends well, or with an
-// ExpectationError. Which step of this project passes which is in expectations.ts.
+// What clients may do to a server, and how the server should answer. Each behaviour is one conversation: it passes, or throws an
+// ExpectationError. expectations.ts says which step passes which.
 
 import type { AnswerError, Client } from './client.ts';
 import { ExpectationError, type Inbox, type Why } from './inbox.ts';
@@ -10,27 +10,27 @@ import type { Symptom } from './symptoms.ts';
 /** A server as a behaviour sees it. */
 export type Subject = {
   port: number;
-  /** What is asked of it: 6 for select6. */
+  /** The level that it is tried at: 6 for select6. */
   level: number;
   connect(): Promise<Client>;
-  /** Where this process has started it. */
+  /** Its process, if this process has started it. */
   program?: Program;
-  /** Its log, where it is one of this project. */
+  /** Its log, if it is a step of this project. */
   log?: Inbox;
 };
 
-/** The levels that ask for something that those below them do not. Each asks for what those ask for, too. */
+/** The levels that ask for something new. Each asks for all that the levels below it ask for, too. */
 export const levels = [3, 4, 6, 7, 9, 11] as const;
 
 export type Level = (typeof levels)[number];
 
 export type Behaviour = {
-  /** The level that asks for it, and all above it: as far as `until`, where those above it can not be asked. */
+  /** The first level that asks for it, and `until`, the last, if not all levels above do. */
   level: Level;
   until?: Level;
-  /** The command that it takes besides those of its level. So it is tried only on servers that are known to have it. */
+  /** The command that it needs besides those of its level. It is tried only on servers that are known to have that. */
   command?: string;
-  /** The step that does it first. */
+  /** The first step that passes it. */
   step: string;
   converse(subject: Subject): Promise<void>;
 };
@@ -141,7 +141,7 @@ const conversations = {
       await suspecting('two lines came as one', hearInOrder(client, packet));
       for (const byte of request(subject, bytes)) await client.send(byte);
       await suspecting('half a line was answered', hear(client, bytes));
-      // No answer comes before a line is whole: if one did, it would be there before the end of the stream.
+      // The server must not answer half a line: such an answer would arrive before the end of the stream.
       await client.send(half);
       client.end();
       await client.expectEnd().catch(async (error: AnswerError) => {
@@ -153,7 +153,7 @@ const conversations = {
     },
   },
 
-  /** The log of a step shows the character, whole, though its two bytes come one after the other. */
+  /** The two bytes of a character arrive one after the other. The log of a step shows the whole character. */
   'a character cut in two': {
     level: 6,
     step: 'single6',
@@ -172,7 +172,7 @@ const conversations = {
     },
   },
 
-  /** Before there are commands, a `\r` is a character like any other; a command has none at its end. */
+  /** Below level 7, a `\r` is a character like any other. From level 7 on, a command has no `\r` at its end. */
   CRLF: {
     level: 6,
     step: 'single6',
@@ -258,13 +258,13 @@ const conversations = {
     },
   },
 
-  /** Each hears what all the others say, every line once, whole, and in the order in which it was said. */
+  /** Each user receives all lines of the others: every line once, whole, and in the order in which it was sent. */
   'users can talk, nothing lost, in order': {
     level: 11,
     step: 'select11',
     converse: async (subject) => {
       const users = [await subject.connect(), await subject.connect(), await subject.connect()];
-      // A user who has been welcomed hears every line that is said after that.
+      // A user who has been welcomed receives every line that is sent after that.
       for (const user of users) await user.notice(WELCOME, '* welcome, guest1');
       for (const [who, user] of users.entries()) {
         void user.send(Array.from({ length: LINES }, (_, n) => `SAY ${who} says ${n}\n`).join(''));
@@ -306,16 +306,16 @@ export type BehaviourName = keyof typeof conversations;
 /** In the order in which the steps learn them. */
 export const behaviours: Record<BehaviourName, Behaviour> = conversations;
 
-/** So many lines, of which the log of a step shows 900 bytes each, are more than the kernel keeps both ways: tcp(7), tcp_wmem. */
+/** So many long lines are more than the buffers of the kernel hold, there and back: tcp(7), tcp_wmem. */
 const MANY = 1280;
 const LONG = 8000;
 const TOGETHER = 8;
-/** Those lines, some at a time. */
+/** These lines, in groups. */
 const longLines = Array.from({ length: MANY / TOGETHER }, (_, i) =>
   Array.from({ length: TOGETHER }, (_, j) => `${i * TOGETHER + j} `.padEnd(LONG, 'x')),
 );
 
-/** The same as requests. They are megabytes: made once, for lines and for commands. */
+/** The same lines as requests. They are megabytes, so they are made once: as lines, and as commands. */
 const longPieces = new Map<boolean, Buffer[]>();
 function longRequests(subject: Subject): Buffer[] {
   const areLines = subject.level < 7;
@@ -324,15 +324,15 @@ function longRequests(subject: Subject): Buffer[] {
   return pieces;
 }
 
-/** The first line that a user of a chat is sent. */
+/** The first line that a chat sends to a new user. */
 const WELCOME = /^\* welcome, \S+$/;
 
-/** What to send to have these lines echoed. From level 7 on, a line is a command. */
+/** The bytes to send so that the server echoes these lines. From level 7 on, a line is a command. */
 function request({ level }: Subject, lines: string[], end = '\n'): string {
   return lines.map((line) => (level < 7 ? `${line}${end}` : `ECHO ${line}${end}`)).join('');
 }
 
-/** Has `text` echoed. */
+/** Sends `text`, and expects its echo. */
 async function echo(subject: Subject, client: Client, text: string): Promise<void> {
   await client.send(request(subject, [text]));
   await client.expect(`${text}\n`);
@@ -342,7 +342,7 @@ async function hear(client: Client, lines: string[]): Promise<void> {
   for (const line of lines) await client.expect(`${line}\n`);
 }
 
-/** Hears lines, one of which may come where another is due. */
+/** Expects lines. If one arrives in the place of another, the order is the suspect. */
 async function hearInOrder(client: Client, lines: string[]): Promise<void> {
   for (const [i, line] of lines.entries()) {
     await client.expect(`${line}\n`).catch((error: AnswerError) => {
@@ -353,10 +353,10 @@ async function hearInOrder(client: Client, lines: string[]): Promise<void> {
   }
 }
 
-/** How many lines each user of a chat says. */
+/** How many lines each user of a chat sends. */
 const LINES = 50;
 
-/** Hears all that these users say: the lines of each in their order. */
+/** Expects all lines of these users, those of each in their order. */
 async function hearOthers(user: Client, others: readonly number[]): Promise<void> {
   const next = new Map(others.map((other) => [other, 0]));
   for (let heard = 0; heard < others.length * LINES; heard++) {
@@ -378,7 +378,7 @@ function saidIn(line: string): [who: number, n: number] {
   return [Number(who), Number(n)];
 }
 
-/** Whether a new client is answered who sends this, and keeps its half of the connection open. */
+/** Whether the server answers a new client that sends this, and keeps its half of the connection open. */
 function answers({ connect }: Subject, piece: string): Promise<boolean> {
   return connect()
     .then(async (client) => {
@@ -409,12 +409,12 @@ async function suspecting<Result>(
 
 async function endsByCtrlC({ program, log }: Subject, clients: readonly Client[]): Promise<void> {
   program?.kill('SIGINT');
-  for (const client of clients) await client.rest(); // Some servers say goodbye.
+  for (const client of clients) await client.rest(); // Some servers send a last line.
   const exit = await program?.exited();
   if (log && exit !== 'SIGINT' && exit !== 0) throw new ExpectationError(`It ended by ${exit}`, 'other');
 }
 
-/** The log has the character, whole, in the lines of this client. Level 10 logs bytes as they come, and does so without loss. */
+/** The log shows the whole character in the lines of this client. Level 10 logs bytes as they arrive: that loses nothing. */
 async function showsCharacter(log: Inbox, who: string): Promise<void> {
   const lines: string[] = [];
   while (!lines.at(-1)?.startsWith(`${who} disconnected: `)) {

@@ -4,15 +4,15 @@ import { type Expectation, expectations } from './expectations.ts';
 import { PATIENCE } from './inbox.ts';
 import { serving } from './server.ts';
 
-/** How long to wait for an answer that is not expected to come, in milliseconds. */
+/** How long to wait for an answer that should not come, in milliseconds. */
 const SHORT_PATIENCE = 500;
 
 /**
- * Tries on a step of this project all that applies to it: first what it is to pass, on one and the same server, then what it is
- * meant to get wrong, on another. A step that does not serve the next client has a new server for each.
+ * Tries all behaviours that apply to a step of this project: on one server those that it should pass, and then on another
+ * those that it is meant to fail. A step that does not serve the next client is started anew for each.
  *
- * @param path its file
- * @param tell is told each behaviour, and how it failed, if it did
+ * @param path the file of the step
+ * @param tell is called with each behaviour, and with the failure, if it failed
  */
 export async function examine(
   step: { name: string; path: string; level: number },

@@ -1,9 +1,9 @@
-// What each step does, and what it is meant to get wrong. The README's matrix is made of this table.
+// What each step does, and what it gets wrong on purpose. `npm run matrix` checks this table.
 
 import { type BehaviourName, behaviours } from './behaviours.ts';
 import type { Symptom } from './symptoms.ts';
 
-/** ✔ it does, ✘ it is meant to fail, – it does not apply. */
+/** ✔ the step passes, ✘ it fails on purpose, – the behaviour does not apply. */
 export type Expectation = '✔' | '✘' | '–';
 
 // The columns, in the order of `behaviours`: echoes bytes back, next client, half-close, reset, Ctrl-C; two at once, never
@@ -61,7 +61,7 @@ const table = `
 
 const names = Object.keys(behaviours) as BehaviourName[];
 
-/** For each step, what is expected of it. */
+/** For each step, what each behaviour is expected to show. */
 export const expectations = new Map<string, Map<BehaviourName, Expectation>>(
   table
     .trim()
@@ -80,7 +80,7 @@ const HALF = 'the log shows half a character';
 
 type Flaw = [steps: string, behaviour: BehaviourName, symptom: Symptom, mender: string];
 
-/** What the steps get wrong, what that looks like, and which step mends it. */
+/** What steps get wrong on purpose, the symptom, and the step that mends it. */
 const flaws: Flaw[] = [
   ['single1 single2', 'serves the next client', 'the process ended', 'single3'],
   ['single1 single2', 'survives a reset', 'the process ended', 'single3'],
@@ -112,7 +112,7 @@ const flaws: Flaw[] = [
   ['thread4 accept4 drain4 pool4 prefork4', 'a character cut in two', HALF, 'thread9'],
 ];
 
-/** What a step is meant to get wrong: what that looks like, and the step that mends it. */
+/** The symptom of a behaviour that a step gets wrong on purpose, and the step that mends it. */
 export function flaw(step: string, behaviour: BehaviourName): { symptom: Symptom; mender: string } {
   const mechanism = step.replace(/\d+$/, '');
   const found = flaws.find(
