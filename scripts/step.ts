@@ -1,4 +1,4 @@
-// npm run step NAME [-- --files]: what a step adds, how it differs from the one before it, and what to type.
+// npm run step NAME [-- --files]: prints the header of a step, its difference to the step before it, and how to start it.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ else print(step.code.trimStart());
 showFiles(newFiles(step, before));
 print(`Start it with\n\n  npx tsx ${step.path}\n`);
 
-/** Names the files, with their lines, and shows them if that was asked for. */
+/** Lists the files with the number of their lines. With --files, prints them as well. */
 function showFiles(paths: readonly string[]): void {
   if (paths.length === 0) return;
   const files = paths.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
@@ -46,7 +46,7 @@ function showFiles(paths: readonly string[]): void {
   else for (const { path, text } of files) print(`--- ${path}\n\n${text}`);
 }
 
-/** The files that a step needs and its predecessor does not, those of its own chapter first. */
+/** The files that a step needs and its predecessor does not. Those of its own chapter come first. */
 function newFiles(step: Step, before: Step | undefined): string[] {
   const old = before ? filesOf(before) : new Set();
   const added = [...filesOf(step)].filter((path) => !old.has(path));
@@ -54,7 +54,7 @@ function newFiles(step: Step, before: Step | undefined): string[] {
   return [...added.filter(isBeside), ...added.filter((path) => !isBeside(path))];
 }
 
-/** The files that a step imports: itself, or by way of files of its own chapter. */
+/** The files that a step imports, and those that files of its own chapter import. */
 function filesOf({ path: step }: Step): Set<string> {
   const files = new Set<string>();
   const visit = (path: string) => {

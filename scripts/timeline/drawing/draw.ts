@@ -1,11 +1,11 @@
-// The picture of a timeline: time goes to the right, and every wait can be seen.
+// The picture of a timeline. Time goes to the right, and shows every wait.
 
 import { line, round, svg, text } from '../../svg.ts';
 import { bars, box, pattern } from './bars.ts';
 import { describe, LATE } from './describe.ts';
 import { type Arrow, type ClientLane, gap, type Kind, kinds, type Timeline } from './timeline.ts';
 
-// Where things are, in pixels.
+// Sizes and places, in pixels.
 const WIDTH = 880;
 const LEFT = 158;
 const RIGHT = WIDTH - 16;
@@ -18,7 +18,7 @@ const LEGEND = 20;
 /** Columns of the legend. */
 const COLUMNS = 3;
 
-/** From a time to its place. */
+/** The place of a time. */
 type Scale = (time: number) => number;
 type Point = [x: number, y: number];
 
