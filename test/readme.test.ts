@@ -19,7 +19,7 @@ import { installed, listening, onLinux, runsHere } from './harness.ts';
 
 type Block = { terminal: string | undefined; command: string | undefined; lines: string[] };
 
-/** A step that is started, and the blocks of those who talk to it. */
+/** The block that starts a step, and the blocks of its clients. */
 type Session = { title: string; server: Block; clients: Block[] };
 
 const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
@@ -127,7 +127,7 @@ async function follow({ server, clients }: Session): Promise<void> {
     return person;
   };
   try {
-    // To install everything anew is the affair of the one who runs the tests.
+    // The test does not install everything anew.
     const command = (server.command ?? '').replace('npm ci && ', '');
     const option = /npm(?!.* -- )/.test(command) ? ` -- --port ${port}` : ` --port ${port}`;
     const host = start(`${command}${listening ? option : ''}`);

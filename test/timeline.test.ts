@@ -241,7 +241,7 @@ describe('a picture', () => {
 // Live: what the README says of the pictures, as orders of events, which hold on a slow machine, too.
 describe.concurrent('in the scenario', () => {
   type Scenario = {
-    /** The lanes of the server: who accepts, who serves each client, and what else there is. */
+    /** The lanes of the server: the one that accepts, the ones that serve the clients, and others. */
     accepts: string;
     serves: (client: string, i: number) => string;
     others?: string[];
