@@ -4,7 +4,7 @@ import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fail, orFail } from '../src/cli/fail.ts';
-import { parseOrHelp, wholeNumberOrFail } from '../src/cli/parse.ts';
+import { numberOrFail, parseOrHelp } from '../src/cli/parse.ts';
 import { missingForC, python } from './bench/contestants.ts';
 import { measure } from './bench/engine.ts';
 import { blocks, documents, equipped, markdown, rounds } from './bench/report.ts';
@@ -51,7 +51,7 @@ const {
 } = parseOrHelp({ options }, usage).values;
 const own = { min: 1, max: 1000 };
 const plan = {
-  rounds: wholeNumberOrFail(typed.rounds ?? (quick ? '1' : '5'), 'Cannot use --rounds', own),
+  rounds: numberOrFail(typed.rounds ?? (quick ? '1' : '5'), 'Cannot use --rounds', own),
   seconds: Number(typed.seconds ?? (quick ? 0.1 : 0.4)),
   quick,
 };

@@ -22,8 +22,18 @@ export const stepOptions: Options = {
   selector: 'SELECTOR',
   stats: 'STATS',
   processes: 'PROCESSES',
+  redis: 'REDIS',
   'warn-after': 'WARN-AFTER',
   'close-after': 'CLOSE-AFTER',
+  'max-line': 'BYTES',
+  'line-timeout': 'SECONDS',
+  'idle-timeout': 'SECONDS',
+  'max-owed': 'BYTES',
+  'stall-timeout': 'SECONDS',
+  'max-clients': 'N',
+  'max-per-address': 'N',
+  drain: 'SECONDS',
+  'status-port': 'PORT',
 };
 
 /**

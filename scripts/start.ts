@@ -5,7 +5,7 @@ import { onListening } from '../src/cli/listen.ts';
 import { announce, print } from '../src/cli/log.ts';
 import { Address } from '../src/sockets/socket.ts';
 import { failIfTaken, stepOptions } from './npm.ts';
-import { findStep, listSteps, root, type Step } from './steps.ts';
+import { findStep, listSteps, partOf, root, type Step } from './steps.ts';
 
 const usage = `Usage: npm start [STEP] [-- OPTIONS]
 
@@ -14,16 +14,11 @@ const usage = `Usage: npm start [STEP] [-- OPTIONS]
 
 npm start -- --list lists the steps.`;
 
-/** The `Try:` of a step's header, one line or more. */
-function proposal({ header }: Step): string {
-  return /^Try: .*(\n .*)*/m.exec(header)?.[0] ?? '';
-}
-
 /** How to talk to a step that listens on this address. */
 function invitation(step: Step, { host, port }: { host: string; port: number }): string {
   // A listener on a wildcard address accepts connections to localhost, too.
   const name = ['127.0.0.1', '0.0.0.0', '::'].includes(host) ? 'localhost' : host;
-  const proposed = proposal(step)
+  const proposed = partOf(step, 'Try')
     .replaceAll('localhost:12345', `${new Address(name, port)}`)
     .replaceAll('localhost', name)
     .replaceAll('12345', `${port}`);

@@ -1,14 +1,21 @@
 // npm run try: tries the behaviours of the steps on a server of your own, in any language.
 
 import { attempt, type Failure } from '../src/behaviours/attempt.ts';
-import { type BehaviourName, behaviours, CTRL_C, type Level, levels } from '../src/behaviours/behaviours.ts';
+import {
+  type BehaviourName,
+  behaviours,
+  CTRL_C,
+  type Level,
+  levels,
+  SIGTERM,
+} from '../src/behaviours/behaviours.ts';
 import { AnswerError } from '../src/behaviours/client.ts';
 import { answering, type Foreign, lastLines, StartError, withForeign } from '../src/behaviours/foreign.ts';
 import { compare } from '../src/behaviours/story.ts';
 import { symptoms } from '../src/behaviours/symptoms.ts';
 import { fail } from '../src/cli/fail.ts';
 import { print } from '../src/cli/log.ts';
-import { parseOrHelp, wholeNumberOrFail } from '../src/cli/parse.ts';
+import { numberOrFail, parseOrHelp } from '../src/cli/parse.ts';
 import { nearest } from './nearest.ts';
 import { failIfTaken } from './npm.ts';
 import { findSteps, type Step } from './steps.ts';
@@ -16,8 +23,9 @@ import { findSteps, type Step } from './steps.ts';
 const usage = `Usage: npm run try -- --level LEVEL [OPTIONS] -- COMMAND...
        npm run try -- --level LEVEL [OPTIONS] --port PORT
 
-  COMMAND...    starts your server, anew for each conversation. {port} in it stands for the port to listen on,
-                and so does the environment variable PORT
+  COMMAND...    starts your server, anew for each conversation. {port} in it becomes the port to listen on,
+                which is in the environment variable PORT, too; at level 12, {limits}, or LIMITS, the options
+                that --list shows
   --port PORT   the port of a server that runs already
   --level LEVEL the level to try: ${levels.join(', ')}. Each level includes those below it
   --only NAME   this conversation alone
@@ -73,9 +81,17 @@ async function tryOut(name: BehaviourName): Promise<Result> {
     return { name, result: 'failed', failure, stderr: lastLines(foreign.program) };
   };
   if ('command' in server)
-    return withForeign(server.command, process.env.INIT_CWD ?? process.cwd(), converse);
-  if (name === CTRL_C) return { name, result: 'left out', note: 'with --port, the process is not known' };
+    return withForeign(server.command, process.env.INIT_CWD ?? process.cwd(), converse, limitsOf(name));
+  if (name === CTRL_C || name === SIGTERM)
+    return { name, result: 'left out', note: 'with --port, the process is not known' };
+  if (limitsOf(name).limits)
+    return { name, result: 'left out', note: 'with --port, its limits are not known' };
   return converse({ port: server.port, host: await answering(server.port) });
+}
+
+/** The options for this conversation. */
+function limitsOf(name: BehaviourName): { limits?: string } {
+  return level < 12 ? {} : behaviours[name];
 }
 
 function show({ name, result, note, failure, stderr = '' }: Result): void {
@@ -164,7 +180,7 @@ function readCommandLine() {
   const server =
     values.port === undefined
       ? { command }
-      : { port: wholeNumberOrFail(values.port, 'Cannot use --port', { min: 1, max: 65535 }) };
+      : { port: numberOrFail(values.port, 'Cannot use --port', { min: 1, max: 65535 }) };
   const { all, hint, json } = values;
   return { level, names: chosen(level, values.only), server, all, hint, json };
 }
@@ -194,9 +210,9 @@ function listed(): string {
   const named = (level: Level) =>
     (Object.keys(behaviours) as BehaviourName[]).filter((name) => behaviours[name].level === level);
   const note = (name: BehaviourName) => {
-    const { until, command } = behaviours[name];
+    const { level, until, command, limits } = behaviours[name];
     if (command) return ` (only by --only, and if it has the command ${command})`;
-    return until ? ` (up to level ${until})` : '';
+    return until ? ` (up to level ${until})` : limits && level === 12 ? ` (with ${limits})` : '';
   };
   return levels
     .map((level) => [`level ${level}`, ...named(level).map((name) => `  ${name}${note(name)}`)].join('\n'))

@@ -38,6 +38,7 @@ describe.concurrent('npm run bench', () => {
     echo: /^[\d,]+ \| [\d.–]+ \| [\d.–]+ \| [\d.–]+$/,
     compute: /^[\d.]+ m?s \| [\d.]+ m?s \| [\d,]+$/,
     chat: /^[\d,]+ \| 0 \| [\d.–]+ \| [\d.–]+$/, // Nothing is lost.
+    machines: /^[\d,]+ \| 0 \| [\d.–]+$/,
     cpu: /^[\d.]+ µs \| [\d.]+ µs$/,
     threads: /^[\d.]+ m?s \| [\d.]+ m?s \| -?[\d.]+ \S+$/,
     'start-up': /^[\d.]+ m?s \| [\d.]+ m?s \| [\d.]+ MB$/,

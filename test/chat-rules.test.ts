@@ -3,8 +3,10 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { chain } from '../src/protocol/chain.ts';
-import { ChatProtocol, LocalRoom, type Room } from '../src/protocol/chat.ts';
+import { ChatProtocol, LocalRoom } from '../src/protocol/chat.ts';
 import { LineProtocol } from '../src/protocol/lines.ts';
+import { PaceProtocol } from '../src/protocol/pace.ts';
+import type { Answer, Guest, Room } from '../src/protocol/room.ts';
 import { TextProtocol } from '../src/protocol/text.ts';
 import { INVISIBLE, visible } from '../src/protocol/visible.ts';
 import type { Socket } from '../src/sockets/socket.ts';
@@ -220,7 +222,35 @@ test('a SharedRoom is full when its memory is, and has room again when a user ha
   expect(users[3]?.heard).toMatch(/WHO guest1 guest3 guest4 guest5\n/);
 });
 
-test('users are told that a user has left only if they were told that it joined', () => {
+test('a room that answers later has each user wait for the answer, before the next command', () => {
+  const answers: (() => void)[] = [];
+  class LateRoom extends LocalRoom {
+    override say(guest: Guest, text: string, answer: Answer): void {
+      answers.push(() => super.say(guest, text, answer));
+    }
+  }
+  const room = new LateRoom();
+  const transport = new FakeTransport();
+  const lines = new LineProtocol();
+  const pace = new PaceProtocol({ mayBeHeard: () => !chat.waits, tooLong: () => {} });
+  const chat: ChatProtocol = new ChatProtocol(
+    room,
+    () => {},
+    () => pace.resume(),
+  );
+  const protocol = chain(transport, lines, pace, new TextProtocol(), chat);
+  chat.enter();
+  transport.sent = '';
+  protocol.received(Buffer.from('ECHO one\nSAY a\nECHO two\nSAY b\nSAY \nECHO three\n'));
+  expect(transport.sent).toBe('one\n');
+  answers.shift()?.();
+  expect([transport.sent, answers.length, pace.waits]).toEqual(['one\ntwo\n', 1, true]);
+  answers.shift()?.();
+  expect(transport.sent).toBe('one\ntwo\nERROR missing text\nthree\n');
+  expect([answers.length, pace.waits, chat.waits]).toEqual([0, false, false]);
+});
+
+test('users hear that one has left only if they have heard that it joined', () => {
   const place = places.SharedRoom?.() as Place;
   const stays = new User(place);
   class Gone extends User {

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Deadlines } from '../src/coroutine/deadlines.ts';
+import { Deadlines } from '../src/sockets/deadlines.ts';
 
 describe('Deadlines', () => {
   test('calls what is due, in the order of times, and of arrival for the same time; what is cancelled, never', () => {

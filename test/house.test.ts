@@ -1,7 +1,7 @@
 // Which files may import which: all arrows run one way.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findSteps, importsOf, levelOf, root } from '../scripts/steps.ts';
 
@@ -30,6 +30,25 @@ describe('the house', () => {
     for (const file of filesOf('scripts')) {
       expect(
         outside(file).filter((other) => !other.startsWith('scripts/')),
+        file,
+      ).toEqual([]);
+    }
+  });
+
+  test('has a tour that stands on src and scripts, and of which neither knows', () => {
+    for (const file of filesOf('tour')) {
+      expect(
+        importsOf(file).filter((other) => !/^(src|scripts|tour)\//.test(other)),
+        file,
+      ).toEqual([]);
+    }
+  });
+
+  test('has limits that know no chapter', () => {
+    const allowed = ['src/limits', 'src/sockets', 'src/protocol', 'src/cli'];
+    for (const file of files.filter((file) => dirname(file) === 'src/limits')) {
+      expect(
+        importsOf(file).filter((other) => !allowed.includes(dirname(other))),
         file,
       ).toEqual([]);
     }
@@ -69,7 +88,11 @@ describe('the house', () => {
         others.filter((other) => steps.includes(other)),
         file,
       ).toEqual([]);
-      const allowed = ['src/sockets', 'src/protocol', 'src/cli', 'src/parallel', dirname(file)];
+      const level = levelOf(basename(file, '.ts'));
+      const limits = level >= 12 ? ['src/limits'] : [];
+      const machines = level >= 13 ? ['src/machines'] : [];
+      const shared = ['src/sockets', 'src/protocol', 'src/cli', 'src/parallel'];
+      const allowed = [...shared, ...limits, ...machines, dirname(file)];
       expect(
         others.filter((other) => !allowed.includes(dirname(other))),
         file,

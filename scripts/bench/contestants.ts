@@ -9,6 +9,7 @@ import { fail } from '../../src/cli/fail.ts';
 import { toJavaScript } from '../../src/cli/javascript.ts';
 import { noRing } from '../../src/completion/support.ts';
 import { findSteps, root } from '../steps.ts';
+import { hasRedis, REDIS } from './redis.ts';
 
 /** A server: its name in the tables, its language, its program and the arguments. */
 export type Contestant = { name: string; language: Language; program: string; args: string[] };
@@ -56,8 +57,9 @@ function contestant(name: string, language: Language, file: string, mode: string
   return { name, language, program: `scripts/bench/${file}`, args: [mode] };
 }
 
-/** Whether this machine can run it. */
-export function isHere({ language, program }: Contestant): boolean {
+/** Whether what it is written in is here, and what it waits with. */
+export function isHere({ language, program, args }: Contestant): boolean {
+  if (args.includes(REDIS) && !hasRedis) return false;
   if (program.startsWith('src/completion/') && noRing) return false;
   return !(language === 'C' && missingForC) && !(language === 'Python' && python === undefined);
 }

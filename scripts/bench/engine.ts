@@ -11,6 +11,7 @@ import { fail } from '../../src/cli/fail.ts';
 import { root } from '../steps.ts';
 import { talkBeside } from './beside.ts';
 import { type Contestant, commandOf, compile, isHere, withoutTypes } from './contestants.ts';
+import { withRedis } from './redis.ts';
 import { type Entry, type Figure, type Figures, median } from './results.ts';
 import type { Group, Table } from './tables.ts';
 
@@ -110,7 +111,8 @@ function keep({ server, busy, idle, figures }: Entry, turn: Figures): string {
 
 /** Starts a server, and waits for its first line. Also returns how many milliseconds that took. */
 async function start(contestant: Contestant): Promise<[server: Server, milliseconds: number]> {
-  const [command, ...args] = commandOf(contestant);
+  const [command, ...own] = commandOf(contestant);
+  const args = await withRedis(own);
   const begin = performance.now();
   const options = { cwd: root, patience: PATIENCE };
   const server = await Server.start(command, [...args, '--port', '0'], options).catch((error: Error) =>

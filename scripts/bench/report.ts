@@ -29,7 +29,7 @@ const readmes: Record<string, (TableName | 'summary')[]> = {
   'src/single/README.md': ['start-up'],
   'src/threaded/README.md': ['threads', 'connections'],
   'src/select/README.md': ['echo', 'cores', 'chat', 'idle'],
-  'src/coroutine/README.md': ['suspended', 'compute', 'lines', 'cpu'],
+  'src/coroutine/README.md': ['suspended', 'compute', 'machines', 'lines', 'cpu'],
 };
 
 /** The mechanisms, and the server that each is measured by. */

@@ -19,6 +19,7 @@ export const tableNames = [
   'cpu',
   'compute',
   'cores',
+  'machines',
 ] as const;
 
 export type TableName = (typeof tableNames)[number];

@@ -25,23 +25,22 @@ export type Manner = {
 
 /** Runs the scenario with a step. For a picture, that takes two seconds. */
 export async function record(
-  { name, path, code }: Step,
+  step: Step,
   { patience = DURATION, hold = '' }: Manner = {},
 ): Promise<Recording> {
+  const { name, path } = step;
   const level = levelOf(name);
-  const computes = expectations.get(name)?.get("one user's number keeps no other waiting") !== '–';
   const folder = mkdtempSync(join(tmpdir(), 'timeline-'));
   const trace = join(folder, 'trace.jsonl');
   const lead = async (port: number) => {
-    if (expectations.get(name)?.get('serves two at once') === '✔') await visit(port, level, GUESTS, computes);
+    await greet(name, port);
     const mayRead = async () => {
       while (!readFileSync(trace, 'utf8').includes(hold)) await sleep(20);
     };
-    return play(port, level, patience, mayRead, computes);
+    return play(port, level, { patience, mayRead, computes: computes(name) });
   };
   const remove = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', remove); // on Ctrl-C, too: see program.ts
-  const nodeArgs = watcher(path, code).flatMap((file) => ['--import', join(import.meta.dirname, file)]);
   try {
     const played = await serving(
       path,
@@ -51,7 +50,7 @@ export async function record(
         });
         return Promise.race([lead(port), ended]);
       },
-      { args: ['--quiet'], nodeArgs, env: { TRACE: trace } },
+      { args: ['--quiet'], nodeArgs: watching(step), env: { TRACE: trace } },
     );
     return { step: name, platform: process.platform, ...played, ...readTrace(trace) };
   } finally {
@@ -60,7 +59,23 @@ export async function record(
   }
 }
 
-/** The module that adds to the trace what the ring, or Node's loop, of a step does. */
+/** What Node needs to have the trace tell of a ring, or of its own loop, too, where a step waits there. */
+export function watching({ path, code }: Step): string[] {
+  return watcher(path, code).flatMap((file) => ['--import', join(import.meta.dirname, file)]);
+}
+
+/** Whether a step computes numbers, and A asks for one. */
+export function computes(step: string): boolean {
+  return expectations.get(step)?.get("one user's number keeps no other waiting") !== '–';
+}
+
+/** Guests come before the scenario, so that all threads and processes of a server have started when it begins. */
+export async function greet(step: string, port: number): Promise<void> {
+  if (expectations.get(step)?.get('serves two at once') !== '✔') return;
+  await visit(port, levelOf(step), GUESTS, computes(step));
+}
+
+/** What makes a step tell what its ring, or Node's loop, does. */
 function watcher(path: string, code: string): string[] {
   if (path.startsWith('src/completion/')) return ['watch-ring.ts'];
   return code.includes("from 'node:net'") ? ['watch-node.ts'] : [];

@@ -2,14 +2,26 @@
 // the trace.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from '../../src/behaviours/client.ts';
+import { Client, type Happening } from '../../src/behaviours/client.ts';
 import { now } from '../../src/sockets/system-call.ts';
 import type { ClientLog, Message, Recording } from './drawing/recording.ts';
 
 /** How long it lasts, in milliseconds. */
 export const DURATION = 1800;
 
-// What each client does, in milliseconds from the beginning.
+type Name = 'A' | 'B' | 'C' | 'D';
+
+/** What each client is known for. */
+export function rolesOf(computes: boolean): Record<Name, string> {
+  return {
+    A: computes ? 'asks for a number' : 'says nothing',
+    B: 'talks',
+    C: 'reads slowly',
+    D: 'comes late',
+  };
+}
+
+// Who does what, in milliseconds from the beginning.
 const A_ASKS = 150;
 const A_LEAVES = 800;
 const B_CONNECTS = 100;
@@ -29,59 +41,69 @@ const A_NUMBER = /^14930352$/;
 /** How much C reads in a millisecond, in bytes. */
 const C_READS = 12 * 1024;
 
+/** How the scenario is played. */
+export type Playing = {
+  /** How long it may take, in milliseconds. */
+  patience?: number;
+  /** How many times as slowly everything happens. */
+  slower?: number;
+  /** Whether A asks for a number; otherwise A says nothing. */
+  computes?: boolean;
+  /** C reads nothing until then. */
+  mayRead?: () => Promise<void>;
+  /** Is told each thing that a client does or sees, with the name of the client. */
+  onHappening?: (name: Name, happening: Happening, bytes?: Buffer) => void;
+};
+
 /**
- * Runs the scenario with a server on this port. It takes {@link DURATION}, or longer while clients wait for an answer.
- *
- * @param patience how long it may take, in milliseconds
- * @param mayRead C reads nothing before this is fulfilled
- * @param computes whether A asks for a number; otherwise A says nothing
+ * Leads a server on this port through the scenario. It takes {@link DURATION}, or longer if clients still wait for an answer.
  */
 export async function play(
   port: number,
   level: number,
-  patience: number,
-  mayRead: () => Promise<void>,
-  computes: boolean,
+  { slower = 1, patience = DURATION * slower, computes = false, mayRead, onHappening }: Playing,
 ): Promise<Pick<Recording, 'begin' | 'duration' | 'clients'>> {
   const begin = now();
   const elapsed = () => (now() - begin) / 1000;
-  const until = (at: number) => sleep(Math.max(0, at - elapsed()));
+  const until = (at: number) => sleep(Math.max(0, at * slower - elapsed()));
   const over = sleep(patience, undefined, { ref: false });
-  const live = async (name: string, role: string, at: number, act: (speaker: Speaker) => unknown) => {
+  const live = async (name: Name, at: number, act: (speaker: Speaker) => unknown) => {
     await until(at);
-    const speaker = new Speaker(name, await Client.connect(port, { patience }), level);
+    const tell = (happening: Happening, bytes?: Buffer) => onHappening?.(name, happening, bytes);
+    const client = await Client.connect(port, { patience, onHappening: tell });
+    const speaker = new Speaker(name, client, level);
     await act(speaker);
     await Promise.race([speaker.answered, over]);
     speaker.log.left = now();
     speaker.client.close();
-    return { ...speaker.log, role };
+    return { ...speaker.log, role: rolesOf(computes)[name] };
   };
   const [clients] = await Promise.all([
     Promise.all([
-      live('A', computes ? 'asks for a number' : 'says nothing', 0, async (a) => {
+      live('A', 0, async (a) => {
         if (computes) {
           await until(A_ASKS);
           a.ask(A_ASKS_FOR, A_NUMBER);
         }
         await until(A_LEAVES);
       }),
-      live('B', 'talks', B_CONNECTS, async (b) => {
+      live('B', B_CONNECTS, async (b) => {
         for (let i = 1; i <= B_LINES; i++) {
           b.say(1, 16);
           await until(B_CONNECTS + i * B_TALKS_EVERY);
         }
       }),
-      live('C', 'reads slowly', C_CONNECTS, async (c) => {
+      live('C', C_CONNECTS, async (c) => {
         c.client.socket.pause();
         c.say(C_LINES, C_LINE);
-        await mayRead();
-        readSlowly(c.client, C_READS);
+        await mayRead?.();
+        readSlowly(c.client, C_READS / slower);
       }),
-      live('D', 'comes late', D_CONNECTS, (d) => d.say(1, 16)),
+      live('D', D_CONNECTS, (d) => d.say(1, 16)),
     ]),
-    sleep(DURATION),
+    sleep(DURATION * slower),
   ]);
-  return { begin, duration: Math.max(DURATION, Math.min(patience, elapsed())), clients };
+  return { begin, duration: Math.max(DURATION * slower, Math.min(patience, elapsed())), clients };
 }
 
 /**

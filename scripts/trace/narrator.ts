@@ -1,7 +1,8 @@
 // Turns the events of a trace into lines of text: which thread waits, at which line of the code, and for how long.
 
 import type { CoroutineWait, SystemCall, TraceEvent } from '../../src/sockets/trace-event.ts';
-import { counted, duration, outcome, sourceOf } from './wording.ts';
+import { sourceOf } from './source.ts';
+import { counted, duration, outcome } from './wording.ts';
 
 /** Calls that take less time than this are folded, in microseconds. */
 const SHORT = 1000;

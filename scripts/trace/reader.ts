@@ -9,10 +9,10 @@ export class TraceReader {
   #rest: Buffer = Buffer.alloc(0);
   readonly #watcher;
 
-  /** @param changed is called when the file has grown */
-  constructor(path: string, changed: () => void) {
+  /** @param changed is called when there is more to read. Without it, look from time to time. */
+  constructor(path: string, changed?: () => void) {
     this.#fd = openSync(path, 'r');
-    this.#watcher = watch(path, changed);
+    this.#watcher = changed && watch(path, changed);
   }
 
   /** The events since the last call. */
@@ -26,7 +26,7 @@ export class TraceReader {
   }
 
   close(): void {
-    this.#watcher.close();
+    this.#watcher?.close();
     closeSync(this.#fd);
   }
 

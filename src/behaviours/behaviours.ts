@@ -2,38 +2,23 @@
 // ExpectationError. expectations.ts says which step passes which.
 
 import type { AnswerError, Client } from './client.ts';
-import { ExpectationError, type Inbox, type Why } from './inbox.ts';
+import {
+  ANY,
+  type Behaviour,
+  echo,
+  failWith,
+  hear,
+  request,
+  type Subject,
+  suspecting,
+  WELCOME,
+} from './conversing.ts';
+import { ExpectationError, type Inbox } from './inbox.ts';
+import { limitBehaviours } from './limits.ts';
 import { pour } from './pour.ts';
-import type { Program } from './program.ts';
-import type { Symptom } from './symptoms.ts';
 
-/** A server as a behaviour sees it. */
-export type Subject = {
-  port: number;
-  /** The level that it is tried at: 6 for select6. */
-  level: number;
-  connect(): Promise<Client>;
-  /** Its process, if this process has started it. */
-  program?: Program;
-  /** Its log, if it is a step of this project. */
-  log?: Inbox;
-};
-
-/** The levels that ask for something new. Each asks for all that the levels below it ask for, too. */
-export const levels = [3, 4, 6, 7, 9, 11] as const;
-
-export type Level = (typeof levels)[number];
-
-export type Behaviour = {
-  /** The first level that asks for it, and `until`, the last, if not all levels above do. */
-  level: Level;
-  until?: Level;
-  /** The command that it needs besides those of its level. It is tried only on servers that are known to have that. */
-  command?: string;
-  /** The first step that passes it. */
-  step: string;
-  converse(subject: Subject): Promise<void>;
-};
+export { type Behaviour, type Level, levels, type Subject } from './conversing.ts';
+export { ENDLESS, SIGTERM } from './limits.ts';
 
 export const CTRL_C = 'Ctrl-C ends it with clients connected';
 
@@ -93,6 +78,7 @@ const conversations = {
   [CTRL_C]: {
     level: 3,
     step: 'single1',
+    limits: '--drain 0.5',
     converse: async (subject) => {
       const { log, level } = subject;
       const clients = [await subject.connect(), await subject.connect()];
@@ -299,6 +285,8 @@ const conversations = {
       await ben.notice(/^\* ann left$/, '* ann left');
     },
   },
+
+  ...limitBehaviours,
 } satisfies Record<string, Behaviour>;
 
 export type BehaviourName = keyof typeof conversations;
@@ -306,11 +294,11 @@ export type BehaviourName = keyof typeof conversations;
 /** In the order in which the steps learn them. */
 export const behaviours: Record<BehaviourName, Behaviour> = conversations;
 
-/** So many long lines are more than the buffers of the kernel hold, there and back: tcp(7), tcp_wmem. */
-const MANY = 1280;
-const LONG = 8000;
-const TOGETHER = 8;
-/** These lines, in groups. */
+/** So many lines, of which the log of a step shows 900 bytes each, are more than the kernel keeps both ways: tcp(7), tcp_wmem. */
+const MANY = 2560;
+const LONG = 4000;
+const TOGETHER = 16;
+/** Those lines, some at a time. */
 const longLines = Array.from({ length: MANY / TOGETHER }, (_, i) =>
   Array.from({ length: TOGETHER }, (_, j) => `${i * TOGETHER + j} `.padEnd(LONG, 'x')),
 );
@@ -324,25 +312,7 @@ function longRequests(subject: Subject): Buffer[] {
   return pieces;
 }
 
-/** The first line that a chat sends to a new user. */
-const WELCOME = /^\* welcome, \S+$/;
-
-/** The bytes to send so that the server echoes these lines. From level 7 on, a line is a command. */
-function request({ level }: Subject, lines: string[], end = '\n'): string {
-  return lines.map((line) => (level < 7 ? `${line}${end}` : `ECHO ${line}${end}`)).join('');
-}
-
-/** Sends `text`, and expects its echo. */
-async function echo(subject: Subject, client: Client, text: string): Promise<void> {
-  await client.send(request(subject, [text]));
-  await client.expect(`${text}\n`);
-}
-
-async function hear(client: Client, lines: string[]): Promise<void> {
-  for (const line of lines) await client.expect(`${line}\n`);
-}
-
-/** Expects lines. If one arrives in the place of another, the order is the suspect. */
+/** Hears lines, one of which may come where another is due. */
 async function hearInOrder(client: Client, lines: string[]): Promise<void> {
   for (const [i, line] of lines.entries()) {
     await client.expect(`${line}\n`).catch((error: AnswerError) => {
@@ -391,27 +361,11 @@ function answers({ connect }: Subject, piece: string): Promise<boolean> {
     );
 }
 
-const ANY: readonly Why[] = ['other', 'end', 'silence'];
-
-/** What to suspect if the conversation fails in one of these ways. */
-async function suspecting<Result>(
-  symptom: Symptom,
-  conversation: Promise<Result>,
-  whys: readonly Why[] = ['other'],
-): Promise<Result> {
-  try {
-    return await conversation;
-  } catch (error) {
-    if (error instanceof ExpectationError && error.why && whys.includes(error.why)) error.suspect ??= symptom;
-    throw error;
-  }
-}
-
 async function endsByCtrlC({ program, log }: Subject, clients: readonly Client[]): Promise<void> {
   program?.kill('SIGINT');
   for (const client of clients) await client.rest(); // Some servers send a last line.
   const exit = await program?.exited();
-  if (log && exit !== 'SIGINT' && exit !== 0) throw new ExpectationError(`It ended by ${exit}`, 'other');
+  if (log && exit !== 'SIGINT' && exit !== 0) failWith(`It ended by ${exit}`);
 }
 
 /** The log shows the whole character in the lines of this client. Level 10 logs bytes as they arrive: that loses nothing. */

@@ -30,6 +30,8 @@ export type ClientOptions = InboxOptions & {
   host?: string;
   /** Whether expect() skips lines that begin with `*`. At level 11, they tell that users join and leave. */
   notices?: boolean;
+  /** Is told each thing that the client does or sees, when it does, with all the bytes. */
+  onHappening?: (happening: Happening, bytes?: Buffer) => void;
 };
 
 /** The expected answer did not arrive, or another did. */
@@ -57,11 +59,13 @@ export class Client extends Inbox {
   readonly socket: Socket;
   readonly history: Happening[] = [];
   readonly #notices: boolean;
+  readonly #told: NonNullable<ClientOptions['onHappening']>;
 
   private constructor(socket: Socket, options: ClientOptions) {
     super('client', options);
     this.socket = socket;
     this.#notices = options.notices ?? false;
+    this.#told = options.onHappening ?? (() => {});
     this.#note('connects');
     socket.on('data', (bytes) => {
       this.#note('receives', bytes);
@@ -189,8 +193,10 @@ export class Client extends Inbox {
 
   #note(what: Happening['what'], bytes?: Buffer): void {
     const last = this.history.at(-1);
+    const happening = { time: performance.now(), what, ...beginning(bytes) };
+    this.#told({ ...happening }, bytes);
     if (bytes && last?.what === what && last.length >= KEPT) last.length += bytes.length;
-    else this.history.push({ time: performance.now(), what, ...beginning(bytes) });
+    else this.history.push(happening);
   }
 }
 

@@ -1,6 +1,6 @@
 // What each step does, and what it gets wrong on purpose. `npm run matrix` checks this table.
 
-import { type BehaviourName, behaviours } from './behaviours.ts';
+import { type BehaviourName, behaviours, ENDLESS, SIGTERM } from './behaviours.ts';
 import type { Symptom } from './symptoms.ts';
 
 /** ✔ the step passes, ✘ it fails on purpose, – the behaviour does not apply. */
@@ -8,55 +8,60 @@ export type Expectation = '✔' | '✘' | '–';
 
 // The columns, in the order of `behaviours`: echoes bytes back, next client, half-close, reset, Ctrl-C; two at once, never
 // reads; lines however cut, a character cut in two, CRLF, slow reader; commands, a number; hostile command; users can
-// talk, names.
+// talk, names; what one client may cost: an endless line, one that trickles, an idle client, a listener, and one who asks,
+// that do not read, places, places for an address, status, SIGTERM.
 const table = `
-  single1      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – – – ✔ – – – – –
-  single2      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – ✘ – ✔ – – – – –
-  single3      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – – –
-  single4      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – – –
-  single5      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – – –
-  single6      ✔ ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ – – – – –
-  single7      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ – ✘ – –
-  single8      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ – ✘ – –
-  single9      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ – ✔ – –
-  single10     – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ – ✔ – –
-  thread4      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
-  accept4      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
-  drain4       ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
-  pool4        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
-  prefork4     ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
-  thread9      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
-  thread10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
-  thread11     – ✔ ✔ ✔ ✔ ✔ ✘ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
-  poll3        ✔ ✔ ✔ ✔ ✔ ✔ ✘ – ✘ – ✔ – – – – –
-  select3      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✘ – – – – –
-  select6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
-  multi6       ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
-  reactor6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
-  select9      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
-  select10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
-  select11     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
-  ring3        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
-  ring6        ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
-  ring10       – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
-  ring11       – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
-  generator4   ✘ ✘ ✘ ✘ ✔ ✘ ✘ – ✘ – ✘ – – – – –
-  loop4        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – –
-  generator6   ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
-  task6        ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
-  await6       ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
-  callback6    ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
-  stream6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – –
-  generator7   – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✘ ✔ – –
-  work7        – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – –
-  generator10  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
-  await10      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
-  callback10   – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
-  stream10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – –
-  generator11  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
-  await11      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
-  callback11   – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
-  stream11     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔
+  single1      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – – – ✔ – – – – – – – – – – – – – –
+  single2      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – ✘ – ✔ – – – – – – – – – – – – – –
+  single3      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – – – – – – – – – – – –
+  single4      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – – – – – – – – – – – –
+  single5      ✔ ✔ ✔ ✔ ✔ ✘ ✘ – ✘ – ✔ – – – – – – – – – – – – – –
+  single6      ✔ ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ – – – – – ✘ ✘ ✘ – ✘ – – ✘ ✘
+  single7      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ – ✘ – – ✘ ✘ ✘ – ✘ – – ✘ ✘
+  single8      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ – ✘ – – ✘ ✘ ✘ – ✘ – – ✘ ✘
+  single9      – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ – ✔ – – ✘ ✘ ✘ – ✘ – – ✘ ✘
+  single10     – ✔ ✔ ✔ ✔ ✘ ✘ ✔ ✔ ✔ ✔ ✔ – ✔ – – ✔ ✘ ✘ – ✘ – – ✘ ✘
+  thread4      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – – – – – – – – – – –
+  accept4      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – – – – – – – – – – –
+  drain4       ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – – – – – – – – – – –
+  pool4        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – – – – – – – – – – –
+  prefork4     ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – – – – – – – – – – –
+  thread9      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✘ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  thread10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – – ✔ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  thread11     – ✔ ✔ ✔ ✔ ✔ ✘ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔ ✔ ✘ ✘ ✘ ✘ ✘ ✘ ✘ ✘
+  poll3        ✔ ✔ ✔ ✔ ✔ ✔ ✘ – ✘ – ✔ – – – – – – – – – – – – – –
+  select3      ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✘ – – – – – – – – – – – – – –
+  select6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – – ✘ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  multi6       ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – – ✘ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  reactor6     ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – – ✘ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  select9      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – – ✘ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  select10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – – ✔ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  select11     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔ ✔ ✘ ✘ ✘ ✘ ✘ ✘ ✘ ✘
+  select12     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  ring3        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – – – – – – – – – – –
+  ring6        ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – – ✘ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  ring10       – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – – ✔ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  ring11       – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔ ✔ ✘ ✘ ✘ ✘ ✘ ✘ ✘ ✘
+  generator4   ✘ ✘ ✘ ✘ ✔ ✘ ✘ – ✘ – ✘ – – – – – – – – – – – – – –
+  loop4        ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✘ – ✔ – – – – – – – – – – – – – –
+  generator6   ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – – ✘ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  task6        ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – – ✘ ✘ – – ✘ ✘ ✘ ✘ ✘
+  await6       ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – – ✘ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  callback6    ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – – ✘ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  stream6      ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – – – – ✘ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  generator7   – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✘ ✔ – – ✘ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  work7        – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – – ✘ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  generator10  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – – ✔ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  await10      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – – ✔ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  callback10   – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – – ✔ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  stream10     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ – – ✔ ✘ ✘ – ✘ ✘ ✘ ✘ ✘
+  generator11  – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔ ✔ ✘ ✘ ✘ ✘ ✘ ✘ ✘ ✘
+  await11      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔ ✔ ✘ ✘ ✘ ✘ ✘ ✘ ✘ ✘
+  await12      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  await13      – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
+  callback11   – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔ ✔ ✘ ✘ ✘ ✘ ✘ ✘ ✘ ✘
+  stream11     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔ ✔ ✘ ✘ ✘ ✘ ✘ ✘ ✘ ✘
+  stream12     – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ – ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔ ✔
 `;
 
 const names = Object.keys(behaviours) as BehaviourName[];
@@ -80,7 +85,20 @@ const HALF = 'the log shows half a character';
 
 type Flaw = [steps: string, behaviour: BehaviourName, symptom: Symptom, mender: string];
 
-/** What steps get wrong on purpose, the symptom, and the step that mends it. */
+/** What is seen in all steps that have no limits. */
+const unlimited: [behaviour: BehaviourName, symptom: Symptom][] = [
+  [ENDLESS, 'a line may be of any length'],
+  ['a line that trickles is given up', 'a client may stay for ever'],
+  ['an idle client is shown out', 'a client may stay for ever'],
+  ['a listener that never reads is cut off', 'a client that does not read is kept'],
+  ['a client that never reads its answers is cut off', 'a client that does not read is kept'],
+  ['there is an end to places', 'all are let in'],
+  ['there is an end to places for one address', 'all are let in'],
+  ['it says how it is', 'it does not say how it is'],
+  [SIGTERM, 'SIGTERM ends it in mid-word'],
+];
+
+/** What the steps get wrong, what that looks like, and which step mends it. */
 const flaws: Flaw[] = [
   ['single1 single2', 'serves the next client', 'the process ended', 'single3'],
   ['single1 single2', 'survives a reset', 'the process ended', 'single3'],
@@ -110,6 +128,7 @@ const flaws: Flaw[] = [
   ['ring3', 'a character cut in two', HALF, 'ring6'],
   ['single', 'a character cut in two', HALF, 'single6'],
   ['thread4 accept4 drain4 pool4 prefork4', 'a character cut in two', HALF, 'thread9'],
+  ...unlimited.map(([name, symptom]): Flaw => ['any', name, symptom, 'select12']),
 ];
 
 /** The symptom of a behaviour that a step gets wrong on purpose, and the step that mends it. */
@@ -117,7 +136,7 @@ export function flaw(step: string, behaviour: BehaviourName): { symptom: Symptom
   const mechanism = step.replace(/\d+$/, '');
   const found = flaws.find(
     ([steps, name]) =>
-      name === behaviour && steps.split(' ').some((some) => some === step || some === mechanism),
+      name === behaviour && steps.split(' ').some((some) => [step, mechanism, 'any'].includes(some)),
   );
   const [, , symptom, mender] = found ?? [];
   if (!symptom || !mender || expectations.get(mender)?.get(behaviour) !== '✔') {

@@ -14,15 +14,16 @@ const END = 10_000;
 const PAUSE = 50;
 const CLOSE = 500;
 
-/** The address of a server, and its program, if this process has started it. */
-export type Foreign = { port: number; host: string; program?: Program };
+/** Where a server answers, and its program, where this process has started it. */
+export type Foreign = { port: number; host: string; statusPort?: number; program?: Program };
 
 /** The server could not be tried. */
 export class StartError extends Error {}
 
 /**
- * Runs a server on a free port while `use` runs. `{port}` in the command stands for the port, and so does PORT in the
- * environment of the server. Then ends the server, with all processes that it has started.
+ * Runs a server for as long as `use` takes, on a port that is free: `{port}` in the command stands for it, and so does PORT in
+ * the environment of the server. It ends with all processes that it has started. In the same way, `{limits}` and LIMITS stand for
+ * the options of a behaviour that has limits.
  *
  * @throws StartError if the server ends before it accepts a connection, or accepts none in ten seconds
  */
@@ -30,13 +31,17 @@ export async function withForeign<Result>(
   command: readonly string[],
   cwd: string,
   use: (server: Foreign) => Promise<Result>,
+  { limits: typed = '' } = {},
 ): Promise<Result> {
-  const port = await freePort();
-  const [file = '', ...args] = command.map((word) => word.replaceAll('{port}', `${port}`));
-  const options = { cwd, env: { PORT: `${port}` }, group: true, patience: END };
+  const [port, statusPort] = [await freePort(), await freePort()];
+  const limits = typed.replace('{status}', `${statusPort}`);
+  const [file = '', ...args] = command.flatMap((word) =>
+    word === '{limits}' ? limits.split(' ').filter(Boolean) : word.replaceAll('{port}', `${port}`),
+  );
+  const options = { cwd, env: { PORT: `${port}`, LIMITS: limits }, group: true, patience: END };
   const program = new Program(file, args, options);
   try {
-    return await use({ port, host: await answering(port, program), program });
+    return await use({ port, host: await answering(port, program), statusPort, program });
   } finally {
     await program.terminate().catch(() => {}); // It never started.
     await program.stop().catch(() => {}); // After Ctrl-C it does not return, so no failure is printed.
@@ -90,7 +95,8 @@ async function accepts(port: number, host: string): Promise<boolean> {
   return true;
 }
 
-async function freePort(): Promise<number> {
+/** A port that nothing listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

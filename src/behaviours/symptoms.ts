@@ -106,6 +106,32 @@ const table = {
       'A signal handler never ran, or did not end the program. Some languages run handlers in the main thread, and can not while that thread is blocked.',
     hint: 'Install no handler for SIGINT: then the kernel ends the process. Or block only in calls that a signal interrupts.',
   },
+  'a line may be of any length': {
+    cause:
+      'The server keeps the bytes of a line until it ends. One that never ends takes all the memory there is.',
+    hint: 'Count the bytes of the line that has begun. When there are too many, say so and close.',
+  },
+  'a client may stay for ever': {
+    cause:
+      'The server waits for the next byte without a deadline, and each byte that comes is a reason to wait for another.',
+    hint: 'Keep for each client when it was last heard, and when its line began. One timer for the earliest of all deadlines is enough.',
+  },
+  'a client that does not read is kept': {
+    cause: 'What a client does not read is kept for it, or others wait until it reads.',
+    hint: 'Count the bytes that a client is owed. When there are too many, or none is taken for too long, close it; and read no questions of a client while its answers wait.',
+  },
+  'all are let in': {
+    cause: 'The server accepts clients until there is no descriptor or no memory left.',
+    hint: 'Count clients, in all and by their address. Tell one too many why, and close it.',
+  },
+  'SIGTERM ends it in mid-word': {
+    cause: 'Nothing handles SIGTERM, so the kernel ends the process, with questions that were not answered.',
+    hint: 'On SIGTERM, close the listener, tell the clients, and answer them for a few seconds more.',
+  },
+  'it does not say how it is': {
+    cause: 'Nothing answers GET /health on the port for the status.',
+    hint: 'Listen on a second port, by HTTP, and answer from counters that the server keeps anyway.',
+  },
   'other bytes came': {
     cause: 'The answer differs from what this level asks for.',
     hint: 'Compare the received bytes with the expected ones, from the mark on. White space and line ends count.',

@@ -5,7 +5,7 @@ import type { Socket } from '../sockets/socket.ts';
 import { listen, openOrFail } from './listen.ts';
 import { announce } from './log.ts';
 import type { ServerOptions, Values } from './options.ts';
-import { wholeNumberOrFail } from './parse.ts';
+import { numberOrFail } from './parse.ts';
 import { anyOriginOption } from './protocol-options.ts';
 
 /** The options of a chat that browsers may join. For {@link readOptions}. */
@@ -17,15 +17,27 @@ export const webOptions = {
 /** A listener, and the framing of its clients. Each connection needs a new link: `framing()` makes one. */
 export type ChatListener = { listener: Socket; framing: () => Framing };
 
-/** The listeners of a chat: one for lines, and with `--web-port` another for browsers. */
-export function listenForChat(options: ServerOptions & Values<typeof webOptions>): ChatListener[] {
+/**
+ * The listeners of a chat: one for lines, and with `--web-port` another for browsers.
+ *
+ * @param bounds the most bytes of a line or message, and how many the kernel keeps that a client has no room for
+ * @param inherited what another process has opened by this function, with the same options
+ */
+export function listenForChat(
+  options: ServerOptions & Values<typeof webOptions>,
+  bounds: { maxLine?: number; maxUnsent?: number } = {},
+  inherited: readonly Socket[] = [],
+): ChatListener[] {
   const { host, 'web-port': webPort, 'any-origin': anyOrigin } = options;
-  const port = webPort && wholeNumberOrFail(webPort, 'Cannot use --web-port', { max: 65_535 });
-  const web = port === '' ? undefined : openOrFail({ host, port }, '--web-port');
-  const listeners: ChatListener[] = [{ listener: listen(options), framing: () => new LineProtocol() }];
+  const port = webPort && numberOrFail(webPort, 'Cannot use --web-port', { max: 65_535 });
+  const web = inherited[1] ?? (port === '' ? undefined : openOrFail({ host, port }, '--web-port'));
+  const listeners: ChatListener[] = [
+    { listener: inherited[0] ?? listen(options), framing: () => new LineProtocol(bounds.maxLine) },
+  ];
   if (web) {
-    announce(`web page at http://${web.localAddress()}/`);
-    listeners.push({ listener: web, framing: () => new WebSocketProtocol(anyOrigin) });
+    if (inherited.length === 0) announce(`web page at http://${web.localAddress()}/`);
+    listeners.push({ listener: web, framing: () => new WebSocketProtocol(anyOrigin, bounds.maxLine) });
   }
+  if (bounds.maxUnsent) for (const { listener } of listeners) listener.limitUnsent(bounds.maxUnsent);
   return listeners;
 }

@@ -4,7 +4,7 @@ import type { BuildOptions } from 'esbuild';
 type Esbuild = typeof import('esbuild');
 
 /**
- * Compiles each program in TypeScript, with esbuild, to one file of JavaScript. The file holds all imports but koffi.
+ * Has esbuild make one file of JavaScript of each program in TypeScript, along with all that it imports but packages.
  *
  * @param how `buildSync`, or `build`, which alone takes plugins
  * @throws Error if esbuild is not installed. No step needs it to run
@@ -17,7 +17,7 @@ export function toJavaScript<How extends 'build' | 'buildSync'>(
   const esbuild = createRequire(import.meta.url)('esbuild') as Esbuild;
   return esbuild[how]({
     bundle: true,
-    external: ['koffi', 'esbuild'],
+    external: ['koffi', 'redis', 'esbuild'],
     format: 'esm',
     platform: 'node',
     target: 'node20',

@@ -25,7 +25,21 @@ export function log(line: string | (() => string)): void {
  * has ended (EPIPE), the log is turned off. If the write fails otherwise, the line is lost: a full disk may have room later.
  */
 export function announce(line: string): void {
-  if (write(line) === 'EPIPE') beQuiet();
+  if (!hasRoom()) dropped++;
+  else if (write(line) === 'EPIPE') beQuiet();
+}
+
+let hasRoom = (): boolean => true;
+let dropped = 0;
+
+/** Has every line of the log dropped for which there is no room. Otherwise a write waits: for Ctrl-Q, after Ctrl-S. */
+export function dropLinesUnless(thereIsRoom: () => boolean): void {
+  hasRoom = thereIsRoom;
+}
+
+/** How many lines were dropped. */
+export function linesDropped(): number {
+  return dropped;
 }
 
 /**

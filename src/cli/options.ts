@@ -3,16 +3,17 @@
 import { relative } from 'node:path';
 import { fail } from './fail.ts';
 import { beQuiet } from './log.ts';
-import { parseOrHelp, wholeNumberOrFail } from './parse.ts';
+import { numberOrFail, parseOrHelp } from './parse.ts';
 
 /** One option. Its default also sets its type. */
 export type Option = {
   default: string | number | boolean;
   help: string;
-  /** The range of a number. Numbers are whole. */
+  /** For numbers, which are whole unless they may have a fraction. */
   min?: number;
   max?: number;
-  /** The only values of a string. */
+  fraction?: boolean;
+  /** For strings, if there are just these. */
   choices?: readonly string[];
 };
 
@@ -50,7 +51,7 @@ export function readOptions<Own extends Record<string, Option> = Record<never, O
   const values = Object.entries(options).map(([name, option]) => {
     const value = typed[name] ?? option.default;
     if (typeof option.default === 'number') {
-      return [name, wholeNumberOrFail(`${value}`, `Cannot use --${name}`, option)];
+      return [name, numberOrFail(`${value}`, `Cannot use --${name}`, option)];
     }
     if (option.choices && !option.choices.includes(`${value}`)) {
       fail(`Cannot use --${name} ${JSON.stringify(value)}: it is one of ${option.choices.join(', ')}`);

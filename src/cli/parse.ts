@@ -45,17 +45,21 @@ function withNegatives({ options = {} }: ParseArgsConfig): string[] {
 }
 
 /**
- * The whole number that a text has in digits. If it has none, or one out of range, the program ends with one line:
- * `Cannot use --port "1e3": it is a whole number from 0 to 65535`.
+ * The number that a text writes in digits: a whole one, or, where that is said, one with a fraction. If there is none, or it is
+ * out of range, the program ends with one line: `Cannot use --port "1e3": it is a whole number from 0 to 65535`.
  *
  * @param action begins that line: `Cannot use --port`
  */
-export function wholeNumberOrFail(text: string, action: string, { min = 0, max }: Range): number {
-  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+export function numberOrFail(
+  text: string,
+  action: string,
+  { min = 0, max, fraction = false }: Range,
+): number {
+  const number = (fraction ? /^\d*\.?\d+$/ : /^\d+$/).test(text) ? Number(text) : Number.NaN;
   if (number >= min && number <= (max ?? Number.MAX_SAFE_INTEGER)) return number;
   const range = max === undefined ? `, ${min} or more` : ` from ${min} to ${max}`;
-  return fail(`${action} ${JSON.stringify(text)}: it is a whole number${range}`);
+  return fail(`${action} ${JSON.stringify(text)}: it is a ${fraction ? 'number' : 'whole number'}${range}`);
 }
 
-/** A range of numbers: from 0, unless `min` is another, and without end, unless there is `max`. */
-type Range = { min?: number; max?: number };
+/** Of numbers: 0 unless there is another minimum, and any maximum; whole unless they may have a fraction. */
+type Range = { min?: number; max?: number; fraction?: boolean };

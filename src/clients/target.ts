@@ -2,7 +2,7 @@
 
 import { isIPv6 } from 'node:net';
 import { fail } from '../cli/fail.ts';
-import { wholeNumberOrFail } from '../cli/parse.ts';
+import { numberOrFail } from '../cli/parse.ts';
 import { Address } from '../sockets/socket.ts';
 
 /** The most bytes of one answer. A server may send an answer that never ends. */
@@ -10,7 +10,7 @@ export const MAX_ANSWER = 1024 * 1024;
 
 /** The port to connect to. If the text is no port, the program ends with one line. */
 export function readPort(text: string): number {
-  return wholeNumberOrFail(text, 'Cannot connect to port', { min: 1, max: 65535 });
+  return numberOrFail(text, 'Cannot connect to port', { min: 1, max: 65535 });
 }
 
 /** The address in `HOST PORT`. With fewer or more words, the program ends with the usage. */

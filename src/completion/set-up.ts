@@ -5,7 +5,7 @@ import { errno, io_uring_setup } from '../sockets/libc.ts';
 const remedies = new Map([
   ['ENOSYS', 'this kernel has no io_uring, which takes Linux 6.1'],
   ['EINVAL', 'this kernel is too old, it takes Linux 6.1'],
-  ['EPERM', 'io_uring is forbidden here: containers often do that, and sysctl kernel.io_uring_disabled'],
+  ['EPERM', 'io_uring is forbidden here, by a container or by sysctl kernel.io_uring_disabled'],
 ]);
 
 /**

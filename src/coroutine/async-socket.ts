@@ -40,11 +40,22 @@ export class AsyncSocket {
     }
   }
 
-  /** Sends a queue, and returns when it is empty: when the kernel has taken the last byte. */
-  async sendAll(queue: Buffer[]): Promise<void> {
+  /**
+   * Sends a queue, and returns when it is empty: when the kernel has taken the last byte.
+   *
+   * @param took is told how many bytes the kernel takes, each time
+   */
+  async sendAll(queue: Buffer[], took = (_bytes: number): void => {}): Promise<void> {
     while (queue.length > 0) {
-      if (this.#socket.trySendPieces(queue) === 'would-block') await this.#loop.writable(this.#socket);
+      const count = this.#socket.trySendPieces(queue);
+      took(count === 'would-block' ? 0 : count);
+      if (count === 'would-block') await this.#loop.writable(this.#socket);
     }
+  }
+
+  /** Sends these bytes if the kernel has room for them at once. */
+  trySend(bytes: Buffer): void {
+    this.#socket.trySend(bytes);
   }
 
   close(): void {
@@ -52,9 +63,9 @@ export class AsyncSocket {
   }
 
   /** Ends the stream, and closes when the peer has ended its own, or after two seconds: see lingering-close.ts. */
-  lingeringClose(): void {
+  lingeringClose(closed = (): void => {}): void {
     this.#closing = true;
-    this.#loop.spawn(this.#linger());
+    this.#loop.spawn(this.#linger().then(closed));
     this.#loop.spawn(this.#giveUp());
   }
 

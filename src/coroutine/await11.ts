@@ -3,7 +3,7 @@
 // New since await10: a room, and a chat on top of the chain; and a second function, flush(), as long as there is
 //   something to send to a user, as in generator11.
 // Try: what you tried with generator11.
-// Still wrong: the queue of a user who does not read grows without a limit: nothing here bounds it yet.
+// Still wrong: the queue of a user who does not read grows without a limit. await12 bounds it.
 
 import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { log, quote } from '../cli/log.ts';

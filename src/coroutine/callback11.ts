@@ -5,7 +5,7 @@
 //   as a piece each, and libuv sends 1,024 pieces a turn: one who talks without end would be heard at a trickle.)
 // Try: what you tried with generator11.
 // Still wrong: the buffer of a user who does not read grows without a limit, because write() always takes the line:
-//   nothing here bounds it yet.
+//   stream12 bounds what it is owed.
 
 import { createServer, type Socket } from 'node:net';
 import { listenForChat, webOptions } from '../cli/chat-listeners.ts';

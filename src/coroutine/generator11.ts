@@ -6,7 +6,7 @@
 // Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT.
 //   Then stop one of them with Ctrl-Z, and let another talk without end: yes SAY hello | nc localhost 12345. The
 //   third hears it all. Not for long: top shows how the memory grows.
-// Still wrong: the queue of a user who does not read grows without a limit: nothing here bounds it yet.
+// Still wrong: the queue of a user who does not read grows without a limit. await12 bounds it.
 
 import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { log, quote } from '../cli/log.ts';

@@ -1,10 +1,10 @@
 // The loop under the coroutines: it waits in one place for all that they wait for, and wakes those that can go on.
 
 import { log } from '../cli/log.ts';
+import { Deadlines } from '../sockets/deadlines.ts';
 import { type Key, type Mechanism, READ, Selector, WRITE } from '../sockets/selector.ts';
 import type { Socket } from '../sockets/socket.ts';
 import { publishWait, waits } from '../sockets/waits.ts';
-import { Deadlines } from './deadlines.ts';
 
 /**
  * What a coroutine can wait for: a socket that can be read, or written, without blocking; a number of milliseconds; or the end

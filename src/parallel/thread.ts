@@ -111,8 +111,8 @@ function start(task: Omit<Task, 'program' | 'state'>): void {
   // One thread at a time: checkRoom() for the next one has to see what this one takes.
   waitOn(state, STATE, STARTING, PATIENCE);
   const how = Atomics.compareExchange(state, STATE, STARTING, GIVEN_UP);
-  if (how === STARTING) throw new Error(`no thread in ${PATIENCE} ms`);
-  if (how === FAILED) throw new Error('the thread has not started');
+  if (how === STARTING) throw new Error(`the thread has not started within ${PATIENCE} ms`);
+  if (how === FAILED) throw new Error('the thread could not start');
 }
 
 /** Node dies if a thread finds no descriptor for itself. So check before the start. */

@@ -12,6 +12,8 @@ export class LineProtocol extends Layer<Buffer, Buffer> {
   readonly #splitter: Splitter;
   readonly #limit: number;
   readonly #end: Buffer;
+  /** How many lines have ended. */
+  #lines = 0;
 
   /** @param limit the most bytes of a line, without its end */
   constructor(limit = MAX_LINE, end = '\n') {
@@ -21,9 +23,15 @@ export class LineProtocol extends Layer<Buffer, Buffer> {
     this.#end = Buffer.from(end);
   }
 
+  /** The number of the line that has begun and not ended, undefined if there is none. */
+  get begun(): number | undefined {
+    return this.#splitter.unfinished.length > 0 ? this.#lines : undefined;
+  }
+
   received(bytes: Buffer): void {
     if (this.closed) return;
     for (const line of this.#splitter.push(bytes)) {
+      this.#lines++;
       if (line.length > this.#limit) this.#refuse(line);
       if (this.closed) return;
       this.above.received(line);

@@ -18,7 +18,7 @@ import { BadRequest } from './http.ts';
 
 /** The most bytes of a request. */
 const MAX_HEAD = 16 * 1024;
-/** The most bytes of a message. */
+/** The most bytes of a message, unless there is another limit. */
 const MAX_MESSAGE = 64 * 1024;
 
 /**
@@ -28,17 +28,29 @@ const MAX_MESSAGE = 64 * 1024;
  */
 export class WebSocketProtocol extends Layer<Buffer, Buffer> {
   readonly #anyOrigin: boolean;
+  readonly #limit: number;
   #state: 'handshake' | 'open' | 'closing' = 'handshake';
   readonly #request = new GrowingBuffer();
   readonly #frames = new FrameReader();
   readonly #message = new GrowingBuffer();
   /** Whether a message has begun, and its last frame has not arrived. */
   #fragmented = false;
+  #messages = 0;
 
-  /** @param anyOrigin whether pages of other servers may connect */
-  constructor(anyOrigin = false) {
+  /**
+   * @param anyOrigin whether pages from elsewhere may connect
+   * @param limit the most bytes of a message
+   */
+  constructor(anyOrigin = false, limit = MAX_MESSAGE) {
     super();
     this.#anyOrigin = anyOrigin;
+    this.#limit = limit;
+  }
+
+  /** The number of the message, or of the handshake, that has begun and not ended, undefined if there is none. */
+  get begun(): number | undefined {
+    const inFrame = this.#frames.unfinished.length > 0 || this.#request.length > 0;
+    return inFrame || this.#fragmented ? this.#messages : undefined;
   }
 
   /** Does nothing: the handshake comes first. */
@@ -50,7 +62,7 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
     else this.#frames.push(bytes);
     try {
       while (!this.closed) {
-        const frame = this.#frames.next(MAX_MESSAGE - this.#message.length);
+        const frame = this.#frames.next(this.#limit - this.#message.length);
         if (!frame) return;
         this.#act(frame);
       }
@@ -58,7 +70,8 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
       if (!(error instanceof Violation)) throw error;
       this.report(error.message, error.bytes);
       this.#sendClose(error.code, error.message);
-      super.close(); // The rest of the stream can't be read: section 7.1.7.
+      if (error.code === 1009) this.above.tooLong(this.#limit);
+      super.close(); // What follows can't be read: section 7.1.7.
     }
   }
 
@@ -81,7 +94,8 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
 
   /** Sends a close frame. The connection closes when the peer has sent one, too: section 7.1.1. */
   override close(): void {
-    this.#sendClose(1000);
+    if (this.#state === 'handshake') super.close();
+    else this.#sendClose(1000);
   }
 
   #shakeHands(bytes: Buffer): void {
@@ -127,6 +141,7 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
     this.#message.append(payload);
     this.#fragmented = !last;
     if (!last) return;
+    this.#messages++;
     const message = this.#message.take(this.#message.length);
     if (!isUtf8(message)) throw new Violation(1007, 'a message that is not UTF-8', message);
     if (this.#state === 'open') this.above.received(message);

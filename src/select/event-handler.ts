@@ -1,6 +1,7 @@
 // A socket that calls you: one method for each event.
 
 import { acceptOrReject } from '../sockets/accept-or-reject.ts';
+import { Guest } from '../sockets/guest.ts';
 import { LINGER } from '../sockets/lingering-close.ts';
 import { type Key, READ, Selector, WRITE } from '../sockets/selector.ts';
 import type { Address, Socket, WouldBlock } from '../sockets/socket.ts';
@@ -8,12 +9,14 @@ import type { Address, Socket, WouldBlock } from '../sockets/socket.ts';
 /** The loop of a program made of event handlers. */
 export class Loop extends Selector<EventHandler> {
   readonly #due: EventHandler[] = [];
+  #guest: Guest | undefined;
   /** The handlers that linger, and until when. Each has the same time, so the first to come is the first to go. */
   readonly #lingering = new Map<EventHandler, number>();
 
   /** Calls {@link EventHandler.onTickEnd} of this handler once, when all events of this tick have been handled. */
   callAtTickEnd(handler: EventHandler): void {
     this.#due.push(handler);
+    this.#guest?.at(0); // Between two turns, say in a timer, this is what the next one is for.
   }
 
   /** Closes this handler in two seconds, if it is not closed by then. */
@@ -28,14 +31,30 @@ export class Loop extends Selector<EventHandler> {
 
   /** Waits for events and has them handled, tick after tick, until no socket is left. */
   run(): void {
-    while (true) {
-      for (const handler of this.#due) handler.endTick(); // One handler may put another on the list: then this goes on.
-      this.#due.length = 0;
-      if (this.size === 0) return;
-      for (const key of this.select(this.#closeLate())) {
-        if (key.ready !== 0) key.data.handleEvents(); // 0: a handler of this tick has closed that socket.
-      }
+    while (this.#endTick()) this.#handle(this.select(this.#closeLate()));
+  }
+
+  /** The same, by turns in Node's own loop, which goes on meanwhile. */
+  runInNode(): void {
+    const guest = new Guest(this, (most) => {
+      this.#handle(this.select(Math.min(most, this.#closeLate())));
+      if (this.#endTick()) guest.at(performance.now() + this.#closeLate());
+      else guest.stop();
+    });
+    this.#guest = guest;
+  }
+
+  #handle(ready: readonly Key<EventHandler>[]): void {
+    for (const key of ready) {
+      if (key.ready !== 0) key.data.handleEvents(); // 0: a handler of this tick has closed that socket.
     }
+  }
+
+  /** Returns whether there is a next one: whether a socket is left. */
+  #endTick(): boolean {
+    for (const handler of this.#due) handler.endTick(); // One handler may put another on the list: then this goes on.
+    this.#due.length = 0;
+    return this.size > 0;
   }
 
   /** Closes the handlers whose time is over, and returns how many milliseconds the next one has left. */

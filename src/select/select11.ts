@@ -9,7 +9,7 @@
 //   third hears it all. Not for long: top shows how the memory grows.
 //   With --web-port 8080, open http://localhost:8080 in a browser: it is in the same room. The browser's connection
 //   differs in one link of its chain, and the loop in one listener more.
-// Still wrong: the queue of a user who does not read grows without a limit: nothing here bounds it yet.
+// Still wrong: the queue of a user who does not read grows without a limit. select12 bounds it.
 
 import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { log, quote } from '../cli/log.ts';

@@ -6,8 +6,8 @@
 // Try: nc localhost 12345 in three terminals. Then with --quiet, for a few seconds only, a client that talks and
 //   never reads: bash -c 'yes the quick brown fox > /dev/tcp/localhost/12345'. The others go on; top shows the memory
 //   grow.
-// Still wrong: the queue of a client that does not read grows without a limit, and so does a line that never ends: to
-//   bound both is an exercise in README.md. And one file does everything; reactor6 and select9 take it apart.
+// Still wrong: the queue of a client that does not read grows without a limit, and so does a line that never ends:
+//   select12 bounds both. And one file does everything; reactor6 and select9 take it apart.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

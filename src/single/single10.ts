@@ -20,7 +20,7 @@ import { TextProtocol } from '../protocol/text.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 
 const options = readProtocolOptions({
-  crlf: { default: false, help: 'commands, in lines that end in \\r\\n, whatever else is chosen' },
+  crlf: { default: false, help: 'commands, in lines that end in \\r\\n, whatever --protocol says' },
 });
 
 class Server {

@@ -4,8 +4,8 @@
 //   A message ends with \n, and received() gets whole messages only.
 // Try: (printf 'one\ntwo\nthr'; sleep 1; printf 'ee\n') | nc -N localhost 12345: three messages in the log,
 //   where single5 shows two pieces. telnet ends each message in \r, and the server sends the \r back.
-// Still wrong: a line that never ends grows the buffer for ever (to bound it is an exercise in README.md). And for each
-//   piece, the loop searches the buffer from its beginning; the splitter of single7 looks at each byte once.
+// Still wrong: a line that never ends grows the buffer for ever; select12 bounds it. And for each piece, the loop
+//   searches the buffer from its beginning; the splitter of single7 looks at each byte once.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

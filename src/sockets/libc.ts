@@ -82,6 +82,7 @@ const linux = {
   TCP_KEEPIDLE: 4,
   TCP_KEEPINTVL: 5,
   TCP_KEEPCNT: 6,
+  TCP_NOTSENT_LOWAT: 25,
   O_NONBLOCK: 0o4000,
 };
 
@@ -95,6 +96,7 @@ const darwin: typeof linux = {
   TCP_KEEPIDLE: 0x10, // Its name there is TCP_KEEPALIVE.
   TCP_KEEPINTVL: 0x101,
   TCP_KEEPCNT: 0x102,
+  TCP_NOTSENT_LOWAT: 0x201,
   O_NONBLOCK: 0x0004,
 };
 

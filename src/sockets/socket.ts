@@ -273,7 +273,17 @@ export class Socket {
     check('shutdown', libc.shutdown(this.#fd, c.SHUT[how]));
   }
 
-  /** Chooses whether calls on this socket wait (as they do at first) or return `'would-block'`. */
+  /**
+   * Of what the peer has no room for, the kernel keeps only about so many bytes, in place of some megabytes. So `send()` tells
+   * sooner whether the peer reads. Connections inherit it from their listener.
+   *
+   * @see tcp(7), TCP_NOTSENT_LOWAT
+   */
+  limitUnsent(bytes: number): void {
+    this.#set(c.IPPROTO_TCP, c.TCP_NOTSENT_LOWAT, bytes);
+  }
+
+  /** Whether calls on this socket wait (as they do at first) or answer `'would-block'`. */
   setBlocking(blocking: boolean): void {
     const flags = check('fcntl', libc.fcntl(this.#fd, c.F_GETFL, 'int', 0));
     const wanted = blocking ? flags & ~c.O_NONBLOCK : flags | c.O_NONBLOCK;

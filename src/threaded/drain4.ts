@@ -52,7 +52,7 @@ function echo(client: Socket, address: Address): void {
 if (isMainThread) {
   const { workers, ...options } = readOptions({
     workers: { default: 4, min: 1, max: 100, help: 'how many threads' },
-    'on-stop': { default: 'kill', choices: waysToStop, help: 'what becomes of the users' },
+    'on-stop': { default: 'kill', choices: waysToStop, help: 'how to stop' },
   });
   const listener = listen(options);
   const clients = new Int32Array(new SharedArrayBuffer(4 * workers));

@@ -51,7 +51,7 @@ function echo(client: Socket, address: Address): void {
 
 if (isMainThread) {
   const { workers, ...options } = readOptions({
-    workers: { default: 20, min: 1, max: 100, help: 'how many threads there may be' },
+    workers: { default: 20, min: 1, max: 100, help: 'the most threads to start' },
   });
   const listener = listen(options);
   const queue = BlockingQueue.create(CAPACITY, WIDTH);

@@ -8,7 +8,7 @@
 //   listener, and can't accept from a second.)
 // Still wrong: stop one of the three with Ctrl-Z, and let another say a lot: yes SAY hello | nc localhost 12345. When
 //   the kernel's buffer for the stopped user is full, send() blocks with the mutex held, and all other threads wait for
-//   the mutex. In select11, no call waits for one client.
+//   the mutex. In select11, no call waits for one client, and select12 cuts the stopped one off.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -22,10 +22,18 @@ const COLUMNS = 3;
 type Scale = (time: number) => number;
 type Point = [x: number, y: number];
 
+/** How a picture may differ from those of the scenario. */
+export type Look = {
+  heading?: string;
+  /** What the time at the left end is called, in milliseconds. */
+  from?: number;
+};
+
 /** The picture, as a file of SVG. */
-export function draw(timeline: Timeline): string {
+export function draw(timeline: Timeline, look: Look = {}): string {
   const { step, clients, servers, arrows, duration } = timeline;
-  const below = TOP + clients.length * CLIENT + GAP;
+  const { heading = `${step}: four clients, and who waits for what`, from = 0 } = look;
+  const below = belowClients(timeline);
   const bottom = below + servers.length * SERVER;
   const x = (time: number) => LEFT + (time / duration) * (RIGHT - LEFT);
   const client = (i: number) => TOP + (i + 0.5) * CLIENT;
@@ -41,8 +49,8 @@ export function draw(timeline: Timeline): string {
       patterns: used.map(pattern),
     },
     [
-      text(16, 26, `${step}: four clients, and who waits for what`, { size: 'large' }),
-      ...axis(x, duration, bottom),
+      text(16, 26, heading, { size: 'large' }),
+      ...axis(x, from, duration, bottom),
       ...clients.map((lane, i) => drawClient(lane, x, client(i))),
       ...servers.map(
         ({ name, spans }, i) => text(16, server(i) + 4, name) + bars(spans, x, server(i) - BAR / 2, BAR),
@@ -65,28 +73,46 @@ export function draw(timeline: Timeline): string {
   );
 }
 
-/** The longest wait of a client for the server to wake, if it is worth a figure. */
-function longestWait({ spans }: ClientLane, own: Arrow[]): { begin: number; told: string } | undefined {
-  if (spans[0] && own.length < 1 + spans.length) return { begin: spans[0].begin, told: 'to the end' };
-  const [longest] = [...own].sort((a, b) => gap(b) - gap(a));
-  if (!longest || gap(longest) < LATE) return undefined;
-  return { begin: longest.arrived, told: `${Math.round(gap(longest))} ms` };
-}
+/** How far apart the times are that are written at the top, in milliseconds: the first that makes ten of them or fewer. */
+const STEPS = [200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 
-function axis(x: Scale, duration: number, bottom: number): string[] {
+function axis(x: Scale, begin: number, duration: number, bottom: number): string[] {
   const parts: string[] = [];
-  for (let time = 0; time <= duration; time += 200) {
-    const from: Point = [x(time), TOP - 8];
-    const to: Point = [x(time), bottom];
-    parts.push(line([from, to], { colour: 'faint' }));
+  const step = STEPS.find((step) => duration / step <= 10) ?? duration / 10;
+  for (let time = Math.ceil(begin / step) * step; time <= begin + duration; time += step) {
+    const at = x(time - begin);
     parts.push(
-      text(x(time), TOP - 12, `${time / 1000} s`, { anchor: 'middle', colour: 'grey', size: 'small' }),
+      line(
+        [
+          [at, TOP - 8],
+          [at, bottom],
+        ],
+        { colour: 'faint' },
+      ),
     );
+    parts.push(text(at, TOP - 12, `${time / 1000} s`, { anchor: 'middle', colour: 'grey', size: 'small' }));
   }
   return parts;
 }
 
-/** A line while the client is connected; above it a mark for each message, below it one for each answer, on it the waits. */
+/** The lane of the server and the time that are drawn at this point, in pixels of the picture. */
+export function placeAt(timeline: Timeline, x: number, y: number): { lane: number; time: number } {
+  return {
+    lane: Math.floor((y - belowClients(timeline)) / SERVER),
+    time: ((x - LEFT) / (RIGHT - LEFT)) * timeline.duration,
+  };
+}
+
+/** Where a time is drawn, as a part of the width of the picture. */
+export function shareAt({ duration }: Timeline, time: number): number {
+  return (LEFT + (time / duration) * (RIGHT - LEFT)) / WIDTH;
+}
+
+function belowClients({ clients }: Timeline): number {
+  return TOP + clients.length * CLIENT + GAP;
+}
+
+/** A line as long as it is connected; above it what it says, below it what is answered, on it how long it has to wait. */
 function drawClient({ name, spans, connected, left, answered }: ClientLane, x: Scale, y: number): string {
   const from: Point = [x(connected), y];
   const to: Point = [x(left), y];

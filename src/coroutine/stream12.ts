@@ -1,0 +1,123 @@
+// stream12: a chat to leave running, on Node's own loop.
+//
+// New since stream11: limits to what one client may cost, and an orderly end, as in select12, with the same guard. Node has
+//   setTimeout(), maxConnections and writableLength for some of it, but closes without a word, counts no addresses, and
+//   does not tell how much of a write() the kernel has taken: so each write() here is one piece, and the next one waits.
+// Try: what you tried with select12.
+// Still wrong: one process, on one machine. When it ends, the room does.
+
+import { EventEmitter, once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
+import { log, quote } from '../cli/log.ts';
+import { readOptions } from '../cli/options.ts';
+import { Guard } from '../limits/guard.ts';
+import { limitOptions, toLimits } from '../limits/limits.ts';
+import { serveStatus } from '../limits/status.ts';
+import { chain } from '../protocol/chain.ts';
+import { ChatProtocol, type Framing, LocalRoom } from '../protocol/chat.ts';
+import { GrowingBuffer } from '../protocol/growing-buffer.ts';
+import { PaceProtocol } from '../protocol/pace.ts';
+import { TextProtocol } from '../protocol/text.ts';
+import { Address, BACKLOG } from '../sockets/socket.ts';
+import { lingeringClose } from './lingering-close.ts';
+
+const options = readOptions({ ...webOptions, ...limitOptions });
+const guard = new Guard(toLimits(options));
+const room = new LocalRoom();
+
+/** The most bytes of one write(). */
+const PIECE = 16 * 1024;
+
+async function serve(client: Socket, address: Address, framing: Framing): Promise<void> {
+  /** Why it ends, as soon as all has been sent. */
+  let ending: unknown;
+  const moves = new EventEmitter();
+  const goOn = () => moves.emit('move');
+  /** Waits until something is so, or the connection is closed. */
+  const until = async (isSo: () => boolean) => {
+    while (!isSo() && !client.destroyed) await once(moves, 'move');
+  };
+  log(`${address} connected`);
+  client.on('error', () => {}); // The awaits below throw it. But an 'error' event without a listener ends the program.
+  client.on('close', goOn);
+
+  const unsent = new GrowingBuffer();
+  const flush = () => {
+    if (client.writableLength > 0 || unsent.length === 0 || client.destroyed) return;
+    const piece = unsent.take(Math.min(unsent.length, PIECE));
+    client.write(piece, () => {
+      watch.took(piece.length);
+      flush();
+      goOn();
+    });
+    if (client.writableLength > 0) watch.took(0); // The kernel has not taken all of it at once.
+  };
+  const send = (bytes: Buffer) => {
+    if (!watch.owes(bytes.length)) return;
+    if (unsent.length === 0) setImmediate(flush); // One write() for all the lines of a tick.
+    unsent.append(bytes);
+  };
+  const end = (why: string) => {
+    if (ending) return;
+    ending = why;
+    void until(() => watch.owed === 0).then(() => lingeringClose(client)); // The loop below may wait for bytes.
+  };
+  const transport = {
+    send,
+    close: () => end('closed by the protocol'),
+    report: (problem: string, bytes: Buffer) => log(`${address} discarded ${problem}: ${quote(bytes)}`),
+  };
+  const guest = {
+    address,
+    tell: (line: string) => chat.send(line),
+    finish: () => chat.close(),
+    cutOff: (why: string) => {
+      ending ??= why;
+      client.destroy();
+    },
+    resume: () => {
+      pace.resume();
+      goOn();
+    },
+  };
+  const watch = guard.enter(guest);
+  const pace = new PaceProtocol(watch);
+  const chat = new ChatProtocol(room, (line) => framing.deliver(line));
+  const protocol = chain(transport, framing, pace, new TextProtocol(), chat);
+  protocol.opened();
+  try {
+    for await (const bytes of client.iterator({ destroyOnReturn: false })) {
+      log(() => `${address} sent ${quote(bytes)}`);
+      protocol.received(bytes);
+      watch.heard(bytes.length, framing.begun);
+      await until(() => !pace.waits);
+      if (ending) break;
+    }
+    watch.finished();
+    if (!ending) protocol.ended();
+    end('end of stream');
+    if (!client.closed) await once(client, 'close');
+  } catch (error) {
+    ending ??= error;
+    client.destroy();
+  }
+  log(`${address} disconnected: ${ending}`);
+  chat.leave();
+  guard.leave(guest);
+}
+
+function accept(client: Socket, framing: Framing): void {
+  const { remoteAddress: host, remotePort: port } = client;
+  if (host === undefined || port === undefined) return; // The client has reset by now.
+  const address = new Address(host, port);
+  if (guard.admits(address, (line) => client.end(line, () => client.destroy())))
+    void serve(client, address, framing);
+}
+
+const servers = listenForChat(options, guard.limits).map(({ listener, framing }) => {
+  const server = createServer({ allowHalfOpen: true }, (client) => accept(client, framing()));
+  return server.listen({ fd: listener.fd }, BACKLOG);
+});
+serveStatus(options, guard);
+guard.drainOnSignal(options.drain, servers);

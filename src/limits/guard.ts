@@ -1,0 +1,178 @@
+// Who is let in, who has to go, and how the server stops.
+
+import { dropLinesUnless, log } from '../cli/log.ts';
+import { Deadlines } from '../sockets/deadlines.ts';
+import type { Address } from '../sockets/socket.ts';
+import { canWrite } from './can-write.ts';
+import type { Limits } from './limits.ts';
+import { Watch } from './watch.ts';
+
+/** A connection, as its guard knows it. */
+export type Guarded = {
+  readonly address: Address;
+  /** Sends the client a line. */
+  tell(line: string): void;
+  /** Closes when all that was sent is on its way. */
+  finish(): void;
+  /** Closes at once. What was not sent is lost. */
+  cutOff(why: string): void;
+  /** Goes on with the lines that have arrived: the client may be heard again. */
+  resume(): void;
+};
+
+/** How long the last answers may take when the time to drain is over, in milliseconds. */
+const LAST_ANSWERS = 1000;
+
+/** The longest time of `setTimeout()`. A later deadline is looked at again then. */
+const MAX_MILLISECONDS = 2 ** 31 - 1;
+
+/** Keeps the clients of one server within its limits, with one timer for the deadlines of all of them. */
+export class Guard {
+  readonly limits: Limits;
+  readonly guests = new Map<Guarded, Watch>();
+  /** For the metrics. */
+  readonly counters = { accepted: 0, received: 0, sent: 0 };
+  /** How many clients were refused, dismissed or cut off, by the reason. */
+  readonly offenders = new Map<string, number>();
+  draining = false;
+  /** The client whose line was answered last. */
+  speaker: Watch | undefined;
+  readonly #perHost = new Map<string, number>();
+  readonly #deadlines = new Deadlines();
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #finish = (): Promise<void> => Promise.resolve();
+
+  constructor(limits: Limits) {
+    this.limits = limits;
+    dropLinesUnless(canWrite);
+  }
+
+  /** Whether there is a place for one more client. If there is none, `refuse` is called with what to tell it. */
+  admits(address: Address, refuse: (line: Buffer) => void): boolean {
+    const why = this.#refusal(address.host);
+    if (why === undefined) return true;
+    this.#count('refused', why, address);
+    refuse(Buffer.from(`ERROR ${why}\n`));
+    return false;
+  }
+
+  #refusal(host: string): string | undefined {
+    if (this.guests.size >= this.limits.maxClients) return 'full';
+    const { maxPerAddress } = this.limits;
+    return (this.#perHost.get(host) ?? 0) >= maxPerAddress ? 'too many connections' : undefined;
+  }
+
+  /** A client comes in. The connection tells the watch what happens, and the guard when it has closed: {@link leave}. */
+  enter(guest: Guarded): Watch {
+    const watch = new Watch(this, guest);
+    this.guests.set(guest, watch);
+    const { host } = guest.address;
+    this.#perHost.set(host, (this.#perHost.get(host) ?? 0) + 1);
+    this.counters.accepted++;
+    return watch;
+  }
+
+  leave(guest: Guarded): void {
+    this.guests.get(guest)?.end();
+    if (!this.guests.delete(guest)) return;
+    const { host } = guest.address;
+    const left = (this.#perHost.get(host) ?? 0) - 1;
+    if (left > 0) this.#perHost.set(host, left);
+    else this.#perHost.delete(host);
+    if (this.draining && this.guests.size === 0) this.#stop();
+  }
+
+  /** Tells a client why it has to go, and closes. */
+  dismiss(guest: Guarded, why: string): void {
+    this.#count('dismissed', why, guest.address);
+    guest.tell(`ERROR ${why}`);
+    guest.finish();
+    this.guests.get(guest)?.finished();
+  }
+
+  /** Closes the connection of a client that does not read: there is no way to tell it. */
+  cutOff(guest: Guarded, why: string): void {
+    this.#count('cut off', why, guest.address);
+    this.guests.get(guest)?.end(); // It may take a while until it has left.
+    guest.cutOff(why);
+  }
+
+  /** Calls a function at a time, on the clock of `performance.now()`. Returns a function that cancels it. */
+  at(time: number, call: () => void): () => void {
+    const cancel = this.#deadlines.add(time, call);
+    this.#setTimer();
+    return cancel;
+  }
+
+  /**
+   * On SIGTERM or Ctrl-C, closes the listeners, tells all clients, and ends the program when they have left, or that many
+   * seconds later (0: however long it takes). A second signal ends it at once.
+   *
+   * @param finish what is to be done before the program ends
+   */
+  drainOnSignal(
+    seconds: number,
+    listeners: readonly { close(): void }[],
+    finish = (): Promise<void> => Promise.resolve(),
+  ): void {
+    this.#finish = finish;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (this.draining) endBy(signal);
+        this.draining = true;
+        for (const listener of listeners) listener.close();
+        this.#drain(seconds);
+      });
+    }
+  }
+
+  #drain(seconds: number): void {
+    log(`stopping, with ${counted(this.guests.size, 'client')} connected`);
+    if (this.guests.size === 0) this.#stop();
+    const when = seconds === 0 ? 'when all have left' : `in ${counted(seconds, 'second')}`;
+    for (const guest of this.guests.keys()) guest.tell(`* the server stops ${when}`);
+    if (seconds === 0) return;
+    this.at(performance.now() + 1000 * seconds, () => {
+      for (const guest of this.guests.keys()) guest.finish();
+      this.at(performance.now() + LAST_ANSWERS, () => this.#stop());
+    });
+  }
+
+  #stop(): void {
+    void this.#finish().finally(() => {
+      log('stopped');
+      process.exit(0);
+    });
+  }
+
+  #count(what: 'refused' | 'dismissed' | 'cut off', why: string, address: Address): void {
+    log(`${address} ${what}: ${why}`);
+    this.offenders.set(why, (this.offenders.get(why) ?? 0) + 1);
+  }
+
+  #setTimer(): void {
+    const { first } = this.#deadlines;
+    if (first >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = first;
+    const left = Math.ceil(first - performance.now());
+    this.#timer = setTimeout(() => this.#ring(), Math.min(Math.max(left, 0), MAX_MILLISECONDS)).unref();
+  }
+
+  #ring(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.#deadlines.callUntil(performance.now());
+    this.#setTimer();
+  }
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
+/** Ends the program as the kernel does when there is no handler for a signal. */
+function endBy(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}

@@ -1,0 +1,173 @@
+import type { Guard, Guarded } from './guard.ts';
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** After so many lines of a client, Node's loop turns, and others are heard. */
+const LINES_IN_A_ROW = 100;
+
+/** How long a client is not heard then, in milliseconds: Node's loop turns meanwhile. And how long at most. */
+const [TURN, LONGEST] = [1, 100];
+
+/**
+ * Watches one client. The connection says what happens, and is told when a limit is reached.
+ *
+ * There is one alarm for all time limits of a client, and it is lazy: a byte that arrives moves the limits, but not the alarm.
+ * When the alarm rings too early, it is set again. So an idle client costs one alarm in five minutes, and a busy one none of
+ * the work of moving it.
+ */
+export class Watch {
+  readonly #guard: Guard;
+  readonly #guest: Guarded;
+  /** When the last byte arrived, or the client was last allowed to speak again. */
+  #heardAt = performance.now();
+  /** The line that has not ended yet, and when it began. */
+  #line: number | undefined;
+  #begunAt = NEVER;
+  /** How many bytes are kept for the client. */
+  #owed = 0;
+  /** Whether the kernel had no room for all of them. */
+  #full = false;
+  /** While there is something to wait for: when it last got on. */
+  #movedAt = NEVER;
+  /** Whether the client is not heard at the moment, and until when at least. */
+  #hushed = false;
+  #hushedUntil = 0;
+  #lines = 0;
+  /** How long the client is not heard before its next line: it has spoken to one that lags. */
+  #pause = 0;
+  #finished = false;
+  #alarmAt = NEVER;
+  #cancelAlarm = (): void => {};
+
+  constructor(guard: Guard, guest: Guarded) {
+    this.#guard = guard;
+    this.#guest = guest;
+    this.#setAlarm();
+  }
+
+  get owed(): number {
+    return this.#owed;
+  }
+
+  /**
+   * Whether the next line of the client may be answered. Not while it is owed a quarter of what it may be: so its own answers
+   * never bring it over the limit. Not after many lines without a pause, in which others have their turn. And not at once when
+   * it has spoken to one that lags: see {@link owes}. The connection's `resume()` is called when it may.
+   */
+  mayBeHeard(): boolean {
+    if (this.#hushed) return false;
+    if (this.#lags || this.#pause > 0 || ++this.#lines > LINES_IN_A_ROW)
+      this.#hush(Math.max(this.#pause, TURN));
+    else this.#guard.speaker = this;
+    return !this.#hushed;
+  }
+
+  /** Whether it is owed a quarter of what it may be. */
+  get #lags(): boolean {
+    return this.#owed > this.#guard.limits.maxOwed / 4;
+  }
+
+  /** Bytes have arrived. @param line the number of the line that has begun and not ended, undefined if there is none */
+  heard(bytes: number, line?: number): void {
+    this.#guard.counters.received += bytes;
+    this.#heardAt = performance.now();
+    if (line !== this.#line) this.#begunAt = line === undefined ? NEVER : this.#heardAt;
+    this.#line = line;
+    this.#setAlarm();
+  }
+
+  /**
+   * So many bytes are to be sent. Returns whether to keep them: not if the client is about to be cut off. When it lags, a
+   * speaker is not heard for as long as the kernel has taken nothing, a tenth of a second at most: so a listener has some
+   * time to catch up, and one that never does stops no other.
+   */
+  owes(bytes: number): boolean {
+    const { maxOwed } = this.#guard.limits;
+    if (this.#full && this.#owed > maxOwed) return false;
+    this.#owed += bytes;
+    const { speaker } = this.#guard;
+    if (this.#lags && speaker && speaker !== this) {
+      speaker.#pause = Math.min(Math.max(performance.now() - this.#movedAt, TURN), LONGEST);
+    }
+    if (this.#full && this.#owed > maxOwed) this.#setAlarm();
+    return true;
+  }
+
+  /** The kernel was offered all that is owed, and took so many bytes. */
+  took(bytes: number): void {
+    this.#guard.counters.sent += bytes;
+    this.#owed -= bytes;
+    const full = this.#owed > 0;
+    if (bytes > 0 || full !== this.#full) this.#movedAt = full || this.#finished ? performance.now() : NEVER;
+    this.#full = full;
+    if (this.#hushed) this.#unhush();
+    if (this.#hushed || full) this.#setAlarm();
+  }
+
+  /** The connection is closed. */
+  end(): void {
+    this.#cancelAlarm();
+    this.#alarmAt = -NEVER; // No alarm is earlier, so none is set any more.
+  }
+
+  /** No more is heard of the client: it has ended its stream, or was told to go. All that counts now is that this gets on. */
+  finished(): void {
+    this.#finished = true;
+    this.#movedAt = performance.now();
+    this.#setAlarm();
+  }
+
+  /** A line is longer than it may be. */
+  tooLong(): void {
+    this.#guard.dismiss(this.#guest, 'line too long');
+  }
+
+  #hush(milliseconds: number): void {
+    this.#hushed = true;
+    this.#hushedUntil = performance.now() + milliseconds;
+    this.#setAlarm();
+  }
+
+  #unhush(): void {
+    const now = performance.now();
+    if (now < this.#hushedUntil || this.#lags) return;
+    this.#hushed = false;
+    this.#lines = 0;
+    this.#pause = 0;
+    this.#heardAt = now; // While the client was not heard, its silence was not its own.
+    if (this.#begunAt !== NEVER) this.#begunAt = now;
+    this.#guest.resume();
+  }
+
+  /** When the first of the limits is reached that count at the moment. */
+  #due(): number {
+    const { maxOwed, lineTimeout, idleTimeout, stallTimeout } = this.#guard.limits;
+    if (this.#full && this.#owed > maxOwed) return 0;
+    const stall = this.#movedAt + stallTimeout;
+    if (this.#finished) return stall;
+    if (this.#hushed) return this.#lags ? stall : Math.min(stall, this.#hushedUntil);
+    return Math.min(stall, this.#heardAt + idleTimeout, this.#begunAt + lineTimeout);
+  }
+
+  #setAlarm(): void {
+    const due = this.#due();
+    if (due >= this.#alarmAt) return;
+    this.#cancelAlarm();
+    this.#alarmAt = due;
+    this.#cancelAlarm = this.#guard.at(due, () => this.#ring());
+  }
+
+  #ring(): void {
+    const { maxOwed, lineTimeout, stallTimeout } = this.#guard.limits;
+    const now = performance.now();
+    this.#alarmAt = NEVER;
+    if (this.#hushed) this.#unhush();
+    if (now >= this.#due()) {
+      if (this.#full && this.#owed > maxOwed) this.#guard.cutOff(this.#guest, 'owed too much');
+      else if (now >= this.#movedAt + stallTimeout) this.#guard.cutOff(this.#guest, 'stalled');
+      else if (now >= this.#begunAt + lineTimeout) this.#guard.dismiss(this.#guest, 'line timeout');
+      else this.#guard.dismiss(this.#guest, 'idle timeout');
+    }
+    this.#setAlarm();
+  }
+}

@@ -1,0 +1,54 @@
+import { Layer } from './chain.ts';
+
+/** Says how quickly the messages of one client may be answered. */
+export type Pacer = {
+  /** Whether the next message may go up. When it has said no, it sees to it that {@link PaceProtocol.resume} is called. */
+  mayBeHeard(): boolean;
+  /** A message is longer than it may be, and the connection closes. */
+  tooLong(): void;
+};
+
+/**
+ * Messages below and the same above, but one at a time, and each only when it may. Without that, one packet of short
+ * questions may be answered with more than can be kept.
+ */
+export class PaceProtocol extends Layer<Buffer, Buffer> {
+  readonly #pacer: Pacer;
+  #waiting: Buffer[] = [];
+
+  constructor(pacer: Pacer) {
+    super();
+    this.#pacer = pacer;
+  }
+
+  /** Whether messages wait to go up. Receive no more until none does. */
+  get waits(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  override opened(): void {
+    this.above.opened();
+  }
+
+  received(message: Buffer): void {
+    if (this.#waiting.length > 0 || !this.#pacer.mayBeHeard()) this.#waiting.push(message);
+    else this.above.received(message);
+  }
+
+  /** Lets messages go up that wait, as long as they may. */
+  resume(): void {
+    let gone = 0;
+    while (gone < this.#waiting.length && !this.closed && this.#pacer.mayBeHeard()) {
+      this.above.received(this.#waiting[gone++] as Buffer);
+    }
+    this.#waiting = this.closed ? [] : this.#waiting.slice(gone);
+  }
+
+  override tooLong(): void {
+    this.#pacer.tooLong();
+  }
+
+  send(message: Buffer): void {
+    this.below.send(message);
+  }
+}

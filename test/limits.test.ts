@@ -1,0 +1,233 @@
+// The limits of level 12, without sockets: what a guard does with clients, at which time.
+
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beQuiet } from '../src/cli/log.ts';
+import { Guard, type Guarded } from '../src/limits/guard.ts';
+import type { Limits } from '../src/limits/limits.ts';
+import type { Watch } from '../src/limits/watch.ts';
+import { Address } from '../src/sockets/socket.ts';
+
+const limits: Limits = {
+  maxLine: 100,
+  maxUnsent: 100,
+  lineTimeout: 30_000,
+  idleTimeout: 300_000,
+  maxOwed: 1000,
+  stallTimeout: 10_000,
+  maxClients: 3,
+  maxPerAddress: 2,
+};
+beQuiet();
+
+type Entered = { guest: Guarded; watch: Watch; done: string[]; resume: () => void };
+
+/** A client, and what the guard does with it. */
+function enter(guard: Guard, host = '127.0.0.1', goOn = (): void => {}): Entered {
+  const done: string[] = [];
+  const resume = () => {
+    done.push('resumed');
+    goOn();
+  };
+  const guest: Guarded = {
+    address: new Address(host, 1),
+    tell: (line) => done.push(line),
+    finish: () => done.push('closed'),
+    cutOff: (why) => done.push(`cut off: ${why}`), // It leaves later, as a socket of Node's does.
+    resume,
+  };
+  return { guest, watch: guard.enter(guest), done, resume };
+}
+
+beforeEach(() => void vi.useFakeTimers({ now: 0 }));
+afterEach(() => void vi.useRealTimers());
+
+describe('a guard', () => {
+  test('lets in as many clients as there are places, and as many of one address', () => {
+    const guard = new Guard(limits);
+    const told: string[] = [];
+    const admits = (host: string) => guard.admits(new Address(host, 1), (line) => told.push(`${line}`));
+    const { guest } = enter(guard, '::1');
+    enter(guard, '::1');
+    expect(admits('::1')).toBe(false);
+    expect(admits('::2')).toBe(true);
+    enter(guard, '::2');
+    expect(admits('::3')).toBe(false);
+    expect(told).toEqual(['ERROR too many connections\n', 'ERROR full\n']);
+    guard.leave(guest);
+    guard.leave(guest);
+    expect(admits('::1')).toBe(true);
+    expect(Object.fromEntries(guard.offenders)).toEqual({ full: 1, 'too many connections': 1 });
+  });
+
+  test('dismisses a client that says nothing, when it has said nothing for so long', () => {
+    const { watch, done } = enter(new Guard(limits));
+    vi.advanceTimersByTime(299_000);
+    watch.heard(5);
+    vi.advanceTimersByTime(299_000);
+    expect(done).toEqual([]);
+    vi.advanceTimersByTime(1001);
+    expect(done).toEqual(['ERROR idle timeout', 'closed']);
+    vi.advanceTimersByTime(10_001); // It has to go, and does not.
+    expect(done).toEqual(['ERROR idle timeout', 'closed', 'cut off: stalled']);
+    vi.advanceTimersByTime(1_000_000);
+    expect(done.length).toBe(3);
+  });
+
+  test('dismisses a client whose line does not end, however it trickles, from its first byte on', () => {
+    const { watch, done } = enter(new Guard(limits));
+    watch.heard(1, 1);
+    for (let i = 0; i < 29; i++) {
+      vi.advanceTimersByTime(1000);
+      watch.heard(1, 1);
+    }
+    expect(done).toEqual([]);
+    vi.advanceTimersByTime(1001);
+    expect(done).toEqual(['ERROR line timeout', 'closed']);
+  });
+
+  test('gives each line its own time', () => {
+    const { watch, done } = enter(new Guard(limits));
+    for (let i = 0; i < 10; i++) {
+      watch.heard(1, i);
+      vi.advanceTimersByTime(20_000);
+    }
+    watch.heard(1);
+    vi.advanceTimersByTime(100_000);
+    expect(done).toEqual([]);
+  });
+
+  test('cuts off a client that is owed something and takes nothing of it, and none that takes a byte now and then', () => {
+    const guard = new Guard(limits);
+    const [slow, stalled] = [enter(guard), enter(guard)];
+    for (const { watch } of [slow, stalled]) {
+      watch.owes(200);
+      watch.took(50);
+    }
+    for (let i = 0; i < 5; i++) {
+      vi.advanceTimersByTime(9000);
+      slow.watch.took(1);
+    }
+    expect(slow.done).toEqual([]);
+    expect(stalled.done).toEqual(['cut off: stalled']);
+  });
+
+  test('cuts off a client that is owed too much, but only when the kernel has no room', () => {
+    const { watch, done } = enter(new Guard(limits));
+    expect(watch.owes(1500)).toBe(true);
+    watch.took(1400);
+    vi.advanceTimersByTime(1);
+    expect(done).toEqual([]);
+    expect(watch.owes(1000)).toBe(true);
+    expect(watch.owes(1)).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(done).toEqual(['cut off: owed too much']);
+  });
+
+  test('does not hear a client that is owed a quarter of what it may be, until that is sent; its silence does not count', () => {
+    const { watch, done } = enter(new Guard({ ...limits, stallTimeout: Number.POSITIVE_INFINITY }));
+    watch.heard(5, 1);
+    watch.owes(250);
+    expect(watch.mayBeHeard()).toBe(true);
+    watch.owes(1);
+    expect(watch.mayBeHeard()).toBe(false);
+    watch.took(0);
+    vi.advanceTimersByTime(1_000_000);
+    expect(done).toEqual([]);
+    watch.took(1);
+    expect(done).toEqual(['resumed']);
+    expect(watch.mayBeHeard()).toBe(true);
+    vi.advanceTimersByTime(30_001);
+    expect(done).toEqual(['resumed', 'ERROR line timeout', 'closed']);
+  });
+
+  test('hears a client again whose answers were all taken at once', () => {
+    const { watch, done } = enter(new Guard(limits));
+    watch.owes(251);
+    expect(watch.mayBeHeard()).toBe(false);
+    watch.took(251);
+    vi.advanceTimersByTime(1);
+    expect(done).toEqual(['resumed']);
+  });
+
+  test('hears a client that speaks to one which lags after a pause: as long as that takes nothing, a tenth of a second at most', () => {
+    const guard = new Guard(limits);
+    const [speaker, other, listener] = [enter(guard), enter(guard), enter(guard)];
+    listener.watch.owes(251);
+    listener.watch.took(0);
+    for (const [elapsed, pause] of [
+      [0, 1],
+      [9, 10],
+      [490, 100],
+    ] as const) {
+      vi.advanceTimersByTime(elapsed);
+      expect(speaker.watch.mayBeHeard()).toBe(true);
+      listener.watch.owes(1);
+      expect(speaker.watch.mayBeHeard()).toBe(false);
+      expect(other.watch.mayBeHeard()).toBe(true);
+      vi.advanceTimersByTime(pause - 1);
+      expect(speaker.watch.mayBeHeard()).toBe(false);
+      vi.advanceTimersByTime(1);
+    }
+    expect(speaker.done).toEqual(['resumed', 'resumed', 'resumed']);
+    expect(other.done).toEqual([]);
+  });
+
+  test('hears others while a client does not read the answers to its own questions', () => {
+    const guard = new Guard(limits);
+    const [greedy, other] = [enter(guard), enter(guard)];
+    expect(greedy.watch.mayBeHeard()).toBe(true);
+    greedy.watch.owes(251);
+    expect(greedy.watch.mayBeHeard()).toBe(false);
+    expect(other.watch.mayBeHeard()).toBe(true);
+  });
+
+  test("hears a hundred lines of a client, and as many more each time that Node's loop has turned", () => {
+    let waiting = 350;
+    const { watch, resume } = enter(new Guard(limits), '::1', () => {
+      while (waiting > 0 && watch.mayBeHeard()) waiting--;
+    });
+    for (const left of [250, 150, 50, 0]) {
+      if (left === 250) resume();
+      else vi.advanceTimersByTime(1);
+      expect(waiting).toBe(left);
+    }
+  });
+
+  test('waits for a client that has ended its stream, as long as it takes what it is owed', () => {
+    const { watch, done } = enter(new Guard(limits));
+    watch.owes(100);
+    watch.took(1);
+    watch.finished();
+    for (let i = 0; i < 80; i++) {
+      vi.advanceTimersByTime(9000);
+      watch.took(1);
+    }
+    expect(done).toEqual([]);
+    vi.advanceTimersByTime(10_001);
+    expect(done).toEqual(['cut off: stalled']);
+  });
+
+  test('has one timer for all clients, which rings for none of them while they are idle', () => {
+    const guard = new Guard({ ...limits, maxClients: 10_000, maxPerAddress: 10_000 });
+    const guests = Array.from({ length: 10_000 }, () => enter(guard));
+    expect(vi.getTimerCount()).toBe(1);
+    for (const { watch } of guests) watch.heard(5);
+    expect(vi.getTimerCount()).toBe(1);
+    for (const { guest } of guests) guard.leave(guest);
+    vi.advanceTimersByTime(300_001);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('switches a limit off by 0', () => {
+    const off = Object.fromEntries(Object.keys(limits).map((name) => [name, Number.POSITIVE_INFINITY]));
+    const guard = new Guard(off as Limits);
+    const { watch, done } = enter(guard);
+    watch.heard(1, 1);
+    watch.owes(10_000_000);
+    watch.took(0);
+    expect(watch.mayBeHeard()).toBe(true);
+    vi.advanceTimersByTime(2 ** 31);
+    expect(done).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
