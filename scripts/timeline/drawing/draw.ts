@@ -73,6 +73,14 @@ export function draw(timeline: Timeline, look: Look = {}): string {
   );
 }
 
+/** The longest wait of a client for the server to wake, if it is worth a figure. */
+function longestWait({ spans }: ClientLane, own: Arrow[]): { begin: number; told: string } | undefined {
+  if (spans[0] && own.length < 1 + spans.length) return { begin: spans[0].begin, told: 'to the end' };
+  const [longest] = [...own].sort((a, b) => gap(b) - gap(a));
+  if (!longest || gap(longest) < LATE) return undefined;
+  return { begin: longest.arrived, told: `${Math.round(gap(longest))} ms` };
+}
+
 /** How far apart the times are that are written at the top, in milliseconds: the first that makes ten of them or fewer. */
 const STEPS = [200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 
