@@ -1,4 +1,4 @@
-// The arrows of the house run one way: who may import what.
+// Which files may import which: all arrows run one way.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
