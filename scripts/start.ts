@@ -9,7 +9,7 @@ import { findStep, listSteps, partOf, root, type Step } from './steps.ts';
 
 const usage = `Usage: npm start [STEP] [-- OPTIONS]
 
-  STEP     the step to run, single1 unless you name another
+  STEP     the step to run; without one, single1
   OPTIONS  options of the step; npm start STEP -- --help lists them
 
 npm start -- --list lists the steps.`;
@@ -43,6 +43,6 @@ if (name === undefined && (words.includes('--list') || words.includes('--help'))
 const step = findStep(name ?? 'single1');
 onListening((address) => announce(invitation(step, address)));
 
-// From here on this process is the step, just as if it had been started by its name.
+// From here on, this process is the step, as if you had started its file.
 process.argv.splice(1, Infinity, join(root, step.path), ...words);
 await import(`../${step.path}`);

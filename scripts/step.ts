@@ -1,4 +1,4 @@
-// npm run step NAME [-- --files]: what a step adds, how it differs from the one before it, and what to type.
+// npm run step NAME [-- --files]: prints the header of a step, its difference to the step before it, and how to start it.
 
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -32,7 +32,7 @@ else print(step.code.trimStart());
 showFiles(newFiles(step, before));
 print(`Start it with\n\n  npx tsx ${step.path}\n`);
 
-/** Names the files, with their lines, and shows them if that was asked for. */
+/** Lists the files with the number of their lines. With --files, prints them as well. */
 function showFiles(paths: readonly string[]): void {
   if (paths.length === 0) return;
   const files = paths.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));

@@ -12,6 +12,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { hasRedis, startRedis } from '../scripts/bench/redis.ts';
 import { findSteps, root } from '../scripts/steps.ts';
 import { Program } from '../src/behaviours/program.ts';
 import { nodeOptions } from '../src/behaviours/server.ts';
@@ -19,7 +20,7 @@ import { installed, listening, onLinux, runsHere } from './harness.ts';
 
 type Block = { terminal: string | undefined; command: string | undefined; lines: string[] };
 
-/** A step that is started, and the blocks of those who talk to it. */
+/** The block that starts a step, and the blocks of its clients. */
 type Session = { title: string; server: Block; clients: Block[] };
 
 const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
@@ -121,6 +122,8 @@ async function follow({ server, clients }: Session): Promise<void> {
   const listening = server.lines.findIndex((line) => line.startsWith('listening on')) + 1;
   const port = listening ? await freePort() : 0;
   const people: Person[] = [];
+  const redisPort = needsRedis(server) ? await freePort() : 0;
+  const redis = redisPort ? await startRedis(redisPort) : undefined;
   const start = (command: string) => {
     const person = new Person(command, port);
     people.push(person);
@@ -128,7 +131,7 @@ async function follow({ server, clients }: Session): Promise<void> {
   };
   try {
     // To install everything anew is the affair of the one who runs the tests.
-    const command = (server.command ?? '').replace('npm ci && ', '');
+    const command = (server.command ?? '').replace('npm ci && ', '').replace(REDIS_PORT, `:${redisPort}`);
     const option = /npm(?!.* -- )/.test(command) ? ` -- --port ${port}` : ` --port ${port}`;
     const host = start(`${command}${listening ? option : ''}`);
     await host.follow(server.lines.slice(0, listening));
@@ -148,7 +151,7 @@ async function follow({ server, clients }: Session): Promise<void> {
     if (!listening) await host.exited(); // It is no server.
     expect(host.stdout.waiting).toMatch(listening ? /^\s*$/ : /^$/); // npm ends with an empty line.
   } finally {
-    await Promise.all(people.map((person) => person.stop()));
+    await Promise.all([...people, ...(redis ? [redis] : [])].map((program) => program.stop()));
   }
 }
 
@@ -159,13 +162,17 @@ function freePort(): Promise<number> {
   return isFree.then(() => port, freePort);
 }
 
+const REDIS_PORT = ':6379';
+const needsRedis = ({ command = '' }: Block) => command.includes(REDIS_PORT);
+
 const canType = onLinux && installed('script', 'nc', 'telnet', 'bash');
 
 describe.concurrent('a README', () => {
   for (const path of readmes) {
     for (const session of sessions(path)) {
       const [, step = ''] = /(\w+)\.ts/.exec(session.server.command ?? '') ?? [];
-      test.runIf(canType && runsHere(step))(`shows what happens: ${session.title}`, () => follow(session));
+      const runs = canType && runsHere(step) && (hasRedis || !needsRedis(session.server));
+      test.runIf(runs)(`shows what happens: ${session.title}`, () => follow(session));
     }
 
     test(`${path} quotes code as it stands in the files, and has no link that leads nowhere`, () => {

@@ -1,6 +1,7 @@
 // The tables of npm run bench: which servers are measured, in which situations, and what is shown of it.
 
 import { asJavaScript, type Contestant, c, net, py, step, steps, waiting } from './contestants.ts';
+import { REDIS } from './redis.ts';
 import { compare, type Entry, type Figure, having, mean, median, type TableName } from './results.ts';
 
 /** Servers, each of which is tried with each number of busy connections beside each number of idle ones. */
@@ -76,6 +77,12 @@ const chats = [
   ...steps('select11', 'ring11', 'generator11', 'await11', 'callback11', 'stream11'),
   py('Python, asyncio', 'chat'),
   net('chat'),
+];
+
+const machines = [
+  step('await13', 'await13'),
+  step('await13, with Redis', 'await13', '--redis', REDIS),
+  step('await13, with Redis, two processes', 'await13', '--redis', REDIS, '--processes', '2'),
 ];
 
 const selectors = ['epoll', 'poll'].map((name) => step(`select3, ${name}`, 'select3', '--selector', name));
@@ -240,6 +247,18 @@ export const tables: Record<TableName, Table> = {
         by: 'busy',
         figure: 'speed',
       },
+    ],
+  },
+  machines: {
+    how: 'talk',
+    size: LINE,
+    groups: () => [group(machines, [50])],
+    blocks: [
+      rows(`{busy} users, lines of ${LINE} bytes, everyone to everyone`, [
+        speed('deliveries'),
+        lost,
+        ['of one without', ratioTo('await13')],
+      ]),
     ],
   },
 };

@@ -1,4 +1,4 @@
-// Leads a step through the scenario, and reads what its trace and the clients tell of it.
+// Runs the scenario with a step, and reads the trace of the step and the logs of the clients.
 
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -12,18 +12,18 @@ import { levelOf, type Step } from '../steps.ts';
 import type { Callback, Recording, Wait } from './drawing/recording.ts';
 import { DURATION, play, visit } from './scenario.ts';
 
-/** How many guests there are: as many as accept4 and prefork4 have workers, so that each of them has one. */
+/** The number of guests. It is that of the workers of accept4 and prefork4, so that each worker serves one. */
 const GUESTS = 4;
 
-/** How a recording may differ from those of the pictures. */
+/** How a recording differs from those of the pictures. */
 export type Manner = {
-  /** How long the scenario may take if clients still wait for an answer, in milliseconds. */
+  /** How long the scenario may take while clients still wait for an answer, in milliseconds. */
   patience?: number;
-  /** C reads nothing before the trace has this in it. */
+  /** C reads nothing before this text is in the trace. */
   hold?: string;
 };
 
-/** Leads a step through the scenario, which takes two seconds for a picture. */
+/** Runs the scenario with a step. For a picture, that takes two seconds. */
 export async function record(
   step: Step,
   { patience = DURATION, hold = '' }: Manner = {},
@@ -84,7 +84,7 @@ function watcher(path: string, code: string): string[] {
 function readTrace(path: string): Pick<Recording, 'calls' | 'waits' | 'callbacks'> {
   const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
   const events: (TraceEvent | Callback)[] = lines.map((line) => JSON.parse(line));
-  // Each call and wait was written when it began, and once more when it was over. A callback was written once.
+  // The trace has each call and wait twice: when it begins, and when it ends. It has each callback once.
   const keyOf = (event: TraceEvent | Callback) =>
     'callback' in event ? event : `${event.pid} ${event.thread} ${event.id}`;
   const known = [...new Map(events.map((event) => [keyOf(event), event])).values()];

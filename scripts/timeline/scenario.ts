@@ -1,5 +1,5 @@
-// The scenario of the timelines: four clients that do the same to every step. What they saw is written down, with their
-// clock, which is that of the trace as well.
+// The scenario of the timelines: four clients that do the same to every step. They note what they see, by the same clock as
+// the trace.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type Happening } from '../../src/behaviours/client.ts';
@@ -30,11 +30,11 @@ const B_LINES = 6;
 const C_CONNECTS = 250;
 const D_CONNECTS = 650;
 
-/** What C sends at once: 8 MiB, in lines of 4 KiB. That is more than the kernel keeps for it (tcp(7), tcp_wmem). */
+/** C sends 8 MiB at once, in lines of 4 KiB. That is more than the buffers of the kernel hold: tcp(7), tcp_wmem. */
 const C_LINES = 2048;
 const C_LINE = 4096;
 
-/** What A asks a step for that can compute, and what comes of it: a few hundred milliseconds of work. */
+/** The command that A sends if the step can compute, and the answer. It takes a few hundred milliseconds of CPU time. */
 const A_ASKS_FOR = 'FIB 36';
 const A_NUMBER = /^14930352$/;
 
@@ -107,8 +107,8 @@ export async function play(
 }
 
 /**
- * So many guests come, say a line, and go together when all have heard it. They see to it that all of the server has started,
- * be it processes or threads.
+ * Connects so many guests. Each sends a line, and all close when all have the answer. After that, all threads and processes of
+ * the server have started.
  */
 export async function visit(port: number, level: number, count: number, computes: boolean): Promise<void> {
   const come = async () => new Speaker('guest', await Client.connect(port), level);
@@ -120,17 +120,17 @@ export async function visit(port: number, level: number, count: number, computes
   await Promise.all(guests.map(({ answered }) => answered));
   const goInGoodOrder = async ({ client }: Speaker) => {
     client.end();
-    await client.rest().catch(() => {}); // until the server has closed its end, too
+    await client.rest().catch(() => {}); // Wait until the server has closed, too.
     client.close();
   };
   await Promise.all(guests.map(goInGoodOrder));
 }
 
-/** A client that says lines, each of which begins with its name, and waits for them to come back. */
+/** A client that sends lines, each of which begins with its name, and waits until they come back. */
 class Speaker {
   readonly log: Omit<ClientLog, 'role'>;
   readonly client: Client;
-  /** When all that it has said so far has come back, or never will. */
+  /** Fulfilled when all its lines so far have come back, or never will. */
   answered = Promise.resolve();
   readonly #command: string;
   #said = 0;
@@ -138,16 +138,16 @@ class Speaker {
   constructor(name: string, client: Client, level: number) {
     this.log = { name, connected: now(), left: Number.POSITIVE_INFINITY, messages: [] };
     this.client = client;
-    this.#command = level >= 7 ? 'ECHO ' : ''; // From there on, a line is a command.
+    this.#command = level >= 7 ? 'ECHO ' : ''; // From level 7 on, a line is a command.
   }
 
-  /** Says so many lines, each of so many bytes. */
+  /** Sends so many lines, each of so many bytes. */
   say(lines: number, size: number): void {
     const line = `${this.#command}${`${this.log.name} `.padEnd(size - 1, 'x')}\n`;
     this.#send(line.repeat(lines), lines, new RegExp(`^${this.log.name} `));
   }
 
-  /** Says a line, which is answered by one that matches. */
+  /** Sends a line, and expects an answer that matches. */
   ask(line: string, answer: RegExp): void {
     this.#send(`${line}\n`, 1, answer);
   }
@@ -165,7 +165,7 @@ class Speaker {
   }
 }
 
-/** From its first bytes on, the client reads no more than so many bytes in a millisecond. */
+/** Makes a client read at most so many bytes in a millisecond, from its first bytes on. */
 function readSlowly({ socket }: Client, most: number): void {
   let begin: number | undefined;
   let count = 0;

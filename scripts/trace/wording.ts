@@ -2,14 +2,14 @@
 
 import type { SystemCall } from '../../src/sockets/trace-event.ts';
 
-/** `2.1 s`, or `13 ms`, or `0.02 ms`, for microseconds. */
+/** A time in microseconds as text: `2.1 s`, `13 ms`, `0.02 ms`. */
 export function duration(microseconds: number): string {
   if (microseconds >= 100_000) return `${(microseconds / 1_000_000).toFixed(1)} s`;
   const milliseconds = microseconds / 1000;
   return `${milliseconds.toFixed(milliseconds < 1 ? 2 : 0)} ms`;
 }
 
-/** What came of a call. */
+/** The result of a call as text. */
 export function outcome({ call, result = 0, error }: SystemCall): string {
   if (error) return error;
   if (call === 'accept') return `connection ${result}`;
@@ -19,7 +19,7 @@ export function outcome({ call, result = 0, error }: SystemCall): string {
   return '';
 }
 
-/** `socket, 5 setsockopt, bind` for the names of calls, in the order in which they first appear. */
+/** The names of calls with their counts, in the order in which they first appear: `socket, 5 setsockopt, bind`. */
 export function counted(names: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);

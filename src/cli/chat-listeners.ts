@@ -10,30 +10,32 @@ import { anyOriginOption } from './protocol-options.ts';
 
 /** The options of a chat that browsers may join. For {@link readOptions}. */
 export const webOptions = {
-  'web-port': { default: '', help: 'the port of a page that joins by WebSocket' },
+  'web-port': { default: '', help: 'the port of a web page that joins the chat by WebSocket' },
   'any-origin': anyOriginOption,
 };
 
-/** A listener, and how its clients frame their messages: each connection takes a new link for that. */
+/** A listener, and the framing of its clients. Each connection needs a new link: `framing()` makes one. */
 export type ChatListener = { listener: Socket; framing: () => Framing };
 
 /**
  * The listeners of a chat: one for lines, and with `--web-port` another for browsers.
  *
  * @param bounds the most bytes of a line or message, and how many the kernel keeps that a client has no room for
+ * @param inherited what another process has opened by this function, with the same options
  */
 export function listenForChat(
   options: ServerOptions & Values<typeof webOptions>,
   bounds: { maxLine?: number; maxUnsent?: number } = {},
+  inherited: readonly Socket[] = [],
 ): ChatListener[] {
   const { host, 'web-port': webPort, 'any-origin': anyOrigin } = options;
   const port = webPort && numberOrFail(webPort, 'Cannot use --web-port', { max: 65_535 });
-  const web = port === '' ? undefined : openOrFail({ host, port }, '--web-port');
+  const web = inherited[1] ?? (port === '' ? undefined : openOrFail({ host, port }, '--web-port'));
   const listeners: ChatListener[] = [
-    { listener: listen(options), framing: () => new LineProtocol(bounds.maxLine) },
+    { listener: inherited[0] ?? listen(options), framing: () => new LineProtocol(bounds.maxLine) },
   ];
   if (web) {
-    announce(`web page at http://${web.localAddress()}/`);
+    if (inherited.length === 0) announce(`web page at http://${web.localAddress()}/`);
     listeners.push({ listener: web, framing: () => new WebSocketProtocol(anyOrigin, bounds.maxLine) });
   }
   if (bounds.maxUnsent) for (const { listener } of listeners) listener.limitUnsent(bounds.maxUnsent);

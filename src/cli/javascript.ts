@@ -4,10 +4,10 @@ import type { BuildOptions } from 'esbuild';
 type Esbuild = typeof import('esbuild');
 
 /**
- * Has esbuild make one file of JavaScript of each program in TypeScript, along with all that it imports but koffi.
+ * Has esbuild make one file of JavaScript of each program in TypeScript, along with all that it imports but packages.
  *
- * @param how `buildSync`, or `build` for plugins, which only that knows
- * @throws Error where esbuild is not installed: no step needs it to run
+ * @param how `buildSync`, or `build`, which alone takes plugins
+ * @throws Error if esbuild is not installed. No step needs it to run
  * @see https://esbuild.github.io/api/#build
  */
 export function toJavaScript<How extends 'build' | 'buildSync'>(
@@ -17,7 +17,7 @@ export function toJavaScript<How extends 'build' | 'buildSync'>(
   const esbuild = createRequire(import.meta.url)('esbuild') as Esbuild;
   return esbuild[how]({
     bundle: true,
-    external: ['koffi', 'esbuild'],
+    external: ['koffi', 'redis', 'esbuild'],
     format: 'esm',
     platform: 'node',
     target: 'node20',

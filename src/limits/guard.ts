@@ -41,6 +41,7 @@ export class Guard {
   readonly #deadlines = new Deadlines();
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
+  #finish = (): Promise<void> => Promise.resolve();
 
   constructor(limits: Limits) {
     this.limits = limits;
@@ -107,8 +108,15 @@ export class Guard {
   /**
    * On SIGTERM or Ctrl-C, closes the listeners, tells all clients, and ends the program when they have left, or that many
    * seconds later (0: however long it takes). A second signal ends it at once.
+   *
+   * @param finish what is to be done before the program ends
    */
-  drainOnSignal(seconds: number, listeners: readonly { close(): void }[]): void {
+  drainOnSignal(
+    seconds: number,
+    listeners: readonly { close(): void }[],
+    finish = (): Promise<void> => Promise.resolve(),
+  ): void {
+    this.#finish = finish;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
         if (this.draining) endBy(signal);
@@ -131,9 +139,11 @@ export class Guard {
     });
   }
 
-  #stop(): never {
-    log('stopped');
-    process.exit(0);
+  #stop(): void {
+    void this.#finish().finally(() => {
+      log('stopped');
+      process.exit(0);
+    });
   }
 
   #count(what: 'refused' | 'dismissed' | 'cut off', why: string, address: Address): void {

@@ -1,77 +1,18 @@
 import type { Layer } from './chain.ts';
 import { basicCommands, CommandProtocol } from './commands.ts';
 import { Dispatcher } from './dispatcher.ts';
+import type { Answer, Guest, Room } from './room.ts';
 import { visible } from './visible.ts';
 
-/** A user in a room. */
-export type Guest = {
-  name: string;
-  /** Hands a line to this user, with the `\n` at its end. All users are handed the same bytes. */
-  deliver(line: Buffer): void;
-};
+export { LocalRoom } from './room.ts';
 
-/** The link under a chat that finds where a message ends. */
+/** The link under a chat, which finds the end of each message. */
 export type Framing = Layer<Buffer, Buffer> & {
   /** The number of the message that has begun and not ended, undefined if there is none. */
   readonly begun: number | undefined;
   /** Sends a line that has its `\n` already, as {@link Guest.deliver} is handed it. */
   deliver(line: Buffer): void;
 };
-
-/** The users of a chat. */
-export abstract class Room {
-  /** Runs this while no other user says or changes anything. Not to be nested. */
-  abstract withLock(work: () => void): void;
-  /** Lets a user in, under a name that is free: `guest1`. Returns false if the room is full. */
-  abstract enter(guest: Guest): boolean;
-  abstract leave(guest: Guest): void;
-  /** Gives a user another name, which must be free. */
-  abstract rename(guest: Guest, name: string): void;
-  /** All users, in the order in which they came. */
-  abstract guests(): Iterable<Guest>;
-
-  /** The user of this name. Names that differ only in capitals are the same: readers would take one for the other. */
-  find(name: string): Guest | undefined {
-    const wanted = name.toLowerCase();
-    for (const guest of this.guests()) if (guest.name.toLowerCase() === wanted) return guest;
-    return undefined;
-  }
-
-  /** Delivers a line to all users, or to all but one. */
-  broadcast(line: string, except?: Guest): void {
-    const bytes = Buffer.from(`${line}\n`);
-    for (const guest of this.guests()) if (guest.name !== except?.name) guest.deliver(bytes);
-  }
-}
-
-/** A room for users that one thread serves: a plain variable holds them. */
-export class LocalRoom extends Room {
-  readonly #guests = new Set<Guest>();
-  #named = 0;
-
-  withLock(work: () => void): void {
-    work(); // There is one thread, and it does not wait: nothing comes between.
-  }
-
-  enter(guest: Guest): boolean {
-    do guest.name = `guest${++this.#named}`;
-    while (this.find(guest.name));
-    this.#guests.add(guest);
-    return true;
-  }
-
-  leave(guest: Guest): void {
-    this.#guests.delete(guest);
-  }
-
-  rename(guest: Guest, name: string): void {
-    guest.name = name;
-  }
-
-  guests(): Iterable<Guest> {
-    return this.#guests;
-  }
-}
 
 const commands = new Dispatcher<ChatProtocol>([
   ...basicCommands,
@@ -82,44 +23,49 @@ const commands = new Dispatcher<ChatProtocol>([
 ]);
 
 /**
- * A chat: `NICK name`, `SAY text`, `MSG name text`, `WHO`, and the commands that there were before. Lines that begin with `*`
- * tell who came, left, and has another name now.
+ * A chat: `NICK name`, `SAY text`, `MSG name text`, `WHO`, and the commands of {@link CommandProtocol}. Lines that begin with
+ * `*` tell that a user has joined, left, or changed names.
  *
- * It is the top of a chain. The user comes in when the chain says that it is open, or when the connection calls {@link enter}.
- * The connection calls {@link leave} when it is closed.
+ * It is the top of a chain. The user joins when the chain is open, or when the connection calls {@link enter}. The connection
+ * calls {@link leave} when it is closed.
  */
 export class ChatProtocol extends CommandProtocol implements Guest {
   name = '';
   readonly deliver: (line: Buffer) => void;
+  /** Whether the room has not answered yet. Then hand up no command: `answered` is called when it has. */
+  waits = false;
   readonly #room: Room;
+  readonly #answered: () => void;
   #inside = false;
 
-  constructor(room: Room, deliver: (line: Buffer) => void) {
+  /** @param answered only for a room that may answer later */
+  constructor(room: Room, deliver: (line: Buffer) => void, answered = (): void => {}) {
     super();
     this.#room = room;
     this.deliver = deliver;
+    this.#answered = answered;
   }
 
   override get commands(): { names: string[] } {
     return commands;
   }
 
-  /** If the room is full, says so and closes. */
+  /** If the room does not let the user in, says why, and closes. */
   enter(): void {
     this.#room.withLock(() => {
-      this.#inside = this.#room.enter(this);
-      if (this.#inside) {
-        // The others first: send() fails if this user has gone again, and then leave() tells them so.
-        this.#room.broadcast(`* ${this.name} joined`, this);
-        this.send(`* welcome, ${this.name}`);
-      } else {
-        this.send('ERROR room is full');
-        this.close();
-      }
+      this.#inside = true;
+      this.#ask(
+        (answer) => this.#room.enter(this, answer),
+        (problem) => {
+          this.#inside = problem === undefined;
+          this.send(problem === undefined ? `* welcome, ${this.name}` : `ERROR ${problem}`);
+          if (!this.#inside) this.close();
+        },
+      );
     });
   }
 
-  /** A second time does nothing. */
+  /** Removes the user from the room. A second call does nothing. */
   leave(): void {
     this.#room.withLock(() => this.#leave());
   }
@@ -149,47 +95,52 @@ export class ChatProtocol extends CommandProtocol implements Guest {
   }
 
   nick(name: string): void {
-    const problem = this.#problemWith(name);
-    if (problem) {
-      this.send(`ERROR ${problem}`);
-      return;
-    }
-    const before = this.name;
-    this.#room.rename(this, name);
-    this.#room.broadcast(`* ${before} is now ${name}`);
+    if (name === '') this.send('ERROR missing name');
+    else if (!/^[A-Za-z0-9_-]{1,16}$/.test(name)) this.send(`ERROR bad name: ${visible(name)}`);
+    else this.#ask((answer) => this.#room.rename(this, name, answer));
   }
 
   say(text: string): void {
     if (text.trim() === '') this.send('ERROR missing text');
-    else this.#room.broadcast(`<${this.name}> ${visible(text)}`, this);
+    else this.#ask((answer) => this.#room.say(this, visible(text), answer));
   }
 
   message(argument: string): void {
     const [, name = '', text = ''] = /^(\S*)\s?(.*)$/s.exec(argument) ?? [];
-    const guest = this.#room.find(name);
     if (name === '') this.send('ERROR missing name');
-    else if (!guest) this.send(`ERROR no such user: ${visible(name)}`);
     else if (text.trim() === '') this.send('ERROR missing text');
-    else guest.deliver(Buffer.from(`-${this.name}- ${visible(text)}\n`));
+    else this.#ask((answer) => this.#room.tell(this, visible(name), visible(text), answer));
   }
 
   who(): void {
-    this.send(['WHO', ...Array.from(this.#room.guests(), ({ name }) => name)].join(' '));
+    this.#ask((answer) =>
+      this.#room.list(this, (problem, names) => {
+        if (problem === undefined) this.send(['WHO', ...names].join(' '));
+        answer(problem);
+      }),
+    );
   }
 
-  #problemWith(name: string): string | undefined {
-    if (name === '') return 'missing name';
-    if (!/^[A-Za-z0-9_-]{1,16}$/.test(name)) return `bad name: ${visible(name)}`;
-    const owner = this.#room.find(name);
-    // To change nothing but the capitals of one's own name is all right.
-    const free = !owner || (owner.name === this.name && name !== this.name);
-    return free ? undefined : `name taken: ${name}`;
+  /** Asks the room for something, and tells the user if it is not possible, or whatever else `tell` does. */
+  #ask(
+    ask: (answer: Answer) => void,
+    tell: Answer = (problem) => {
+      if (problem !== undefined) this.send(`ERROR ${problem}`);
+    },
+  ): void {
+    let late = false;
+    this.waits = true;
+    ask((problem) => {
+      this.waits = false;
+      tell(problem);
+      if (late) this.#answered();
+    });
+    late = true;
   }
 
   #leave(): void {
     if (!this.#inside) return;
     this.#inside = false;
     this.#room.leave(this);
-    this.#room.broadcast(`* ${this.name} left`);
   }
 }

@@ -13,7 +13,7 @@ import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { selectorOption } from '../cli/selector-option.ts';
-import { inheritedListener, supervise } from '../parallel/children.ts';
+import { inheritedListeners, supervise } from '../parallel/children.ts';
 import { Splitter } from '../protocol/splitter.ts';
 import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import { type Key, READ, Selector, WRITE } from '../sockets/selector.ts';
@@ -89,8 +89,8 @@ function disconnect(client: Client, why: unknown): void {
   client.socket.close();
 }
 
-const inherited = inheritedListener();
-if (inherited === undefined) supervise(options.processes, listen(options));
+const [inherited] = inheritedListeners();
+if (inherited === undefined) supervise(options.processes, [listen(options)]);
 else run(inherited);
 
 function run(listener: Socket): never {

@@ -10,7 +10,7 @@
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
-import { inheritedListener, supervise } from '../parallel/children.ts';
+import { inheritedListeners, supervise } from '../parallel/children.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 
 function serve(client: Socket, address: Address): void {
@@ -34,12 +34,12 @@ function echo(client: Socket, address: Address): void {
   }
 }
 
-const inherited = inheritedListener();
+const [inherited] = inheritedListeners();
 if (inherited === undefined) {
   const { workers, ...options } = readOptions({
     workers: { default: 4, min: 1, max: 100, help: 'how many processes' },
   });
-  supervise(workers, listen(options));
+  supervise(workers, [listen(options)]);
 } else {
   while (true) {
     const [client, address] = inherited.accept();

@@ -1,4 +1,4 @@
-import { type Guest, Room } from '../protocol/chat.ts';
+import { type Guest, lines, NearRoom } from '../protocol/room.ts';
 import { Socket } from '../sockets/socket.ts';
 import { Mutex } from './mutex.ts';
 
@@ -17,7 +17,7 @@ const WIDTH = NAME + 4;
  * A room for users with a thread each. Its table of users is numbers in shared memory, because threads share nothing
  * else. A thread holds the mutex while it reads the table, changes it, or sends to a user in it.
  */
-export class SharedRoom extends Room {
+export class SharedRoom extends NearRoom {
   readonly #numbers: Int32Array<SharedArrayBuffer>;
   readonly #mutex: Mutex;
   readonly #client: Socket;
@@ -44,7 +44,7 @@ export class SharedRoom extends Room {
     }
   }
 
-  enter(guest: Guest): boolean {
+  protected add(guest: Guest): boolean {
     const at = FIRST + this.#count * WIDTH;
     if (at === this.#numbers.length) return false;
     do {
@@ -57,7 +57,7 @@ export class SharedRoom extends Room {
     return true;
   }
 
-  leave(guest: Guest): void {
+  protected remove(guest: Guest): void {
     this.#remove(this.#find(guest));
   }
 
@@ -69,7 +69,7 @@ export class SharedRoom extends Room {
         if (this.#numbers[at] !== this.#client.fd) continue;
         const name = this.#read(at);
         this.#remove(at);
-        this.broadcast(`* ${name} left`);
+        this.broadcast(lines.left(name));
       }
     } finally {
       this.#mutex.release();
@@ -82,12 +82,12 @@ export class SharedRoom extends Room {
     this.#numbers[COUNT] = count - 1; // Nothing allocates in between, so no thread runs out of memory there.
   }
 
-  rename(guest: Guest, name: string): void {
+  protected setName(guest: Guest, name: string): void {
     this.#write(this.#find(guest), name);
     guest.name = name;
   }
 
-  *guests(): Generator<Guest> {
+  protected *guests(): Generator<Guest> {
     for (let i = 0; i < this.#count; i++) {
       const at = FIRST + i * WIDTH;
       yield { name: this.#read(at), deliver: (line) => sendTo(this.#numbers[at] ?? -1, line) };

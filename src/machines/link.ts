@@ -1,0 +1,102 @@
+// The connection to Redis: one for what is asked and for what is published, so that both come in one order (RESP 3).
+
+import { fail } from '../cli/fail.ts';
+import { SCRIPT } from './script.ts';
+
+/** What Redis has not done so many milliseconds after it was asked for, it does not do any more. */
+const PATIENCE = 2000;
+/** Between two attempts to connect, in milliseconds. */
+const RETRY = 500;
+/** A connection without a byte for so many milliseconds is broken. */
+const SILENCE = 10_000;
+
+type Client = Awaited<ReturnType<typeof newClient>>;
+
+async function newClient(url: string) {
+  const redis = await import('redis').catch(() =>
+    fail('Cannot use --redis: its library is not installed; npm install redis does that'),
+  );
+  try {
+    return redis.createClient({
+      url,
+      RESP: 3,
+      disableOfflineQueue: true, // What can't be said now is not said later.
+      socket: { reconnectStrategy: () => RETRY, socketTimeout: SILENCE },
+    });
+  } catch (error) {
+    return fail(`Cannot use --redis ${JSON.stringify(url)}: ${(error as Error).message}`);
+  }
+}
+
+/** Ends the program with one line if Redis can't be reached. */
+export async function expectRedis(url: string): Promise<void> {
+  const client = await newClient(url);
+  const problem = await new Promise<string | undefined>((resolve) => {
+    client.on('error', ({ code, message }) => resolve(code ?? message));
+    setTimeout(() => resolve('it does not answer'), SILENCE).unref();
+    client.connect().then(
+      () => resolve(undefined),
+      () => {},
+    ); // 'error' tells.
+  });
+  client.destroy();
+  if (problem) fail(`Cannot reach Redis at ${new URL(url).host}: ${problem}`);
+}
+
+/** Asks Redis to run {@link SCRIPT}, and hears what it publishes. Reconnects by itself. */
+export class Link {
+  readonly #client: Client;
+  readonly #channel: string;
+  readonly #own: string;
+  readonly #received: (message: string) => void;
+  #subscribed = false;
+  #script = '';
+  /** What to add to `performance.now()` for the time of Redis, in milliseconds: rather too little than too much. */
+  #clock = Number.NaN;
+
+  private constructor(client: Client, url: string, process: string, received: (message: string) => void) {
+    this.#client = client;
+    this.#channel = `chat:${Number(new URL(url).pathname.slice(1))}`; // All databases of a Redis share its channels.
+    this.#own = `${this.#channel}:${process}`;
+    this.#received = received;
+  }
+
+  /** Begins to connect. @param process the name of this process. @param on is called whenever any of these happens */
+  static async open(
+    url: string,
+    process: string,
+    on: { connected(): void; lost(why: string): void; received(message: string): void },
+  ): Promise<Link> {
+    const client = await newClient(url);
+    client.on('ready', () => on.connected());
+    client.on('error', (error: NodeJS.ErrnoException) => on.lost(error.code ?? error.message));
+    client.connect().catch(() => {}); // 'error' tells.
+    return new Link(client, url, process, (message) => on.received(message));
+  }
+
+  /** Once it is connected: subscribes, and has Redis keep the script, which it forgets when it ends. */
+  async prepare(): Promise<void> {
+    // node-redis subscribes again by itself, but only to what it has once been subscribed to.
+    if (!this.#subscribed) await this.#client.subscribe([this.#channel, this.#own], this.#received);
+    this.#subscribed = true;
+    this.#script = await this.#client.scriptLoad(SCRIPT);
+  }
+
+  /** Sets the clock of Redis. Its time is later by now, so what is asked is given less time, not more. */
+  setClock(time: number): void {
+    this.#clock = time - performance.now();
+  }
+
+  /** Runs the script. @param always whether it may also run later than it is waited for */
+  ask(what: string, always: boolean, ...more: (string | number)[]): Promise<unknown> {
+    const deadline = always
+      ? Number.MAX_SAFE_INTEGER
+      : Math.floor(performance.now() + this.#clock + PATIENCE);
+    const args = [what, deadline, this.#channel, ...more].map(String);
+    return this.#client.evalSha(this.#script, { arguments: args });
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+}
