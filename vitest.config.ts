@@ -7,6 +7,7 @@ const longest = [
   'comparison',
   'loops',
   'threaded',
+  'tour-page',
   'try',
   'cli',
   'bench',

@@ -1,4 +1,4 @@
-// npm run bench: the project's servers beside the same in C, Python and node:net, with the same clients.
+// npm run bench: measures the steps beside the same servers in C, Python and node:net, with the same clients.
 
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -58,7 +58,7 @@ const plan = {
 if (!(plan.seconds >= 0.1 && plan.seconds <= 600)) {
   fail(`Cannot use --seconds ${JSON.stringify(typed.seconds)}: it is a number from 0.1 to 600`);
 }
-if (quick && write) fail('Cannot use --write with --quick: what is measured quickly is not worth keeping');
+if (quick && write) fail('Cannot use --write with --quick: its figures are too rough to keep');
 
 const equipment = { node: process.versions.node, ...(python && { python }), cpus: availableParallelism() };
 const speedTables = tableNames.filter(takesC);
@@ -75,7 +75,7 @@ function chosen(): readonly TableName[] {
   return possible;
 }
 
-/** Writes what is made of these results. */
+/** Writes the files that show these results. */
 async function show(results: Results): Promise<void> {
   const files = await documents(results).catch((error: Error) => fail(error.message));
   for (const [path, content] of files) orFail(() => writeFileSync(join(root, path), content));
@@ -84,7 +84,7 @@ async function show(results: Results): Promise<void> {
 async function run(names: readonly TableName[]): Promise<void> {
   const begin = performance.now();
   const results: Results = {};
-  // If it can't be kept, it is better to know that now.
+  // Fail now if FILE can't be written, not after the measurement.
   if (json !== undefined) orFail(() => closeSync(openSync(resolve(json), 'a')));
   if (write) await show(orFail(readResults));
   console.log(`${equipped(equipment)}.`);
@@ -100,7 +100,7 @@ async function run(names: readonly TableName[]): Promise<void> {
     print(name, measured);
     const { quick: _, ...kept } = measured;
     results[name] = kept;
-    // After each table: a run that is ended keeps what it has measured.
+    // Write after each table, so that a run that you end keeps its figures.
     if (json !== undefined) orFail(() => writeFileSync(resolve(json), toJson(results)));
     if (write) await show({ ...orFail(readResults), ...results });
   }

@@ -1,8 +1,8 @@
-// What a script writes into a README stands between two comments, which a reader does not see.
+// Scripts write into a README between two comments, which the page does not show.
 
 const END = '<!-- as far as here -->';
 
-/** The text with this content where `writer` writes it. @throws Error if it has no place for it */
+/** The text with this content between the markers of `writer`. @throws Error if it has no such markers */
 export function written(text: string, writer: string, content: string): string {
   const begin = `<!-- ${writer} -->`;
   const from = text.indexOf(begin);

@@ -11,7 +11,7 @@ export type Seen = Map<BehaviourName, Expectation>;
 
 const names = Object.keys(behaviours) as BehaviourName[];
 
-/** The table, in Markdown: a row for each step of which something was seen. */
+/** The table, in Markdown: a row for each of these steps. */
 export function matrix(seen: ReadonlyMap<string, Seen>): string {
   const steps = findSteps();
   const link = (step: string, text = step) => `[${text}](${steps.get(step)?.path})`;
@@ -27,7 +27,7 @@ export function matrix(seen: ReadonlyMap<string, Seen>): string {
   return [head, line, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-/** The README with this table in it. @throws Error if it has no place for it */
+/** The README with this table. @throws Error if it has no markers for it */
 export function withMatrix(readme: string, table: string): string {
   return written(readme, 'npm run matrix writes this', table);
 }

@@ -1,4 +1,4 @@
-// npm run matrix [-- STEP]: tries every behaviour on steps, and shows what it has seen.
+// npm run matrix [-- STEP]: tries every behaviour on steps, and prints the table of what they do.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,10 +12,10 @@ import { findStep, findSteps, levelOf, root } from './steps.ts';
 
 const usage = `Usage: npm run matrix [-- STEP...] [--write]
 
-  STEP     the steps to try, all unless you name some
-  --write  write the table into README.md; it takes all steps
+  STEP     the steps to try; without any, all
+  --write  write the table into README.md; only with all steps
 
-Exit code 1: a step did not do what it is expected to do.`;
+Exit code 1: a step does not do what src/behaviours/expectations.ts says.`;
 
 failIfTaken('npm run matrix', { write: '' }, process.argv.slice(2));
 const { values, positionals } = parseOrHelp(

@@ -1,6 +1,6 @@
-// The name that a mistyped one was meant to be.
+// The name that you meant when you mistyped one.
 
-/** The name that is the fewest typing errors away. With more errors than half of the letters it is none of them. */
+/** The name with the fewest typing errors. Undefined if even that has more errors than half of the letters. */
 export function nearest(typed: string, names: Iterable<string>): string | undefined {
   const [best] = Array.from(names, (name) => ({ name, errors: typingErrors(typed.toLowerCase(), name) }))
     .filter(({ errors }) => 2 * errors <= typed.length)
@@ -9,12 +9,12 @@ export function nearest(typed: string, names: Iterable<string>): string | undefi
 }
 
 /**
- * How many letters have to be inserted, deleted or replaced to turn one word into another.
+ * How many letters you insert, delete or replace to turn one word into another.
  *
  * @see https://en.wikipedia.org/wiki/Levenshtein_distance
  */
 function typingErrors(from: string, to: string): number {
-  // What it takes to turn the letters so far into the first 0, 1, 2 … letters of `to`.
+  // The errors between the letters so far and the first 0, 1, 2 … letters of `to`.
   let row = Array.from({ length: to.length + 1 }, (_, i) => i);
   for (const letter of from) {
     let last = (row[0] as number) + 1;

@@ -1,9 +1,9 @@
-// What npm does to a command line without `--`: it takes the options for its own, and the script sees none of them.
+// Without `--` on the command line, npm takes options for its own, and the script never sees them.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { fail } from '../src/cli/fail.ts';
 
-/** Of a script's options: the value, as the usage shows it, or '' for an option without one. */
+/** The options of a script: for each, its value as the usage shows it, or '' for an option without a value. */
 export type Options = Readonly<Record<string, string>>;
 
 /** The options of all steps. */
@@ -37,13 +37,13 @@ export const stepOptions: Options = {
 };
 
 /**
- * Ends the program if npm has taken an option of the script that it runs, with one line that says what to type instead.
+ * Ends the program if npm has taken an option of the script, with one line that says what to type instead.
  *
- * npm 10 and 11 put `--port=8000` into the environment as `npm_config_port=8000`. Of `--port 8000` they make
- * `npm_config_port=true`, and pass on the word 8000. `--quiet` is an option of npm, another name for `--loglevel warn`.
+ * npm 10 and 11 turn `--port=8000` into the environment variable `npm_config_port=8000`. They turn `--port 8000` into
+ * `npm_config_port=true`, and pass the word 8000 on. `--quiet` is npm's own name for `--loglevel warn`.
  *
  * @param command `npm start` or `npm run step`
- * @param words what npm has passed on
+ * @param words the words that npm has passed on
  */
 export function failIfTaken(command: string, options: Options, words: readonly string[]): void {
   if (process.env.npm_lifecycle_event !== command.split(' ').at(-1)) return;
@@ -55,7 +55,7 @@ export function failIfTaken(command: string, options: Options, words: readonly s
   const typed = taken.map((name) => {
     if (!options[name]) return `--${name}`;
     if (!separated.includes(name)) return `--${name} ${valueFromNpm(name)}`;
-    // Of two words, nothing says which belongs to which option.
+    // With two words, nothing tells which belongs to which option.
     return `--${name} ${(separated.length === 1 && rest.shift()) || options[name]}`;
   });
   if (separated.length > 1) rest.splice(0, separated.length);
@@ -63,7 +63,7 @@ export function failIfTaken(command: string, options: Options, words: readonly s
   fail(`npm has taken ${taken.map((name) => `--${name}`).join(' and ')} for its own: type ${instead}`);
 }
 
-/** What npm has taken from its command line. */
+/** The value of an option that npm has taken from its command line. */
 function valueFromNpm(name: string): string | undefined {
   const key = name === 'quiet' ? 'loglevel' : name;
   const value = process.env[`npm_config_${key.replaceAll('-', '_')}`];
@@ -71,7 +71,7 @@ function valueFromNpm(name: string): string | undefined {
   return configured(key) ? undefined : value;
 }
 
-/** Whether a configuration file has this setting: npm puts it into the environment just as it does a typed one. */
+/** Whether a configuration file has this setting: npm puts that into the environment, too. */
 function configured(key: string): boolean {
   const { npm_config_userconfig: user = '', npm_config_globalconfig: global = '' } = process.env;
   const setting = new RegExp(`^\\s*${key}\\s*=`, 'm');

@@ -5,25 +5,20 @@ import { onListening } from '../src/cli/listen.ts';
 import { announce, print } from '../src/cli/log.ts';
 import { Address } from '../src/sockets/socket.ts';
 import { failIfTaken, stepOptions } from './npm.ts';
-import { findStep, listSteps, root, type Step } from './steps.ts';
+import { findStep, listSteps, partOf, root, type Step } from './steps.ts';
 
 const usage = `Usage: npm start [STEP] [-- OPTIONS]
 
-  STEP     the step to run, single1 unless you name another
+  STEP     the step to run; without one, single1
   OPTIONS  options of the step; npm start STEP -- --help lists them
 
 npm start -- --list lists the steps.`;
-
-/** What the header of a step proposes to try, on one line or more. */
-function proposal({ header }: Step): string {
-  return /^Try: .*(\n .*)*/m.exec(header)?.[0] ?? '';
-}
 
 /** How to talk to a step that listens on this address. */
 function invitation(step: Step, { host, port }: { host: string; port: number }): string {
   // A listener on a wildcard address accepts connections to localhost, too.
   const name = ['127.0.0.1', '0.0.0.0', '::'].includes(host) ? 'localhost' : host;
-  const proposed = proposal(step)
+  const proposed = partOf(step, 'Try')
     .replaceAll('localhost:12345', `${new Address(name, port)}`)
     .replaceAll('localhost', name)
     .replaceAll('12345', `${port}`);
@@ -48,6 +43,6 @@ if (name === undefined && (words.includes('--list') || words.includes('--help'))
 const step = findStep(name ?? 'single1');
 onListening((address) => announce(invitation(step, address)));
 
-// From here on this process is the step, just as if it had been started by its name.
+// From here on, this process is the step, as if you had started its file.
 process.argv.splice(1, Infinity, join(root, step.path), ...words);
 await import(`../${step.path}`);

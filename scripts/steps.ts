@@ -1,4 +1,4 @@
-// Which steps there are: asked of the files, because a step is a file whose first line begins with its name.
+// Finds the steps. A step is a file that begins with a comment with its name: `// single6: `.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -10,11 +10,11 @@ export type Step = {
   name: string;
   /** From the folder of the project: `src/single/single6.ts`. */
   path: string;
-  /** The comment at the head of the file, without its slashes. */
+  /** The comment at the top of the file, without its slashes. */
   header: string;
-  /** What stands below the header. */
+  /** The file without its header. */
   code: string;
-  /** The step that it is to be compared to: `New since single5:` in the header. */
+  /** The step to compare it to: `New since single5:` in the header. */
   predecessor?: string;
 };
 
@@ -24,7 +24,7 @@ export const root = join(import.meta.dirname, '..');
 /** The folders of src that hold steps, in the order in which to read them. */
 const chapters = ['single', 'threaded', 'select', 'completion', 'coroutine'];
 
-/** All steps, by name, in the order in which to read them: by chapter, by level, and behind what they follow on. */
+/** All steps by name, in the order in which to read them: by chapter, by level, and each behind its predecessor. */
 export function findSteps(): Map<string, Step> {
   const steps = new Map<string, Step>();
   for (const folder of chapters.map((chapter) => `src/${chapter}`)) {
@@ -43,7 +43,7 @@ export function findSteps(): Map<string, Step> {
   return steps;
 }
 
-/** The step of this name. If there is none, the program ends with a list of the steps, and the nearest one in its last line. */
+/** The step of this name. If there is none, the program lists the steps, names the nearest, and ends. */
 export function findStep(name: string): Step {
   const steps = findSteps();
   const step = steps.get(name);
@@ -53,13 +53,18 @@ export function findStep(name: string): Step {
   return fail(`${listSteps()}\n\nUnknown step ${JSON.stringify(name)}: ${hint}`);
 }
 
-/** A line for each step, with what the first line of its header says. */
+/** A line for each step: its name, and the first line of its header. */
 export function listSteps(): string {
   const steps = [...findSteps().values()];
   const width = Math.max(...steps.map(({ name }) => name.length));
   return steps
     .map(({ name, header }) => `  ${name.padEnd(width)}  ${header.split('\n', 1)[0]?.slice(name.length + 2)}`)
     .join('\n');
+}
+
+/** What stands in a header behind `New since single5:`, `Try:` or `Still wrong:`, on one line or more, with these words. */
+export function partOf({ header }: Step, part: 'New' | 'Try' | 'Still wrong'): string {
+  return new RegExp(`^${part}( since \\w+)?: .*(\\n .*)*`, 'm').exec(header)?.[0] ?? '';
 }
 
 /** The files that a file imports. Like the file's own, their paths begin at the folder of the project. */
@@ -70,14 +75,14 @@ export function importsOf(path: string): string[] {
   );
 }
 
-/** Behind the step of the same level that it follows on, if it does. */
+/** Inserts a step behind its predecessor, if that has the same level. */
 function insert(step: Step, own: readonly Step[], steps: Map<string, Step>): void {
   const before = own.find(({ name }) => name === step.predecessor);
   if (before) insert(before, own, steps);
   steps.set(step.name, step);
 }
 
-/** 6 for select6. */
+/** The level of a step: 6 for select6. */
 export function levelOf(step: string): number {
   return Number(/\d+$/.exec(step));
 }

@@ -1,6 +1,6 @@
-// Pictures that can be read in light and dark, in colour and without, and are small enough to be kept in git.
+// SVG pictures for light and dark, with and without colour, small enough to keep in git.
 
-/** The colours, by name: in light, and in dark. They can be told apart by those who see few colours, too. */
+/** The colours, by name: in light, and in dark. They differ for colour-blind readers, too. */
 const colours = {
   paper: ['#ffffff', '#0d1117'],
   ink: ['#1f2328', '#e6edf3'],
@@ -15,18 +15,18 @@ const colours = {
 
 export type Colour = keyof typeof colours;
 
-/** What surrounds what is drawn. */
+/** The frame of a picture. */
 export type Frame = {
   width: number;
   height: number;
   title: string;
-  /** What there is to be seen, in words: for those who do not see it. */
+  /** The contents in words, for screen readers. */
   description: string;
-  /** Elements `<pattern>` that are used in the picture. */
+  /** The `<pattern>` elements that the picture uses. */
   patterns?: string[];
 };
 
-/** A whole picture: a file. */
+/** A whole picture, as the text of a file. */
 export function svg({ width, height, title, description, patterns = [] }: Frame, parts: string[]): string {
   const rules = (shade: 0 | 1) =>
     Object.entries(colours).map(
@@ -52,11 +52,11 @@ export type Place = {
   anchor?: 'start' | 'middle' | 'end';
   colour?: Colour;
   size?: 'small' | 'large';
-  /** Whether it is to be readable on top of lines. */
+  /** Whether a halo keeps it readable on top of lines. */
   halo?: boolean;
 };
 
-/** A line of text. `x` is where it begins, or its middle, or where it ends; `y` is its base line. */
+/** A line of text. `x` is its start, middle or end, as `anchor` says. `y` is its base line. */
 export function text(
   x: number,
   y: number,
@@ -69,7 +69,7 @@ export function text(
   return `<text x="${round(x)}" y="${round(y)}" class="${classes}"${anchored}${haloed}>${escaped(content)}</text>`;
 }
 
-/** How a line is drawn: its colour, its width, and the lengths of its dashes and gaps. */
+/** How a line is drawn: its colour, its width, and the lengths of dashes and gaps. */
 export type Stroke = { colour: Colour; width?: number; dashes?: string };
 
 /** A line through these points. */
@@ -82,12 +82,12 @@ export function line(
   return `<path class="s-${colour}" d="${path}" fill="none" stroke-width="${width}"${dashed}/>`;
 }
 
-/** A number as it stands in a picture: a tenth of a pixel is more than can be seen. */
+/** A coordinate, rounded to a tenth of a pixel: smaller differences are invisible. */
 export function round(number: number): number {
   return Math.round(number * 10) / 10;
 }
 
-/** Text that is not taken for a tag. */
+/** Text without the characters that XML takes for a tag. */
 export function escaped(text: string): string {
   return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

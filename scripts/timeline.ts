@@ -1,4 +1,4 @@
-// npm run timeline [-- STEP...]: leads steps through the same scenario, and draws who waited for what.
+// npm run timeline [-- STEP...]: runs the same scenario with each step, and draws what the clients and the server wait for.
 
 import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -50,7 +50,7 @@ for (const step of steps) {
 }
 if (values.perfetto) print('https://ui.perfetto.dev opens the files that end in .perfetto.json.');
 
-/** Writes a file, and returns how its path is best shown. */
+/** Writes a file. Returns its path, as short as possible. */
 function write(name: string, content: string): string {
   const path = join(folder, name);
   try {

@@ -1,4 +1,4 @@
-// npm run trace STEP [-- OPTIONS]: runs a step, and tells which line waits, as it happens.
+// npm run trace STEP [-- OPTIONS]: runs a step, and prints live which of its lines wait.
 
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -42,7 +42,7 @@ const trace = join(folder, 'trace.jsonl');
 const program = new Program(process.execPath, [...runnable(path), ...options], {
   cwd: root,
   env: { TRACE: trace, QUIET: '1' },
-  group: process.platform === 'darwin', // It has nothing that ends children with their parent.
+  group: process.platform === 'darwin', // There, the kernel can't end children with their parent.
 });
 program.child.stderr?.pipe(process.stderr);
 const ended = once(program.child, 'close');
@@ -52,7 +52,7 @@ let reader: TraceReader | undefined;
 let timer: NodeJS.Timeout | undefined;
 for await (const line of createInterface({ input: program.child.stdout as Readable })) {
   print(line);
-  // The first line says that the step listens. From then on it is of interest where it waits.
+  // The first line says that the step listens. Before that, its calls only set it up.
   reader ??= new TraceReader(trace, look);
   look();
 }
@@ -62,7 +62,7 @@ clearTimeout(timer);
 reader?.close();
 process.exitCode = exitCode ?? 1;
 
-/** Tells what has happened, and who waits. A call that has just begun may be over soon: look again. */
+/** Prints what has happened, and what waits. A call that has just begun may end soon: then look again. */
 function look(): void {
   const time = now();
   for (const event of reader?.read() ?? []) narrator.take(event);
@@ -70,7 +70,7 @@ function look(): void {
   if (narrator.look(time)) timer = setTimeout(look, 1);
 }
 
-/** On a terminal, what waits stands out, and what is folded does not. */
+/** On a terminal, lines that wait are bright, and lines of folded calls are dim. */
 function paint(line: string): string {
   if (!process.stdout.isTTY || process.env.NO_COLOR) return line;
   return line

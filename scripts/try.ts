@@ -1,4 +1,4 @@
-// npm run try: tries what the steps learn on a server of your own, in whatever language.
+// npm run try: tries the behaviours of the steps on a server of your own, in any language.
 
 import { attempt, type Failure } from '../src/behaviours/attempt.ts';
 import {
@@ -27,28 +27,28 @@ const usage = `Usage: npm run try -- --level LEVEL [OPTIONS] -- COMMAND...
                 which is in the environment variable PORT, too; at level 12, {limits}, or LIMITS, the options
                 that --list shows
   --port PORT   the port of a server that runs already
-  --level LEVEL what is asked of it: ${levels.join(', ')}. Each level asks for what those below it do, too
+  --level LEVEL the level to try: ${levels.join(', ')}. Each level includes those below it
   --only NAME   this conversation alone
   --all         go on after the first failure
-  --hint        say more of what helps
+  --hint        print the remedy, too
   --json        print results as JSON
-  --list        list what each level asks
+  --list        list the conversations of each level
 
-Exit code 0: all passed. 1: something failed. 2: it could not be tried.`;
+Exit code 0: all passed. 1: something failed. 2: the server could not be tried.`;
 
-process.exitCode = 2; // What fails from here on is no failure of the server.
+process.exitCode = 2; // Until the conversations begin, a failure is not the server's.
 
 const CUT: BehaviourName = 'a character cut in two';
-/** How long to wait for an answer, in milliseconds. While the server has work to do, the wait goes on. */
+/** How long to wait for an answer, in milliseconds. The wait is longer while the server has work to do. */
 const PATIENCE = 3000;
 
 type Result = {
   name: BehaviourName;
   result: 'passed' | 'failed' | 'left out';
-  /** Why it is left out, or what of it. */
+  /** Why it is left out, or which part of it. */
   note?: string;
   failure?: Failure;
-  /** Of a server that failed: the last lines that it wrote there. */
+  /** The last lines that a failed server wrote to stderr. */
   stderr?: string;
 };
 
@@ -57,7 +57,7 @@ const results: Result[] = [];
 for (const name of names) {
   const result = await tryOut(name).catch((error) => {
     if (error instanceof StartError) fail(`Cannot try ${told(server)}: ${error.message}`);
-    return fail(error.stack); // A mistake of this program is no failure of the server.
+    return fail(error.stack); // It is a mistake of this program, not of the server.
   });
   results.push(result);
   if (!json) show(result);
@@ -106,7 +106,7 @@ function show({ name, result, note, failure, stderr = '' }: Result): void {
     ...(error instanceof AnswerError ? compare(error) : [error.message]),
     '',
     ...wrapped(`${capitalised(symptom)}. ${cause}`),
-    ...(symptom === 'the process ended' && stderr ? [`Its last words:${stderr}`] : []),
+    ...(symptom === 'the process ended' && stderr ? [`Its last lines on stderr:${stderr}`] : []),
     '',
     `${step} does it right: ${path}`,
     ...(hint
@@ -142,7 +142,7 @@ function capitalised(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
-/** The words in lines that fit a terminal. */
+/** The text in lines that fit a terminal. */
 function wrapped(text: string): string[] {
   return text.match(/.{1,90}(?= |$)/g)?.map((line) => line.trim()) ?? [];
 }
@@ -185,7 +185,7 @@ function readCommandLine() {
   return { level, names: chosen(level, values.only), server, all, hint, json };
 }
 
-/** What a level asks for. */
+/** The behaviours of a level. */
 function asked(level: Level): BehaviourName[] {
   const names = Object.keys(behaviours) as BehaviourName[];
   return names.filter(
@@ -193,7 +193,7 @@ function asked(level: Level): BehaviourName[] {
   );
 }
 
-/** The one whose name has this in it, or all that ask for no further command. */
+/** The behaviour with this text in its name. Without a text, all that need no command besides those of the level. */
 function chosen(level: Level, only: string | undefined): BehaviourName[] {
   const names = asked(level);
   if (only === undefined) return names.filter((name) => behaviours[name].command === undefined);

@@ -1,5 +1,5 @@
-// node --import ./scripts/tsx.mjs FILE.ts: the command of every npm script. It loads tsx, or says what is missing.
-// It is plain JavaScript, because it runs where nothing is installed yet.
+// node --import ./scripts/tsx.mjs FILE.ts: the command of every npm script. It loads tsx, or says that tsx is not installed.
+// It is plain JavaScript, because it runs before anything is installed.
 
 try {
   await import('tsx');

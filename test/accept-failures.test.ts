@@ -8,7 +8,7 @@ import { Client } from '../src/behaviours/client.ts';
 import { installed, onLinux, request, serving, temporaryFolder } from './harness.ts';
 
 const shim = join(temporaryFolder(), 'accept-fails.so');
-// Those of the rings have the kernel accept, and never call accept().
+// The rings have the kernel accept, and never call accept().
 const steps = [...findSteps().keys()].filter((step) => levelOf(step) >= 3 && !step.startsWith('ring'));
 
 describe.runIf(onLinux && installed('cc')).concurrent('accept() that fails five times', () => {
@@ -31,7 +31,7 @@ describe.runIf(onLinux && installed('cc')).concurrent('accept() that fails five 
       serving(
         step,
         async (server) => {
-          const wakes = step === 'generator4' ? 3 : 0; // Each of its clients needs others to come: that is its lesson.
+          const wakes = step === 'generator4' ? 3 : 0; // It answers a client only when others connect: that is its lesson.
           for (let i = 0; i < 2; i++) {
             const client = await Client.connect(server.port, { notices: levelOf(step) === 11 });
             await client.send(request(step, 'hello'));

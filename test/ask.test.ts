@@ -1,4 +1,4 @@
-// The client that asks the zen and the oracle, and servers that answer it in ways of their own.
+// The client that asks the zen and the oracle, and servers that answer in unusual ways.
 
 import { createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
@@ -12,10 +12,10 @@ const ask = (port: number, ...args: string[]) => runScript(client, 'localhost', 
 const CLOSED = 'The server has closed the connection\n';
 const broken = (port: number) => `Cannot talk to localhost:${port}: ECONNRESET\n`;
 
-/** One connection, as the server sees it: the questions, when each came, what is behind the last, and whether it ended. */
+/** One connection of the server: its questions, when each arrived, the bytes behind the last, and whether it has ended. */
 type Talk = { socket: Socket; questions: string[]; times: number[]; rest: string; ended: boolean };
 
-/** Does something about each question, the n-th of its connection, on a free port and for as long as `use` takes. */
+/** Runs a server on a free port while `use` runs. It handles each question with its number on the connection. */
 async function answering(
   answer: (socket: Socket, question: string, n: number) => void,
   use: (port: number, talks: Talk[]) => Promise<void>,
@@ -35,14 +35,14 @@ async function answering(
     socket.on('end', () => {
       talk.ended = true;
     });
-    socket.on('error', () => {}); // A client may go as it likes.
+    socket.on('error', () => {}); // A client may break the connection.
   });
   await listening(server, (port) => use(port, talks)).finally(() => {
     for (const { socket } of talks) socket.destroy();
   });
 }
 
-/** Sends the pieces one by one, in turns of their own. */
+/** Sends the pieces one by one, each in a turn of Node's loop. */
 async function inPieces(socket: Socket, pieces: Iterable<string>): Promise<void> {
   for (const piece of pieces) {
     await new Promise((resolve) => socket.write(piece, resolve));
@@ -50,7 +50,7 @@ async function inPieces(socket: Socket, pieces: Iterable<string>): Promise<void>
   }
 }
 
-/** Of each protocol: question, what a server answers, and what is printed of that. */
+/** For each protocol: the question, the answer of a server, and what the client prints. */
 const conversations: Record<string, Record<string, [answer: string, printed: string]>> = {
   zen: {
     'Beautiful is better than?': ['Ugly.', 'Ugly.'],
@@ -59,7 +59,7 @@ const conversations: Record<string, Record<string, [answer: string, printed: str
   },
   oracle: {
     'Is general artificial intelligence possible?': [
-      // That would clear the screen, ring, and turn the direction of text.
+      // On a terminal, these clear the screen, ring the bell, and change the direction of text.
       'Is general artificial intelligence possible? \x1b[2J\x07No\u009b\u202e.',
       '?[2J?No??.',
     ],
@@ -89,7 +89,7 @@ describe.concurrent('ask.ts', () => {
       ));
   }
 
-  test('takes what is behind an answer for the next one, and with --forever and --pause asks the zen in order until the end', () =>
+  test('takes the bytes behind an answer for the next one, and with --forever and --pause asks the zen in order until the end', () =>
     answering(
       (socket, _, n) => {
         const pieces = [['Ug', 'ly. Imp'], ['licit.Complex.'], [], ['Ugly.', 'Half an ans']][n - 1];
@@ -104,12 +104,12 @@ Beautiful is better than? Ugly.
         expect(await ask(port, '--forever', '--pause', '0.2')).toEqual({ exit: 0, stdout, stderr: CLOSED });
         const [first = 0, ...later] = talks[0]?.times ?? [];
         expect(later.length).toBeGreaterThanOrEqual(3);
-        // Since the first: the third answer was there before its question, which may be noticed late.
+        // Times count from the first: the third answer arrives before its question, which may be noticed late.
         for (const [i, time] of later.entries()) expect(time - first).toBeGreaterThanOrEqual((i + 1) * 199);
       },
     ));
 
-  test('-e goes in the middle of a question, and Ctrl-C ends it at once in the middle of a pause', () =>
+  test('-e disconnects in the middle of a question, and Ctrl-C ends it at once in the middle of a pause', () =>
     answering(
       () => {},
       async (port, talks) => {
@@ -144,7 +144,7 @@ Beautiful is better than? Ugly.
       },
     ));
 
-  test('ends when the reader of its output has gone', () =>
+  test('ends when the program that reads its output has ended', () =>
     answering(
       (socket) => socket.write('Ugly.'),
       async (port) => {

@@ -1,4 +1,4 @@
-// What async-chat.ts can do beyond the lines of select9.
+// What async-chat.ts does beyond the lines of select9.
 
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
@@ -22,7 +22,7 @@ describe.concurrent('async-chat', () => {
       expect(await slow.rest()).toBe(answer);
     }));
 
-  test('refuses a count that is none, which ends that conversation, and no other', () =>
+  test('refuses a count that is no number: that ends this connection, and no other', () =>
     serving(chat, async (server) => {
       for (const count of ['0', '-1', '1.5', 'many']) {
         const client = await Client.connect(server.port);
@@ -42,7 +42,7 @@ describe.concurrent('async-chat', () => {
       expect(await client.rest()).toBe('hello|world|again|');
     }));
 
-  test('can wait for nothing but the end', () =>
+  test('can wait for the end alone', () =>
     serving(chat, async (server) => {
       const client = await Client.connect(server.port);
       await client.send(`ALL\r\n${'x\r\n'.repeat(10_000)}`);
@@ -101,7 +101,7 @@ test('async-chat moves each answer of a long queue about once', () => {
   const answer = Buffer.alloc(32, 'x');
   for (let i = 0; i < 250_000; i++) answers.push(answer);
   answers.closeWhenDone();
-  expect(moved(() => loop.run())).toBeLessThan(500_000); // To move all the others in each tick would be 15 million.
+  expect(moved(() => loop.run())).toBeLessThan(500_000); // Moving all others in each tick would be 15 million.
   loop.close();
   expect(reader.received).toBe(250_000 * 32);
 });

@@ -27,13 +27,13 @@ import { run, runScript, temporaryFolder, until } from './harness.ts';
 
 const bench = (...args: string[]) => [...runnable('scripts/bench.ts'), '--quick', ...args];
 
-/** It starts many servers, which take their time on a busy machine, and are to end with it. */
+/** The bench starts many servers. On a busy machine, each takes long to start. */
 const patience = 120_000;
 const options = { patience, group: true };
 const LONG = { timeout: 3 * patience };
 
 describe.concurrent('npm run bench', () => {
-  /** What a line shows behind the name of the server. */
+  /** The columns of a line behind the name of the server. */
   const figures: Partial<Record<TableName, RegExp>> = {
     echo: /^[\d,]+ \| [\d.–]+ \| [\d.–]+ \| [\d.–]+$/,
     compute: /^[\d.]+ m?s \| [\d.]+ m?s \| [\d,]+$/,
@@ -86,7 +86,7 @@ describe.concurrent('npm run bench', () => {
     try {
       await program.stderr.lineLike(/prefork4 is warm$/); // It has children of its own.
       expect(isAlone()).toBe(false);
-      program.child.kill('SIGINT'); // to the bench alone, where a terminal would tell them all
+      program.child.kill('SIGINT'); // to the bench alone: a terminal sends it to all
       expect(await program.exited()).toBe(130);
       await until(isAlone);
     } finally {
@@ -124,7 +124,7 @@ describe.skipIf(missingForC).concurrent('the load client', () => {
     const server = createServer({ allowHalfOpen: true }, (client) => {
       all.add(client.setNoDelay());
       client.on('close', () => all.delete(client));
-      client.on('error', () => {}); // It may find what it wants to find, and go.
+      client.on('error', () => {}); // The load client may end in the middle.
       client.on('end', () => client.end());
       serve(client, all);
     });

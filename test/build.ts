@@ -9,8 +9,8 @@ import { toJavaScript } from '../src/cli/javascript.ts';
 import { noRing } from '../src/completion/support.ts';
 
 /**
- * Scripts and behaviours find the project from where their files stand, and a bundle stands elsewhere: so the old place is written into it.
- * What a script imports by a name that it puts together (npm start, its step) stays an import.
+ * Scripts and behaviours find the project by `import.meta.dirname`. A bundle is in another folder, so the build writes the old one
+ * into it. An import whose name is computed (npm start imports its step) stays an import.
  */
 const inPlace: Plugin = {
   name: 'in place',

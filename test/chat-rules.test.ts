@@ -1,4 +1,4 @@
-// Users who talk to each other: the rules of the chat, on paper. chat.test.ts has the chat itself.
+// The rules of the chat, without sockets. chat.test.ts has the chat itself.
 
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -19,10 +19,10 @@ afterEach(() => {
   for (const socket of open.splice(0)) socket.close();
 });
 
-/** Lets a newcomer into a place. What the room sends by itself comes out at the other end of the connection. */
+/** Makes a place for a new user. What the room itself sends arrives at `otherEnd`. */
 type Place = () => { room: Room; otherEnd?: Socket };
 
-/** The room of one thread, which hands lines to users, and that of many, which sends to their descriptors. */
+/** The room of one thread, which hands lines to users, and the room of many threads, which sends to descriptors. */
 const places: Record<string, () => Place> = {
   LocalRoom() {
     const room = new LocalRoom();
@@ -39,7 +39,7 @@ const places: Record<string, () => Place> = {
   },
 };
 
-/** A user in a room, with a sheet of paper for a connection. */
+/** A user in a room, with a fake connection. */
 class User extends FakeTransport {
   readonly chat: ChatProtocol;
   readonly #protocol: ReturnType<typeof chain<Buffer>>;
@@ -62,7 +62,7 @@ class User extends FakeTransport {
     this.#protocol.ended();
   }
 
-  /** What has been sent to this user since this was last asked. */
+  /** What this user has received since the last look. */
   get heard(): string {
     const receive = () => this.#otherEnd?.tryRecv(16_384) ?? 'would-block';
     for (let bytes = receive(); bytes !== 'would-block' && bytes.length > 0; bytes = receive())
@@ -74,7 +74,7 @@ class User extends FakeTransport {
 }
 
 describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, newPlace) => {
-  /** So many users in a room, who have read what they were told. */
+  /** So many users in a room. They have read all lines so far. */
   function room(count: number): User[] {
     const place = newPlace();
     const users = Array.from({ length: count }, () => new User(place));
@@ -89,7 +89,7 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
     expect([one.heard, two.heard]).toEqual(['* guest2 joined\n', '* welcome, guest2\n']);
   });
 
-  test('let people change their names, and tell everyone', () => {
+  test('let a user change names, and tell all users', () => {
     const [one, two] = room(2) as [User, User];
     one.says('NICK alice\n');
     expect([one.heard, two.heard]).toEqual(['* guest1 is now alice\n', '* guest1 is now alice\n']);
@@ -97,7 +97,7 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
     expect(two.heard).toBe('* alice is now Alice\n* Alice is now Bob_the-2nd\n');
   });
 
-  test('pass on what is said to all the others, and what is told to one', () => {
+  test('pass a SAY on to all other users, and a MSG to one', () => {
     const [one, two, three] = room(3) as [User, User, User];
     one.says('SAY hello, Ωorld\n');
     expect([one.heard, two.heard, three.heard]).toEqual([
@@ -109,7 +109,7 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
     expect([one.heard, two.heard, three.heard]).toEqual(['', '-guest1-  psst \n', '']);
   });
 
-  test('name who is there, in the order they came, whatever they are called', () => {
+  test('list all users in the order in which they joined, whatever their names', () => {
     const [one, two, three] = room(3) as [User, User, User];
     one.says('NICK zoe\n');
     two.chat.leave();
@@ -118,7 +118,7 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
     expect(three.heard).toBe('WHO zoe guest3\n');
   });
 
-  test('tell once that a user has left, however that is', () => {
+  test('tell once that a user has left, in whichever way', () => {
     const [one, two, three, four] = room(4) as [User, User, User, User];
     two.says('QUIT\n');
     two.ends();
@@ -169,30 +169,30 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
     });
   }
 
-  test('know all commands that there were before', () => {
+  test('know all commands of level 9', () => {
     const [one] = room(1) as [User];
     one.says('HELP\nECHO a\r\n');
     expect(one.heard).toBe('ECHO TIME HELP QUIT NICK SAY MSG WHO\na\n');
   });
 
-  test('let no control character through to the terminals of others, and no line that no user has said', () => {
+  test('let no control character through to the terminals of others, and no forged line', () => {
     const [one, two] = room(2) as [User, User];
     one.says('SAY \x1b[2J\x07\ttab\x7f\x9b0m\u2028\u202e\r\nMSG guest2 \x1b]0;title\x07\n');
     expect(two.heard).toBe('<guest1> ?[2J??tab??0m??\n-guest1- ?]0;title?\n');
     one.says('SAY \u3164\u115f\u1160\uffa0\u{e0041}\n'); // fillers, and a tag
     expect(two.heard).toBe('<guest1> ?????\n');
-    one.says('SAY 👩‍👩‍👧 ❤️ e\u0301\n'); // What joins letters and emojis is no harm.
+    one.says('SAY 👩‍👩‍👧 ❤️ e\u0301\n'); // Characters that join letters and emojis do no harm.
     expect(two.heard).toBe('<guest1> 👩‍👩‍👧 ❤️ e\u0301\n');
   });
 
-  test('let a user go whose line has no end, with a last word, and tell the others', () => {
+  test('close the connection of a user whose line has no end, with an error, and tell the others', () => {
     const [one, two] = room(2) as [User, User];
     one.says(`SAY ${'\x01'.repeat(2 ** 20)}`);
     expect(one).toMatchObject({ closed: true, sent: 'ERROR message longer than 1048576 bytes\n' });
     expect(two.heard).toBe('* guest1 left\n');
   });
 
-  test('hold whatever is typed', () => {
+  test('hold for any input', () => {
     const words = ['SAY ', 'NICK ', 'MSG guest2 ', 'WHO', 'QUIT', 'x', ' ', '\n', '\r\n', '\x1b', '* '];
     const word = fc.constantFrom(...words.map((text) => Buffer.from(text)));
     const typed = fc.array(fc.oneof(word, streams), { maxLength: 30 });
@@ -209,7 +209,7 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
   });
 });
 
-test('a SharedRoom has room for as many as its memory, and room again when one has left', () => {
+test('a SharedRoom is full when its memory is, and has room again when a user has left', () => {
   const place = places.SharedRoom?.() as Place;
   const users = Array.from({ length: 4 }, () => new User(place));
   const late = new User(place);
@@ -255,7 +255,7 @@ test('users hear that one has left only if they have heard that it joined', () =
   const stays = new User(place);
   class Gone extends User {
     override send(): void {
-      throw new Error('EPIPE'); // It has reset the connection before its thread has started.
+      throw new Error('EPIPE'); // The client has reset the connection before its thread has started.
     }
   }
   expect(stays.heard).toBe('* welcome, guest1\n');
@@ -263,7 +263,7 @@ test('users hear that one has left only if they have heard that it joined', () =
   expect(stays.heard).toBe('* guest2 joined\n');
 });
 
-test('a SharedRoom serves on when a connection is broken: its own thread will find out', () => {
+test('a SharedRoom serves on when a connection is broken: the thread of that connection notices it', () => {
   const place = places.SharedRoom?.() as Place;
   const [one, two, three] = [new User(place), new User(place), new User(place)];
   open.at(-3)?.shutdown('write');

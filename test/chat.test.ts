@@ -1,4 +1,4 @@
-// Users who talk to each other, on every mechanism. chat-rules.test.ts has the rules.
+// The chat on every mechanism. chat-rules.test.ts has the rules.
 
 import { describe, expect, test } from 'vitest';
 import { findSteps } from '../scripts/steps.ts';
@@ -8,7 +8,7 @@ import { runsHere, serving } from './harness.ts';
 
 const steps = [...findSteps().keys()].filter((step) => step.endsWith('11') && runsHere(step));
 
-/** Comes in, and reads who it is. */
+/** Joins, and reads its name. */
 async function enter({ port }: Server): Promise<Client> {
   const client = await Client.connect(port);
   expect(await client.line()).toMatch(/^\* welcome, guest\d+$/);
@@ -19,13 +19,13 @@ describe.concurrent('the chat', () => {
   for (const step of steps) {
     const users = step === 'thread11' ? 5 : 12;
 
-    test(`${step} lets ${users} say 100 lines each, all at once: everyone hears everyone else's, whole, once, in order`, () =>
+    test(`${step} lets ${users} say 100 lines each, all at once: each user receives all lines of the others, whole, once, in order`, () =>
       serving(
         step,
         async (server) => {
           const clients: Client[] = [];
           for (let i = 0; i < users; i++) clients.push(await enter(server));
-          // All are in when all know of the last one.
+          // All have joined when all know of the last one.
           await Promise.all(clients.slice(0, -1).map((client) => client.has(`* guest${users} joined`)));
           for (const [who, client] of clients.entries()) {
             const lines = Array.from(
@@ -79,7 +79,7 @@ describe.concurrent('the chat', () => {
         expect(await stays.line()).toBe('WHO guest1');
       }));
 
-    test(`${step} ${step === 'thread11' ? 'is stopped by a client that does not read: no user gets a word in' : 'does not wait for a client that does not read'}`, () =>
+    test(`${step} ${step === 'thread11' ? 'is stopped by a client that does not read: no user receives a line' : 'does not wait for a client that does not read'}`, () =>
       serving(
         step,
         async (server) => {
@@ -98,11 +98,11 @@ describe.concurrent('the chat', () => {
       ));
   }
 
-  /** Resolves as soon as nothing has come for a second. */
+  /** Resolves when nothing has arrived for a second. */
   async function stalls({ socket }: Client): Promise<void> {
     for (let before = -1; before !== socket.bytesRead; ) {
       before = socket.bytesRead;
-      await new Promise((resolve) => setTimeout(resolve, 1000)); // in which something would come
+      await new Promise((resolve) => setTimeout(resolve, 1000)); // in which more would arrive
     }
   }
 });

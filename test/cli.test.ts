@@ -1,4 +1,4 @@
-// What people type: options, and the commands of package.json and README. mistakes.test.ts has what goes wrong.
+// What you may type: options, and the commands of package.json and README. mistakes.test.ts has wrong ones.
 
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -33,7 +33,7 @@ async function started(
 describe.concurrent('a step', () => {
   // The main thread logs in single3, a thread in thread4, a process in prefork4, and Node's loop calls back in the last two.
   for (const step of ['single3', 'thread4', 'prefork4', 'select6', 'callback6', 'stream6']) {
-    test(`${step} serves on when the reader of its log has gone`, () =>
+    test(`${step} serves on when the program that reads its log has ended`, () =>
       serving(step, async (server) => {
         server.child.stdout?.destroy();
         for (const line of ['one\n', 'two\n', 'three\n']) expect(await say(server, line)).toBe(line);
@@ -128,7 +128,7 @@ describe.concurrent('npm start', () => {
       .trimEnd()
       .split('\n');
 
-  test('lists all steps with what they are, and knows which is meant', async () => {
+  test('lists all steps with what they are, and names the nearest to a mistyped one', async () => {
     const { exit, stdout } = await runScript('scripts/start.ts', '--list');
     expect(exit).toBe(0);
     expect(squeezed(stdout)).toEqual(list);
@@ -167,7 +167,7 @@ describe.concurrent('npm without --', () => {
     });
   }
 
-  // What npm makes of these command lines is what it makes of those above.
+  // npm turns these command lines into the same variables as those above.
   for (const [words, env, instead] of [
     ['single6', { port: '8000' }, 'npm start single6 -- --port 8000'],
     ['8000', { port: 'true' }, 'npm start -- --port 8000'],
@@ -203,7 +203,7 @@ describe.concurrent('npm without --', () => {
     for (const name of names) expect(stderr).toMatch(new RegExp(` -- .*--${name}\\b`));
   });
 
-  test('what npm has from elsewhere does not count: npm --silent, and a file of settings', async () => {
+  test('settings of npm from elsewhere do not count: npm --silent, and a configuration file', async () => {
     const npm_config_userconfig = join(temporaryFolder(), 'npmrc');
     writeFileSync(npm_config_userconfig, 'loglevel = warn\nport = 80\n');
     for (const [args, env] of [
@@ -255,13 +255,13 @@ test.runIf(onLinux)('a tool says in one line that the disk is full', async () =>
   expect({ exit, stderr }).toEqual({ exit: 1, stderr: 'Cannot write to standard output: ENOSPC\n' });
 });
 
-test('the log shows what no terminal would: what turns the direction of text, fillers, selectors of variants', () => {
+test('the log shows what a terminal hides: changes of direction, fillers, variation selectors', () => {
   const invisible = '\u202e\u200d\u3164\u115f\u1160\uffa0\ufe0f\u{e0100}\u034f';
   const shown = '\\u{202e}\\u{200d}\\u{3164}\\u{115f}\\u{1160}\\u{ffa0}\\u{fe0f}\\u{e0100}\\u{34f}';
   for (const sent of [invisible, Buffer.from(invisible)]) expect(quote(sent)).toBe(`"${shown}"`);
 });
 
-test('the log shows what was sent, a replacement character too, and cuts what is long between two characters', () => {
+test('the log shows the input, a replacement character too, and cuts long input between two characters', () => {
   expect(quote(Buffer.from('abc\ufffd'))).toBe('"abc\ufffd"');
   const long = Buffer.from(`${'x'.repeat(899)}é`);
   expect(quote(long)).toBe(`"${'x'.repeat(899)}"… (901 in all)`);
@@ -311,7 +311,7 @@ describe.concurrent('npm run step', () => {
   for (const { name, path, predecessor } of steps) {
     if (predecessor === undefined) continue;
     test(`${name} is compared to ${predecessor}, which exists`, async () => {
-      // On the ladder, and in threads, which climb it again, a step is small. To turn a server inside out is not.
+      // In single and threaded, steps are small. To turn a server inside out takes more lines.
       expect(await linesAdded(predecessor, name)).toBeLessThan(/single|thread/.test(path) ? 45 : 121);
     });
   }

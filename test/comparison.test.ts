@@ -1,5 +1,5 @@
-// Every behaviour against every step. A step that passes where it is meant to fail is as wrong as one that fails where it is
-// meant to pass, or that fails in another way.
+// Every behaviour against every step. It is a mistake if a step fails where it should pass, passes where it should fail, or fails
+// with another symptom.
 
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// What io_uring does, what the steps on it make of it, and what they say where there is none.
+// What io_uring does, how the steps use it, and what they say where there is none.
 
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -15,14 +15,14 @@ import { canTrace, connection, pair, run, runsHere, serving, temporaryFolder, un
 const SETUP = 'Cannot set up io_uring';
 const LATE = 'late';
 
-/** A ring on which a wait ends: wait() blocks the thread, and with it what would end a test that takes too long. */
+/** A ring with a timeout in it: wait() blocks the thread, so vitest can't end a test that waits for ever. */
 function newRing(entries?: number): Ring<string> {
   const ring = new Ring<string>(entries);
   ring.timeout(60_000, LATE);
   return ring;
 }
 
-/** Waits until so many operations are complete. What came of them, in the order in which they were: `recv 5`. */
+/** Waits until so many operations are complete. Returns their results in order: `recv 5`. */
 function complete(ring: Ring<string>, count: number): string[] {
   const completed: string[] = [];
   while (completed.length < count) completed.push(...ring.wait().map(told));
@@ -200,7 +200,7 @@ describe.runIf(noRing === undefined).concurrent('what is in flight', () => {
   test('is cancelled when a connection fails, and completes before its socket is closed', async () => {
     const seen = await calls('test/fixtures/throwing.ts', async (server) => {
       const client = await Client.connect(server.port);
-      await client.send('first'); // It is answered with more than the kernel has room for.
+      await client.send('first'); // The answer is larger than the buffers of the kernel.
       await client.take(1);
       client.socket.pause();
       await client.send('second'); // At this, the server throws.

@@ -78,7 +78,7 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
     expect([loop.tasks, loop.sockets]).toEqual([0, 0]);
   });
 
-  test('lets each go on when what it waits for has come, two with one socket, and ends when all have ended', () => {
+  test('resumes each coroutine when its wait is over, two of them on one socket, and ends when all have ended', () => {
     function* recv(): Coroutine<string> {
       yield ['read', one];
       return String(one.tryRecv(100));
@@ -115,7 +115,7 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
     expect(seen).toEqual([0, 0, 20, 20.5, 40, 60]);
   });
 
-  test('sleeps in the kernel, and does not turn round and round for a socket that no coroutine waits for', () => {
+  test('sleeps in the kernel, without a busy loop for a ready socket that no coroutine waits for', () => {
     function* reader(): Coroutine {
       other.trySend(hello);
       yield ['read', one];

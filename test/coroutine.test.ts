@@ -10,7 +10,7 @@ import { pair, runScript, serving } from './harness.ts';
 
 const hello = Buffer.from('hello');
 describe('AsyncLoop', () => {
-  test('lets the timers and signals of Node have their turn, while nothing comes', async () => {
+  test('lets the timers and signals of Node run while no client sends', async () => {
     const loop = new AsyncLoop();
     const [one, other] = pair();
     const seen: string[] = [];
@@ -48,13 +48,13 @@ describe('generator4', () => {
       await nothing(server, first);
       const third = await Client.connect(server.port);
       expect(await first.line()).toBe('hello');
-      await nothing(server, third); // It sits in recv() for the second: the third is in, but not even logged.
+      await nothing(server, third); // It blocks in recv() for the second. The third is accepted, but not even logged.
       await second.send('hi\n');
       expect(await server.log()).toMatch(/ sent "hi\\n"$/);
       expect(await server.log()).toMatch(/ connected$/);
     }));
 
-  /** Sees that for a while nothing is logged, and nothing comes. */
+  /** Checks that for a while nothing is logged, and nothing arrives. */
   async function nothing(server: { stdout: { waiting: string } }, client: Client): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect([server.stdout.waiting, client.waiting]).toEqual(['', '']);
@@ -161,7 +161,7 @@ describe.concurrent('task6', () => {
       server.kill('SIGINT');
       server.kill('SIGINT'); // Twice does nothing.
       for (const client of clients) expect(await client.rest()).toBe('* goodbye\n');
-      await expect(Client.connect(server.port)).rejects.toThrow('ECONNREFUSED'); // while it waits for the deaf one
+      await expect(Client.connect(server.port)).rejects.toThrow('ECONNREFUSED'); // while one client does not read
       expect(await server.exited()).toBe(0);
       const lines = (await server.stdout.rest()).trimEnd().split('\n');
       const left = lines.filter((line) => line.endsWith(' disconnected: Cancelled'));

@@ -121,7 +121,7 @@ describe.runIf(canTrace()).concurrent('with clients who say nothing', () => {
   async function calls({ child }: Server): Promise<number> {
     const strace = new Program('strace', ['-p', `${child.pid}`]);
     await strace.stderr.lineLike(/attached/);
-    await sleep(3000); // in which nothing is to happen
+    await sleep(3000); // in which nothing should happen
     strace.kill('SIGINT');
     const lines = (await strace.stderr.rest()).split('\n');
     return lines.filter((line) => / = -?\d+/.test(line)).length;

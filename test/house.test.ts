@@ -1,4 +1,4 @@
-// The arrows of the house run one way: who may import what.
+// Which files may import which: all arrows run one way.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -30,6 +30,15 @@ describe('the house', () => {
     for (const file of filesOf('scripts')) {
       expect(
         outside(file).filter((other) => !other.startsWith('scripts/')),
+        file,
+      ).toEqual([]);
+    }
+  });
+
+  test('has a tour that stands on src and scripts, and of which neither knows', () => {
+    for (const file of filesOf('tour')) {
+      expect(
+        importsOf(file).filter((other) => !/^(src|scripts|tour)\//.test(other)),
         file,
       ).toEqual([]);
     }

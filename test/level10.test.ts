@@ -1,4 +1,4 @@
-// What is said does not depend on how one waits: every protocol with every step of level 10, byte for byte the same.
+// A protocol does not depend on the mechanism that waits: each protocol gives the same bytes with every step of level 10.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ const post = (body: string) =>
 const http = (status: string, type: string, body: string) =>
   `HTTP/1.1 ${status}\r\nDate: NOW\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 
-/** What else is to be seen at a server. */
+/** More checks of a server. */
 type More = (server: Server) => Promise<unknown>;
 type Conversation = {
   said: string | Buffer;
@@ -28,7 +28,7 @@ type Conversation = {
   more?: More;
 };
 
-/** For each protocol, a stream that holds several messages, what is answered to it, and whether the server ends it. */
+/** For each protocol, a stream with several messages, the answers to it, and whether the server closes. */
 const conversations: Record<string, Conversation> = {
   echo: { said: 'one\nzwölf\r\n\n\x00\nunfinished', answered: 'one\nzwölf\r\n\n\x00\n' },
   commands: {
@@ -103,7 +103,7 @@ const conversations: Record<string, Conversation> = {
   },
 };
 
-/** Without what the clock and the dice have to say. */
+/** The answer without times and random replies. */
 function settled(answer: string): string {
   return answer
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'NOW')
@@ -111,11 +111,11 @@ function settled(answer: string): string {
     .replace(/\? (Yes|Very likely|Maybe|Not likely|No)\./g, '? REPLY');
 }
 
-/** Says all of it in such pieces, and nothing more, and returns what comes back. */
+/** Sends these pieces, and returns what comes back. */
 async function converse({ port }: Server, pieces: (string | Buffer)[], closes = false): Promise<string> {
   const client = await Client.connect(port);
   for (const piece of pieces) await client.send(piece);
-  if (!closes) client.end(); // Or else it is the server who ends it.
+  if (!closes) client.end(); // Otherwise the server ends it.
   const answer = await client.rest();
   client.close();
   return settled(answer);
@@ -194,7 +194,7 @@ describe.concurrent('one chain under every mechanism', () => {
   }
 });
 
-// The real one knows no other port than 79, which only root may listen on.
+// The real finger connects only to port 79, and only root may listen there.
 test.runIf(installed('finger') && process.getuid?.() === 0)('--protocol finger answers finger', () => {
   const finger = async (...args: string[]) => (await run('finger', args)).stdout;
   const use = async () => {

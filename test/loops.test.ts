@@ -1,4 +1,4 @@
-// What is asked of every server that serves all its clients in one thread, whatever its loop is made of.
+// What every server with one thread for all clients has to do, whatever its loop is made of.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -11,11 +11,11 @@ import { canTrace, onLinux, request, runsHere, serving, servingWithin, until } f
 
 /** The steps whose loop is the project's own: select steps, and coroutines on a Selector. */
 const ownLoops = ['select3', 'select6', 'select9', 'generator6', 'task6', 'await6'];
-/** The same, without a choice of what to wait with. */
+/** Loops of the project without --selector. */
 const others = ['poll3', ...['ring3', 'ring6'].filter(runsHere), 'loop4'];
 /** Those on Node's own loop. */
 const nodeLoops = ['callback6', 'stream6'];
-/** Those that read no more from a client who does not read: the others keep what it is owed. */
+/** Steps that read no more from a client that does not read. The others keep its answers. */
 const pushBack = [
   ...['ring3', 'ring6', 'ring10'].filter(runsHere),
   'loop4',
@@ -67,7 +67,7 @@ describe.concurrent('a client that does not read', () => {
 
   for (const step of ['select6', 'select9', ...pushBack, ...chained]) {
     const pushesBack = !step.startsWith('select');
-    const what = `is ${pushesBack ? 'not read from, either' : 'owed everything'} by ${step}`;
+    const what = `is ${pushesBack ? 'not read, either,' : 'read, and its answers kept,'} by ${step}`;
     test(`${what}, and gets it all when it reads; one that never stops sending leaves others their turns`, () =>
       serving(
         step,
@@ -174,10 +174,10 @@ describe.runIf(onLinux).concurrent('a hundred resets', () => {
 
 describe.runIf(onLinux).concurrent('when there are no descriptors left', () => {
   for (const step of [...others, 'reactor6', ...ownLoops, ...nodeLoops]) {
-    test(`${step} turns newcomers away, and goes on`, () =>
+    test(`${step} rejects new clients, and goes on`, () =>
       servingWithin(60, step, async (server) => {
         const clients: Client[] = [];
-        // Node's own loop turns them away in the same manner, but does not say so.
+        // Node's own loop rejects them in the same way, but logs nothing.
         for (let log = ''; !log.includes('rejected'); ) {
           const client = await Client.connect(server.port);
           clients.push(client);
@@ -191,7 +191,7 @@ describe.runIf(onLinux).concurrent('when there are no descriptors left', () => {
         const [first] = clients as [Client];
         await first.send(request(step, 'still here'));
         expect(await first.line()).toBe('still here');
-        // It does not turn round and round for the one it could not accept: it sleeps.
+        // The loop sleeps: the rejected client does not keep it busy.
         await until(() => /\bState:\s+S/.test(readFileSync(`/proc/${server.child.pid}/status`, 'utf8')));
         clients.pop()?.close();
         await server.logged(/ disconnected: /);

@@ -1,4 +1,4 @@
-// What people type by mistake: one line says what is wrong, and the exit code is 1. And --help.
+// Mistakes on the command line: one line says what is wrong, and the exit code is 1. And --help.
 
 import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';

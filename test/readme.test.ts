@@ -20,7 +20,7 @@ import { installed, listening, onLinux, runsHere } from './harness.ts';
 
 type Block = { terminal: string | undefined; command: string | undefined; lines: string[] };
 
-/** A step that is started, and the blocks of those who talk to it. */
+/** The block that starts a step, and the blocks of its clients. */
 type Session = { title: string; server: Block; clients: Block[] };
 
 const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');

@@ -9,7 +9,7 @@ import type { Server } from '../src/behaviours/server.ts';
 import { installed, listening, run, runScript, serving } from './harness.ts';
 
 describe.concurrent('a client that does not read', () => {
-  test('loses bytes at select3, which does not care what the kernel takes', () =>
+  test('loses bytes at select3, which ignores how much the kernel takes', () =>
     serving('select3', async ({ port }) => {
       const much = Buffer.alloc(24_000_000, 'x'); // more than the buffers of the kernel hold
       const client = await Client.connect(port);
@@ -99,7 +99,7 @@ describe.concurrent('finger.ts', () => {
   test('takes no answer without end: at a mebibyte, one line says so', () =>
     fingerServer(
       (socket) => {
-        socket.on('error', () => {}); // The client goes in the middle of it.
+        socket.on('error', () => {}); // The client disconnects in the middle of it.
         socket.end('x'.repeat(20_000_000));
       },
       async (port) => {

@@ -27,7 +27,7 @@ test('each step has under 90 lines', () => {
 });
 
 describe.concurrent('single1', () => {
-  test('single1 echoes its one user, says nothing about it, and ends when that one leaves', () =>
+  test('single1 echoes its one client, logs nothing, and ends when that client disconnects', () =>
     serving('single1', async (server) => {
       expect(await say(server, 'hello\nworld\n')).toBe('hello\nworld\n');
       expect(await server.exited()).toBe(0);
@@ -56,7 +56,7 @@ describe.concurrent('single1', () => {
 
 describe.concurrent('the log', () => {
   for (const step of from(2)) {
-    test(`${step} tells who came, what was received, quoted so that it forges no line, and who left and why`, () =>
+    test(`${step} logs each connection, each input, quoted so that it forges no line, and each end with its reason`, () =>
       serving(step, async (server) => {
         const logged = async (data: string | Buffer) => {
           await say(server, data);

@@ -38,7 +38,7 @@ describe('Socket', () => {
     expect(`${address}`).toBe(`127.0.0.1:${address.port}`);
   });
 
-  test('accepts a connection, and knows who made it', () => {
+  test('accepts a connection, and returns the address of the client', () => {
     const { client, address } = connection();
     expect(address).toEqual(client.localAddress());
     expect(address).toBeInstanceOf(Address);
@@ -103,7 +103,7 @@ describe('Socket', () => {
     const { port } = listener.localAddress();
     const client = Socket.connect({ host: '127.0.0.1', port });
     const [server] = listener.accept();
-    for (const socket of [listener, server, client]) socket.close(); // Who closes first waits: TIME_WAIT, tcp(7).
+    for (const socket of [listener, server, client]) socket.close(); // The first to close keeps its port: TIME_WAIT, tcp(7).
     const again = Socket.listen({ host: '127.0.0.1', port });
     open.push(again);
     expect(again.localAddress().port).toBe(port);

@@ -36,7 +36,7 @@ function* fails(message: string, milliseconds = 0): Coroutine<never> {
   throw new Error(message);
 }
 
-/** What comes of it. */
+/** Notes what a coroutine returns or throws. */
 function* outcome(coroutine: Coroutine<unknown>): Coroutine {
   try {
     seen.push(yield* coroutine);
@@ -53,7 +53,7 @@ function run(coroutine: Coroutine<unknown>): unknown[] {
 }
 
 describe('a task', () => {
-  test('that is joined gives its result, or throws its error: to each who joins, before its end or after', () => {
+  test('that is joined gives its result, or throws its error: to each joiner, before its end or after', () => {
     const task = loop.spawn(sleeper('one', 10));
     const failed = loop.spawn(fails('no', 10));
     for (const joined of [task, task, failed]) loop.spawn(outcome(joined.join()));

@@ -1,4 +1,4 @@
-// The servers and real programs, in real terminals: what a person at the keyboard sees, Ctrl-C included.
+// The servers and real programs, in real terminals: what you see at the keyboard, Ctrl-C included.
 
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

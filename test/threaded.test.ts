@@ -11,7 +11,7 @@ import { onLinux, request, run, say, serving, servingWithin, until } from './har
 /** What one of dozens of threads may take, milliseconds: they start one by one, and an idle machine takes 40 each. */
 const LONG = 150_000;
 
-/** Connects, and has something echoed. */
+/** Connects, and expects an echo. */
 async function meet(server: Server, patience = PATIENCE): Promise<Client> {
   const client = await Client.connect(server.port, { patience });
   await ask(client, 'hello');
@@ -23,7 +23,7 @@ async function ask(client: Client, word: string): Promise<void> {
   expect(await client.line()).toBe(word);
 }
 
-/** So many clients who have had something echoed, one after the other. */
+/** Connects so many clients, one after the other, each with an echo. */
 async function company(server: Server, count: number): Promise<Client[]> {
   const clients: Client[] = [];
   while (clients.length < count) clients.push(await meet(server));
@@ -401,7 +401,7 @@ describe.runIf(onLinux).concurrent('multi6', () => {
     }
   }
 
-  test('multi6 serves clients in each of its processes, and replaces one that is killed, whose clients alone are cut off', () =>
+  test('multi6 serves clients in each of its processes, and replaces a killed process, which cuts off its own clients alone', () =>
     serving(
       'multi6',
       async (server) => {

@@ -187,16 +187,17 @@ describe('a picture', () => {
     ]);
   });
 
-  test('says in words what can be seen, and writes the longest gap at its arrow', () => {
+  test('says in words what can be seen, and who waits how long in the row of that client', () => {
     const timeline = toTimeline(oneAfterTheOther);
     expect(inWords(timeline)).toBe(
       'A, says nothing: the one thread wakes at once. B, talks: the one thread wakes after up to 0.1 s. ' +
         'the one thread: runs for 0.1 s, blocked in accept() for 1.6 s.',
     );
-    expect(draw(timeline).match(/\d+ ms(?=<)/g)).toEqual(['133 ms']);
+    expect(draw(timeline).match(/\b[AB] waits [^<]+/g)).toEqual(['B waits 133 ms']);
     const [a] = timeline.clients;
     const deaf = { ...timeline, clients: [a as Timeline['clients'][0]], arrows: timeline.arrows.slice(0, 1) };
     expect(inWords(deaf)).toMatch(/^A, says nothing: not all of it is received\. /);
+    expect(draw(deaf).match(/\b[AB] waits [^<]+/g)).toEqual(['A waits to the end']);
   });
 
   test('has an arrow for each, a pattern for each kind, and no number that is none', () => {
@@ -240,7 +241,7 @@ describe('a picture', () => {
 // Live: what the README says of the pictures, as orders of events, which hold on a slow machine, too.
 describe.concurrent('in the scenario', () => {
   type Scenario = {
-    /** The lanes of the server: who accepts, who serves each client, and what else there is. */
+    /** The lanes of the server: the one that accepts, the ones that serve the clients, and others. */
     accepts: string;
     serves: (client: string, i: number) => string;
     others?: string[];

@@ -1,4 +1,4 @@
-// WebSocket as others speak it: clients that are not of this project, and browsers in the room of those who come by nc.
+// WebSocket with other clients: programs that are not of this project, and browsers in one chat with users of nc.
 
 import { spawnSync } from 'node:child_process';
 import { type EventEmitter, on, once } from 'node:events';
@@ -77,7 +77,7 @@ describe.concurrent('--web-port', () => {
           expect([response.status, await response.text()]).toEqual([200, page]);
 
           const user = await Client.connect(server.port);
-          expect(await user.line()).toBe('* welcome, guest1'); // Who has just seen the page is not in the room.
+          expect(await user.line()).toBe('* welcome, guest1'); // Loading the page does not join the room.
           const { socket, next } = await join(address);
           expect(await next()).toBe('* welcome, guest2');
           expect(await user.line()).toBe('* guest2 joined');

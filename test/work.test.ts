@@ -61,7 +61,7 @@ describe.concurrent('work7', () => {
       expect(await server.exited()).toBe('SIGINT');
     }));
 
-  test('goes on when a user leaves whose number is being computed', () =>
+  test('goes on when a user disconnects while its number is being computed', () =>
     serving('work7', async (server) => {
       const client = await Client.connect(server.port);
       await client.send('FIB 32\n');

@@ -1,23 +1,23 @@
-// A user who says ECHO again and again, beside two who have numbers computed all the time.
+// One user sends ECHO again and again. Two others have the server compute numbers all the time.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../../src/behaviours/client.ts';
 import { type Figures, median, percentile } from './results.ts';
 
-/** The number that takes some 20 ms, or 2, and how many answers are measured. */
+/** The command that computes for some 20 ms, or 2, and how many answers are measured. */
 const full = { command: 'FIB 30', answer: '832040', echoes: 100 };
 const quick = { command: 'FIB 25', answer: '75025', echoes: 20 };
 
-/** How long the user who says ECHO pauses after an answer, in milliseconds. */
+/** How long the first user pauses after an answer, in milliseconds. */
 const PAUSE = 2;
 const PATIENCE = 60_000;
 
-/** How long that user waits for an answer, in milliseconds, and how many numbers the others have in a second. */
+/** How long the first user waits for an answer, in milliseconds, and how many numbers the others receive in a second. */
 export async function talkBeside(port: number, isQuick: boolean): Promise<Figures> {
   const { command, answer, echoes } = isQuick ? quick : full;
   const connect = () => Client.connect(port, { patience: PATIENCE });
   const [talker, ...others] = await Promise.all([connect(), connect(), connect()]);
-  await Promise.all(others.map((other) => ask(other, command, answer))); // Threads that compute have started then.
+  await Promise.all(others.map((other) => ask(other, command, answer))); // Now all threads that compute have started.
 
   let numbers = 0;
   let over = false;
@@ -41,7 +41,7 @@ export async function talkBeside(port: number, isQuick: boolean): Promise<Figure
   };
 }
 
-/** Returns how many milliseconds the answer took. */
+/** Sends a line, and expects this answer. Returns how many milliseconds it took. */
 async function ask(client: Client, line: string, answer: string): Promise<number> {
   const begin = performance.now();
   await client.send(`${line}\n`);

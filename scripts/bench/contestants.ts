@@ -1,4 +1,4 @@
-// What is measured, and how it is started: the steps of the project, and the same servers in other languages.
+// The servers to measure, and how to start them: the steps of the project, and the same servers in other languages.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, renameSync, statSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { noRing } from '../../src/completion/support.ts';
 import { findSteps, root } from '../steps.ts';
 import { hasRedis, REDIS } from './redis.ts';
 
-/** A server with its name in the tables, what it is written in, and what that is to run. */
+/** A server: its name in the tables, its language, its program and the arguments. */
 export type Contestant = { name: string; language: Language; program: string; args: string[] };
 
 type Language = 'C' | 'Python' | 'TypeScript' | 'JavaScript';
@@ -20,10 +20,10 @@ const cache = join(root, 'node_modules/.cache/async-comparisons/bench');
 
 const known = findSteps();
 
-/** What the servers and the clients in C need, if it is missing: they wait with epoll, which only Linux has. */
+/** What servers and clients in C need, and this machine lacks: cc, or epoll, which only Linux has. */
 export const missingForC = process.platform !== 'linux' ? 'epoll' : installed('cc') ? undefined : 'cc';
 
-/** The version of Python, if it is here. */
+/** The version of Python, if it is installed. */
 export const python = installed('python3')
   ? spawnSync('python3', ['--version'], { encoding: 'utf8' }).stdout.trim().replace('Python ', '')
   : undefined;
@@ -31,15 +31,15 @@ export const python = installed('python3')
 export const c = (name: string, mode: string) => contestant(name, 'C', 'server.c', mode);
 export const py = (name: string, mode: string) => contestant(name, 'Python', 'server.py', mode);
 export const net = (mode: string) => contestant('node:net', 'TypeScript', 'server.ts', mode);
-/** Not a server, but a function that waits. */
+/** A function that waits, in place of a server. */
 export const waiting = (name: string, kind: string) => contestant(name, 'JavaScript', 'waiting.ts', kind);
 
-/** Steps, without their logs, which would cost more than the rest. */
+/** Steps without their logs: a log costs more than the rest. */
 export function steps(...names: string[]): Contestant[] {
   return names.map((name) => step(name, name));
 }
 
-/** Where a step is: src/select/select6.ts. */
+/** The path of a step: src/select/select6.ts. */
 export function pathOf(step: string): string {
   return known.get(step)?.path ?? fail(`Cannot find ${step}`);
 }
@@ -48,7 +48,7 @@ export function step(name: string, step: string, ...args: string[]): Contestant 
   return { name, language: 'TypeScript', program: pathOf(step), args: ['--quiet', ...args] };
 }
 
-/** The same without tsx, which takes its time to load. */
+/** The same server without tsx, which takes long to load. */
 export function asJavaScript(contestant: Contestant): Contestant {
   return { ...contestant, name: `${contestant.name}, types taken out`, language: 'JavaScript' };
 }
@@ -64,7 +64,7 @@ export function isHere({ language, program, args }: Contestant): boolean {
   return !(language === 'C' && missingForC) && !(language === 'Python' && python === undefined);
 }
 
-/** What starts it. */
+/** The command that starts it. */
 export function commandOf({ language, program, args }: Contestant): [command: string, ...args: string[]] {
   if (language === 'C') return [compile(program), ...args];
   if (language === 'Python') return ['python3', program, ...args];
@@ -72,7 +72,7 @@ export function commandOf({ language, program, args }: Contestant): [command: st
   return [process.execPath, ...runnable(program), ...args];
 }
 
-/** A program in C, compiled unless that has been done since it was changed. Returns its path. */
+/** Compiles a program in C, if it has changed since the last time. Returns the path of the program. */
 export function compile(source: string): string {
   const program = join(cache, basename(source, '.c'));
   if (modified(program) > modified(join(root, source))) return program;
@@ -82,14 +82,14 @@ export function compile(source: string): string {
   });
 }
 
-/** A program in TypeScript as one file of JavaScript. Returns its path. */
+/** Makes one file of JavaScript of a program in TypeScript. Returns its path. */
 export function withoutTypes(path: string): string {
   return made(join(cache, `${basename(path, '.ts')}.mjs`), (outfile) =>
     toJavaScript('buildSync', { entryPoints: [join(root, path)], outfile }),
   );
 }
 
-/** Makes a file under another name first: another process may be making, or running, the same. */
+/** Makes a file under another name, and renames it: another process may be making or running the same. */
 function made(path: string, make: (unfinished: string) => void): string {
   const unfinished = `${path}.${process.pid}`;
   mkdirSync(cache, { recursive: true });

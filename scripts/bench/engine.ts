@@ -1,5 +1,5 @@
-// How the tables are measured: all servers take turns, round after round, and a turn is compared to those of its round. What else
-// the machine does changes from minute to minute: speeds of different minutes can't be compared, ratios within a round can.
+// Measures the tables. All servers take turns, round after round. The load of the machine changes from minute to minute, so
+// speeds of different minutes can't be compared. Ratios within a round can.
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,36 +17,36 @@ import type { Group, Table } from './tables.ts';
 
 export type Plan = {
   rounds: number;
-  /** How long a turn is. */
+  /** The length of a turn. */
   seconds: number;
-  /** Fewer connections, and fewer numbers of them: to see that it works, not what it says. */
+  /** Fewer connections, and fewer rows: to see that it works. The figures are rough. */
   quick: boolean;
-  /** Tells what has just been done. */
+  /** Prints what has just been measured. */
   say(line: string): void;
 };
 
 const PATIENCE = 60_000; // milliseconds that a server may take to start or to answer
-const NO_LIMIT = 2 ** 31 - 1; // The load client has a patience of its own, and may be told to take long.
+const NO_LIMIT = 2 ** 31 - 1; // The load client has a time limit of its own.
 
 /**
- * How long a new server is warmed up at least, in seconds, and how often at most. Compilers need that, and memory
- * allocators: asyncio asks for 256 KB each time it receives, fresh from the kernel until its first client has left.
+ * How long to warm up a new server at least, in seconds, and how often at most. Compilers need that, and so do memory
+ * allocators: asyncio allocates 256 KB for each recv(), and takes it from the kernel until its first client has disconnected.
  */
 const WARM_UP = 0.1;
 const MAX_WARM_UPS = 5;
 const AT_LEAST = 50_000; // deliveries a second of a chat that has not been tried yet
 
-const WEIGHING = 0.2; // seconds that suffice to weigh a server: memory is there as soon as the connections are
-const SAMPLE = 100; // milliseconds from one look at its memory to the next
+const WEIGHING = 0.2; // seconds of a turn that measures memory: a server has all its memory when all connections are open
+const SAMPLE = 100; // milliseconds between two looks at its memory
 const SPARE = 150; // descriptors that a process needs for its busy connections, and for other things
 const TICK = 10_000; // microseconds in which the kernel counts CPU time: USER_HZ is 100 wherever Linux runs, proc(5)
-const SINGLES = { full: 20, quick: 5 }; // clients that come one by one, before the crowd
+const SINGLES = { full: 20, quick: 5 }; // clients that connect one by one, before the crowd
 const HELLO = 'hello\n';
 
-/** An entry of a table, and the server that it is about. */
+/** An entry of a table, and its server. */
 type Situation = { server: Contestant; entry: Entry };
 
-/** What came of a turn: see load.c. */
+/** The results of a turn: see load.c. */
 type Turn = { count: number; seconds: number; all?: number; lost?: number; duplicates?: number };
 
 export async function measure(table: Table, plan: Plan): Promise<Entry[]> {
@@ -85,7 +85,7 @@ function byServer(situations: Situation[]): Situation[][] {
   return names.map((name) => situations.filter(({ entry }) => entry.server === name));
 }
 
-/** Has them take turns, round after round: not always the same one first. A turn returns what to say of it. */
+/** Takes turns, round after round. Each round begins with another server. A turn returns a line about itself. */
 async function inRounds<Subject>(
   subjects: readonly Subject[],
   { rounds, say }: Plan,
@@ -99,7 +99,7 @@ async function inRounds<Subject>(
   }
 }
 
-/** Adds the figures of a round to an entry. Returns what to say of it. */
+/** Adds the figures of a round to an entry. Returns a line about it. */
 function keep({ server, busy, idle, figures }: Entry, turn: Figures): string {
   for (const [name, value] of Object.entries(turn) as [Figure, number][]) {
     figures[name] = [...(figures[name] ?? []), value];
@@ -109,7 +109,7 @@ function keep({ server, busy, idle, figures }: Entry, turn: Figures): string {
   return `${server}${where}: ${told.join(', ')}`;
 }
 
-/** Starts a server, and waits for its first line. Returns how many milliseconds that took, too. */
+/** Starts a server, and waits for its first line. Also returns how many milliseconds that took. */
 async function start(contestant: Contestant): Promise<[server: Server, milliseconds: number]> {
   const [command, ...own] = commandOf(contestant);
   const args = await withRedis(own);
@@ -121,7 +121,7 @@ async function start(contestant: Contestant): Promise<[server: Server, milliseco
   return [server, performance.now() - begin];
 }
 
-/** Has the clients of a situation talk to a server. In a chat, how much they say depends on how quick it is. */
+/** Runs the clients of a situation against a server. In a chat, a quick server gets more lines than a slow one. */
 async function load(
   { how, size }: Table,
   { server, busy = 0, idle = 0 }: Entry,
@@ -138,7 +138,7 @@ async function load(
   return JSON.parse(output);
 }
 
-/** How many messages, visits or deliveries a second each server has. Each is started and warmed up before the first round. */
+/** Measures messages, visits or deliveries a second. Starts and warms up each server before the first round. */
 async function speeds(table: Table, situations: Situation[], plan: Plan): Promise<void> {
   const servers = new Map<string, { server: Server; speed: number }>();
   for (const [{ server: contestant, entry }] of byServer(situations) as [Situation][]) {
@@ -168,8 +168,8 @@ async function speeds(table: Table, situations: Situation[], plan: Plan): Promis
 }
 
 /**
- * How many system calls a server makes for each message. strace counts them in a short turn and in a long one: what is more in
- * the long one was made for messages, not for connections.
+ * Counts the system calls that a server makes for each message. strace counts them in a short turn and in a long one. The
+ * difference was made for messages, not for connections.
  */
 async function countCalls(
   table: Table,
@@ -185,7 +185,7 @@ async function countCalls(
     const [, calls] = /^ *100\.00 +\S+ +\S+ +(\d+).* total$/m.exec(await strace.stderr.rest()) ?? [];
     return { calls: Number(calls), messages: all };
   };
-  await load(table, entry, server, seconds); // Node makes calls of its own to begin with.
+  await load(table, entry, server, seconds); // In the beginning, Node makes calls of its own.
   const [short, long] = [await count(seconds), await count(4 * seconds)];
   await server.stop();
   const calls = (long.calls - short.calls) / (long.messages - short.messages);
@@ -193,9 +193,9 @@ async function countCalls(
 }
 
 /**
- * The memory of a server with each number of idle connections: the most that it has in use. Each number has a new process,
- * because what a process has freed it often keeps; and the first turn does not count, because a process that begins to work takes
- * memory for that. Without idle connections it is that of the process with most of them.
+ * Measures the memory of a server with each number of idle connections: the most that it uses. Each number takes a new process,
+ * because a process often keeps the memory that it has freed. The first turn does not count: it takes memory of its own. The
+ * figure without idle connections comes from the process that later has most of them.
  */
 async function weigh(table: Table, [none, ...some]: Situation[], longest: number): Promise<string> {
   const seconds = Math.min(longest, WEIGHING);
@@ -221,10 +221,10 @@ async function mostMemory(server: Server, use: () => Promise<unknown>): Promise<
   return most;
 }
 
-/** Has a few clients come one by one, and then a crowd at once. */
+/** Connects a few clients one by one, and then many at once. */
 async function greetMany({ server: contestant, entry }: Situation, quick: boolean): Promise<string> {
   const [server] = await start(contestant);
-  const leave = contestant.name === 'pool4'; // It has no thread for a later client unless an earlier one leaves.
+  const leave = contestant.name === 'pool4'; // It has a thread for a later client only when an earlier one has disconnected.
   const clients: Socket[] = [];
   const meet = async () => {
     const [client, milliseconds] = await greet(contestant, server);
@@ -235,7 +235,7 @@ async function greetMany({ server: contestant, entry }: Situation, quick: boolea
   const singles: number[] = [];
   for (let i = 0; i < (quick ? SINGLES.quick : SINGLES.full); i++) {
     singles.push(await meet());
-    if (leave) await once(clients.at(-1) as Socket, 'close'); // Then the thread has no more to do, or little.
+    if (leave) await once(clients.at(-1) as Socket, 'close'); // Then its thread is free, or nearly.
   }
   const before = memoryOf(server);
   const size = entry.busy ?? 0;
@@ -255,7 +255,7 @@ async function startUp({ server: contestant, entry }: Situation): Promise<string
   return keep(entry, { listens: rounded(listens), answers: rounded(listens + milliseconds), memory });
 }
 
-/** Has some users compute, and another one talk. */
+/** Measures a user who sends ECHO while others have numbers computed. */
 async function compute({ server: contestant, entry }: Situation, quick: boolean): Promise<string> {
   const [server] = await start(contestant);
   const figures = await talkBeside(server.port, quick);
@@ -263,7 +263,7 @@ async function compute({ server: contestant, entry }: Situation, quick: boolean)
   return keep(entry, figures);
 }
 
-/** A client that comes, says hello, and has that echoed. Returns how many milliseconds that took from connect() on, too. */
+/** Connects a client, sends a line, and expects its echo. Also returns how many milliseconds that took from connect() on. */
 async function greet(
   { name }: Contestant,
   { port }: Server,
@@ -275,14 +275,14 @@ async function greet(
     const [echo] = await once(client, 'data', { signal: AbortSignal.timeout(PATIENCE) });
     const milliseconds = performance.now() - begin;
     if (`${echo}` !== HELLO) throw new Error(`what came back is ${JSON.stringify(`${echo}`)}`);
-    client.on('error', () => {}); // What becomes of it now is no part of what is measured.
+    client.on('error', () => {}); // Later errors don't concern the measurement.
     return [client, rounded(milliseconds)];
   } catch (error) {
     return fail(`Cannot measure ${name}: ${(error as Error).message}`);
   }
 }
 
-/** The memory of a function that waits, counted by waiting.ts in a process of its own. */
+/** The memory of a function that waits. waiting.ts measures it in a process of its own. */
 async function countMemory({ server: { name, program, args }, entry }: Situation): Promise<string> {
   const command = ['--expose-gc', withoutTypes(program), ...args];
   const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
@@ -290,20 +290,20 @@ async function countMemory({ server: { name, program, args }, entry }: Situation
   return keep(entry, { memory: Number(stdout) });
 }
 
-/** The memory that a process has in use (its resident set), in bytes; NaN where there is no `ps`. */
+/** The memory that a process uses (its resident set), in bytes. NaN where there is no `ps`. */
 function memoryOf({ child }: Server): number {
   const { stdout } = spawnSync('ps', ['-o', 'rss=', '-p', `${child.pid}`], { encoding: 'utf8' });
   return stdout ? 1024 * Number(stdout) : Number.NaN;
 }
 
-/** CPU time that a process has used with all its threads, in microseconds: in the kernel, and outside of it. See proc(5). */
+/** The CPU time of a process and all its threads, in microseconds: in the kernel, and outside of it. See proc(5). */
 function cpuTimeOf({ child }: Server): number[] {
   const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from the third on, `state`
   return [Number(fields[12]) * TICK, Number(fields[11]) * TICK];
 }
 
-/** Hundredths of a millisecond are more than can be measured. */
+/** Rounds to what can be measured. */
 function rounded(milliseconds: number): number {
   return Math.round(milliseconds * 100) / 100;
 }

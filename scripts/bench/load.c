@@ -1,7 +1,7 @@
-// load: the clients of npm run bench. They check each answer. What goes wrong is one line on stderr, and exit code 1.
+// load: the clients of npm run bench. They check each answer. A failure is one line on stderr, and exit code 1.
 //
 //   load messages PORT CLIENTS SIZE SECONDS [IDLE]  Each client sends a message, waits until it is back, and sends the next.
-//     IDLE connections are opened first, and say nothing. `all` is with the messages of the warm-up.
+//     Before that, it opens IDLE connections, which send nothing. `all` counts the messages of the warm-up, too.
 //   load visits PORT CLIENTS SIZE SECONDS  Each client connects, sends a message, ends its half of the connection when that is
 //     back, and is followed by the next client when the server has ended its half.
 //   load talk PORT CLIENTS SIZE LINES  Each client says LINES lines, as fast as the server takes them, with `SAY ` before each,
@@ -102,7 +102,7 @@ static void send_to(int fd, const char *bytes) {
   if ((size_t)sent < size) die("send to", "no room for a message");
 }
 
-/** What recv() says: how many bytes, 0 at the end, -1 if there are none yet. */
+/** The result of recv(): how many bytes, 0 at the end of the stream, -1 if none have arrived. */
 static ssize_t receive(int fd, void *bytes, size_t most, int flags) {
   ssize_t received = recv(fd, bytes, most, flags);
   if (received >= 0) return received;
@@ -160,7 +160,7 @@ static long exchange(double until) {
   return messages;
 }
 
-/** A reset leaves nothing behind. An orderly end keeps the port for a minute (TIME_WAIT), and thousands use them up. */
+/** Closes by a reset. An orderly end keeps its port for a minute (TIME_WAIT), and thousands use all ports up. */
 static void reset(struct client *clients, int number) {
   struct linger at_once = {.l_onoff = 1, .l_linger = 0};
   for (int i = 0; i < number; i++) {
@@ -226,7 +226,7 @@ static void visit(struct client *client) {
   finished++;
 }
 
-/** Deals with what happens next. Where a client has left, the next one comes, if it may. */
+/** Waits for events, and handles them. When a client has left, the next one connects, if it may. */
 static void turn(bool next) {
   struct epoll_event events[MAX_EVENTS];
   int ready = epoll_wait(selector, events, MAX_EVENTS, PATIENCE * 1000);
@@ -318,7 +318,7 @@ static void hear(struct talker *talker, const char *line, size_t length) {
   if ((int)number >= *due) {
     *due = number + 1;
     heard++;
-  } else if (number > 0) { // A greeting may come twice.
+  } else if (number > 0) { // A greeting may arrive twice.
     duplicates++;
   }
 }

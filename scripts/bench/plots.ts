@@ -1,4 +1,4 @@
-// The plots in the README of the project: made of the figures and nothing else, so that they can be made again.
+// The plots in the README of the project. They are drawn from results/bench.json alone, so you can draw them again.
 
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
@@ -7,7 +7,7 @@ import { whole } from './tables.ts';
 
 type Shades = readonly [light: string, dark: string];
 
-/** How each server is drawn: its colour, its symbol, its dashes. In each plot they can be told apart without colour, too. */
+/** How each server is drawn. Within a plot, each has a colour, a symbol and dashes of its own: none depends on colour alone. */
 const styles: Record<string, { colour: Shades; symbol: Plot.SymbolType; dashes?: string }> = {
   'C, epoll': { colour: ['#1f2328', '#e6edf3'], symbol: 'circle' },
   select6: { colour: ['#0072b2', '#56b4e9'], symbol: 'square' },
@@ -17,7 +17,7 @@ const styles: Record<string, { colour: Shades; symbol: Plot.SymbolType; dashes?:
   callback6: { colour: ['#b25f00', '#f0a32f'], symbol: 'wye', dashes: '10 3 2 3' },
   'node:net': { colour: ['#6e7781', '#9198a1'], symbol: 'cross', dashes: '2 3' },
   stream6: { colour: ['#c2410c', '#ff7b54'], symbol: 'star', dashes: '6 2 2 2 2 2' },
-  thread4: { colour: ['#c2410c', '#ff7b54'], symbol: 'hexagon', dashes: '1 2' },
+  thread4: { colour: ['#6b7300', '#b5c238'], symbol: 'hexagon', dashes: '1 2' },
   'select3, epoll': { colour: ['#0072b2', '#56b4e9'], symbol: 'square' },
   'select3, poll': { colour: ['#b25f00', '#f0a32f'], symbol: 'wye', dashes: '10 3 2 3' },
 };
@@ -44,7 +44,7 @@ export function requestsPlot(entries: Entry[]): string {
   ]);
 }
 
-/** What idle connections do to the busy ones, and to the memory. */
+/** Messages a second, and the memory of the server, by the number of idle connections. */
 export function idlePlot(entries: Entry[]): string {
   const speeds = pointsOf(entries, 'speed', 'idle');
   const sizes = pointsOf(entries, 'memory', 'idle', MEGABYTE);
@@ -66,7 +66,7 @@ function pointsOf(entries: Entry[], figure: 'speed' | 'memory', by: 'busy' | 'id
     }));
 }
 
-/** A picture for light and dark. Its colours are attributes; a rule of CSS overrides each of them in the dark. */
+/** A picture for light and dark. Its colours are attributes. In the dark, a rule of CSS overrides each of them. */
 function picture(title: string, panels: Panel[]): string {
   const [width, height] = [panels.reduce((sum, { width }) => sum + width, 0), TITLE + HEIGHT];
   const shades = new Set([ink, faint, paper, ...Object.values(styles).map(({ colour }) => colour)]);
@@ -91,18 +91,20 @@ function draw({ points, across, up, width, scale }: Panel, left: number): string
   const numbers = [...new Set(points.map(({ number }) => number))].sort((a, b) => a - b);
   const ticks = scale === 'log' ? roundNumbers(points.map(({ value }) => value)) : 5;
   const log = Array.isArray(ticks) && ({ type: 'log', domain: [ticks[0], ticks.at(-1)] } as const);
+  const label = log ? `${up} (logarithmic)` : up;
+  const point = { type: 'point', padding: 0 } as const;
   const options: Plot.PlotOptions = {
     document: parseHTML('<html></html>').document,
     ...{ width, height: HEIGHT, marginLeft: 64, marginRight: 108, marginTop: 40, marginBottom: 44 },
-    x: { type: 'point', domain: numbers, padding: 0, label: across, tickFormat: whole, labelOffset: 36 },
-    y: { ticks, label: up, tickFormat: whole, labelOffset: 48, ...(log || { zero: true, nice: true }) },
+    x: { ...point, domain: numbers, label: `${across} (not to scale)`, tickFormat: whole, labelOffset: 36 },
+    y: { ticks, label, tickFormat: whole, labelOffset: 48, ...(log || { zero: true, nice: true }) },
   };
   const lines = series(points).flatMap(({ name, own, colour: [stroke], symbol, dashes }) => {
     const common = { x: 'number', y: 'value', ariaDescription: name };
     const dashed = dashes === undefined ? {} : { strokeDasharray: dashes };
     return [
       Plot.line(own, { ...common, stroke, strokeWidth: 2, ...dashed }),
-      Plot.dot(own, { ...common, symbol, r: 4.5, fill: stroke, stroke: paper[0], strokeWidth: 1 }),
+      Plot.dot(own, { ...common, symbol, r: 4.5, stroke, strokeWidth: 1.5 }), // Hollow: it hides no other.
     ];
   });
   const marks = [Plot.gridY({ ticks, stroke: faint[0], strokeOpacity: 1 }), ...lines];
@@ -116,7 +118,7 @@ function draw({ points, across, up, width, scale }: Panel, left: number): string
   return `<g transform="translate(${left} ${TITLE})" text-anchor="middle" font-size="11">\n${content.replaceAll('</g><g', '</g>\n<g')}\n</g>`;
 }
 
-/** 1, 2, 5, 10, 20, and so on, from one below these values to one above. */
+/** 1, 2, 5, 10, 20 and so on, from below the least of these values to above the largest. */
 function roundNumbers(values: number[]): number[] {
   const round = [1, 10, 100, 1000, 10_000].flatMap((power) => [power, 2 * power, 5 * power]);
   return round.filter((number) => number > Math.min(...values) / 2.5 && number < Math.max(...values) * 2.5);
@@ -131,7 +133,7 @@ function series(points: Point[]) {
   });
 }
 
-/** The names beside the last points. Where several lines end side by side, a name makes room for the one above it. */
+/** The name of each server, beside its last point. Where lines end close together, a name moves down below the one before it. */
 function names(points: Point[], heightOf: (value: number) => number): Plot.Markish[] {
   const ends = series(points).sort((a, b) => b.last.value - a.last.value);
   const taken = new Map<number, number>();

@@ -1,4 +1,4 @@
-// What is made of the figures, and of nothing else, so that it can be made again: the tables, and what of them is in the READMEs.
+// Tables, and the parts of READMEs that show them. They are made from the figures alone, so you can make them again.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ import {
 } from './results.ts';
 import { bytes, ratio, type Shown, tables, USUAL, whole } from './tables.ts';
 
-/** A table, or a part of one. The first column says who, all others are numbers. */
+/** A table, or a part of one. The first column names the server, all others are numbers. */
 export type Block = { title: string; columns: string[]; rows: string[][] };
 
 /** The tables of each README, in their order. */
@@ -48,9 +48,9 @@ const mechanisms: [mechanism: string, server: string][] = [
   ['a selector in C', 'C, epoll'],
 ];
 
-/** All files that show these results, by path, as they are to be. What has not been measured stays as it is. */
+/** The new contents of all files that show these results, by path. Tables that have not been measured stay as they are. */
 export async function documents(results: Results): Promise<Map<string, string>> {
-  const { idlePlot, requestsPlot } = await import('./plots.ts'); // It takes its time, and few runs need it.
+  const { idlePlot, requestsPlot } = await import('./plots.ts'); // It loads slowly, and few runs need it.
   const files = new Map([[RESULTS, toJson(results)]]);
   for (const [path, names] of Object.entries(readmes)) {
     let text = readFileSync(join(root, path), 'utf8');
@@ -66,7 +66,7 @@ export async function documents(results: Results): Promise<Map<string, string>> 
   return files;
 }
 
-/** What stands between the markers of a table. */
+/** The text between the markers of a table. */
 function section(name: TableName | 'summary', results: Results): string | undefined {
   if (name === 'summary') return results.lines && summary(results);
   const measured = results[name];
@@ -75,7 +75,7 @@ function section(name: TableName | 'summary', results: Results): string | undefi
   return [...titled, conditions(measured)].join('\n\n');
 }
 
-/** What each mechanism costs, from several tables, and what that was measured with: mostly, the same for all of it. */
+/** What each mechanism costs, from several tables, with the machine that they were measured on. */
 function summary({ lines, connections, idle }: Results): string {
   const speed = (entry: Entry | undefined) => whole(median(entry?.figures.speed));
   const talking = (server: string, busy: number) => having(lines?.entries ?? [], { server, busy })[0];
@@ -95,7 +95,7 @@ function summary({ lines, connections, idle }: Results): string {
   ].join('\n\n');
 }
 
-/** What is shown of a table: a block for each number of busy connections, unless its columns are those numbers. */
+/** The blocks of a table: one for each number of busy connections, unless its columns are those numbers. */
 export function blocks(name: TableName, { entries }: Measured): Block[] {
   return tables[name].blocks.flatMap((shown) => {
     if ('by' in shown) return byNumber(shown, entries);
@@ -134,17 +134,17 @@ export function markdown({ columns, rows }: Omit<Block, 'title'>): string {
   return [columns, line, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-/** What it was measured with, and how often. */
+/** The versions, the machine, and the number of rounds. */
 export function conditions(measured: Measured): string {
   return `${equipped(measured)}; ${rounds(measured)}.`;
 }
 
-/** What it was measured with. */
+/** The versions, and the machine. */
 export function equipped({ node, python, cpus }: Pick<Measured, 'node' | 'python' | 'cpus'>): string {
   return `Node ${node}${python ? ` and Python ${python}` : ''}, ${cpus} CPUs`;
 }
 
-/** Some figures may have been measured in fewer rounds than others. */
+/** The number of rounds. Some figures may have fewer than others. */
 export function rounds({ seconds, entries }: Measured): string {
   // System calls are counted once.
   const lengths = entries.flatMap(({ figures: { calls: _, ...own } }) =>

@@ -1,4 +1,4 @@
-// What is kept of a run: the figures of each round, from which each table and plot can be made again. And what can be asked of them.
+// The results of a run: the figures of each round, from which tables and plots are made, and functions on them.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,19 +24,19 @@ export const tableNames = [
 
 export type TableName = (typeof tableNames)[number];
 
-/** What a figure says. Times are in milliseconds, memory is in bytes. */
+/** The kinds of figures. Times are in milliseconds, memory is in bytes. */
 export type Figure =
-  /** In a second: messages that came back, lines that reached another user, or connections. */
+  /** In a second: messages that came back, lines that another user received, or connections. */
   | 'speed'
-  /** Messages that did not arrive, and messages that arrived twice or after a later one. */
+  /** Lines that did not arrive, and lines that arrived twice or after a later one. */
   | 'lost'
   | 'duplicates'
-  /** Of the server, or of one of what the table is about. */
+  /** The memory of the server, or of one function that waits. */
   | 'memory'
   /** From the start of the server to its first line of output, and to its first answer. */
   | 'listens'
   | 'answers'
-  /** From connect() to the echo: of one client, and of the last client of a crowd. */
+  /** From connect() to the echo: for one client, and for the last client of a crowd. */
   | 'one'
   | 'crowd'
   /** System calls for each message. */
@@ -44,25 +44,25 @@ export type Figure =
   /** CPU time of the server for each message, in microseconds: in the kernel, and outside of it. */
   | 'kernel'
   | 'user'
-  /** How long an answer takes: half of them are there sooner, and 99 of 100. */
+  /** How long an answer takes: the median, and the time that 99 of 100 answers take at most. */
   | 'usual'
   | 'late'
-  /** Numbers that are computed in a second. */
+  /** Numbers that the server computes in a second. */
   | 'numbers';
 
-/** What a turn says. */
+/** The figures of a turn. */
 export type Figures = Partial<Record<Figure, number>>;
 
-/** What was measured of a server in one situation: with so many connections that talk, and so many that say nothing. */
+/** The figures of a server in one situation: with so many busy connections, and so many idle ones. */
 export type Entry = {
   server: string;
   busy?: number;
   idle?: number;
-  /** Of each round. */
+  /** A number for each round. */
   figures: Partial<Record<Figure, number[]>>;
 };
 
-/** A table, and what it was measured with. */
+/** A table, with the versions and the machine. */
 export type Measured = {
   node: string;
   python?: string;
@@ -75,7 +75,7 @@ export type Measured = {
 /** The tables that have been measured. */
 export type Results = Partial<Record<TableName, Measured>>;
 
-/** As JSON with an entry a line: a diff shows what has changed. */
+/** The results as JSON, an entry a line, so that a diff shows what has changed. */
 export function toJson(results: Results): string {
   const tables = tableNames.flatMap((name) => {
     const measured = results[name];
@@ -88,7 +88,7 @@ export function toJson(results: Results): string {
   return `{\n${tables.join(',\n')}\n}\n`;
 }
 
-/** What has been measured and kept. A figure that could not be measured is NaN, for which JSON has only null. */
+/** Reads results/bench.json. A figure that could not be measured is NaN, and null in JSON. */
 export function readResults(): Results {
   return JSON.parse(readFileSync(join(root, RESULTS), 'utf8'), (_, value) => value ?? Number.NaN);
 }
@@ -99,12 +99,12 @@ export function having(entries: Entry[], situation: Partial<Omit<Entry, 'figures
   return entries.filter((entry) => wanted.every(([key, value]) => entry[key] === value));
 }
 
-/** How many connections there were, from few to many. */
+/** The numbers of connections, from few to many. */
 export function counts(entries: Entry[], what: 'busy' | 'idle'): number[] {
   return [...new Set(entries.map((entry) => entry[what] ?? 0))].sort((a, b) => a - b);
 }
 
-/** NaN if there are none. */
+/** The median. NaN if there are no numbers. */
 export function median(numbers: readonly number[] = []): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -112,24 +112,24 @@ export function median(numbers: readonly number[] = []): number {
   return sorted.length % 2 === 1 ? (sorted[middle] as number) : (below + above) / 2;
 }
 
-/** The smallest number that so many in a hundred of these are not above. NaN if there are none. */
+/** The smallest of these numbers that so many percent of them do not exceed. NaN if there are none. */
 export function percentile(percent: number, numbers: readonly number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   return sorted[Math.max(1, Math.ceil((percent / 100) * sorted.length)) - 1] ?? Number.NaN;
 }
 
-/** NaN if there are none. */
+/** The mean. NaN if there are no numbers. */
 export function mean(numbers: readonly number[] = []): number {
   return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 }
 
-/** The speed of an entry in that of another: the median of the ratios within each round. NaN if there is no other. */
+/** The speed of an entry as a multiple of another's: the median of the ratios within rounds. NaN if there is no other. */
 export function compare(entry?: Entry, reference?: Entry): number {
   const speeds = reference?.figures.speed ?? [];
   return median(entry?.figures.speed?.map((speed, round) => speed / (speeds[round] ?? Number.NaN)));
 }
 
-/** The memory that a server takes for each idle connection: NaN if that has not been measured. */
+/** The memory that a server takes for each idle connection. NaN if it has not been measured. */
 export function memoryOfEach(entries: Entry[], server: string): number {
   const own = having(entries, { server }).filter(({ figures }) => figures.memory);
   const [without = [], most = []] = [own[0]?.figures.memory, own.at(-1)?.figures.memory];

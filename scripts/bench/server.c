@@ -1,8 +1,8 @@
-// server: what the servers of the project are compared to, on epoll in C.
+// server: servers on epoll in C, to compare the steps to.
 //
-//   server echo --port PORT      what arrives is sent back at once, from the memory it arrived in
-//   server lines --port PORT     each whole line is sent back, by way of a read buffer and a write buffer
-//   server chat --port PORT      each whole line is sent to each of the others at once, by a send() of its own
+//   server echo --port PORT      sends bytes back at once, from the memory that they arrived in
+//   server lines --port PORT     sends each whole line back, by way of a read buffer and a write buffer
+//   server chat --port PORT      sends each whole line to each of the others at once, by a send() of its own
 //   server gathered --port PORT  a chat that sends at the end of a tick: one send() for each client, as in select11
 
 #define _GNU_SOURCE
@@ -103,7 +103,7 @@ static void drop(struct client *client) {
   free(client);
 }
 
-/** Waits for room where something is unsent. Until it is sent, the client is not read; in a chat it is, for the others. */
+/** Sets the interest. With unsent bytes it is writing, and the client is not read. In a chat the client is read all the same. */
 static void choose_interest(struct client *client) {
   uint32_t busy = mode < CHAT ? EPOLLOUT : EPOLLIN | EPOLLOUT;
   uint32_t interest = client->out.length > 0 ? busy : EPOLLIN;

@@ -1,4 +1,4 @@
-"""What the servers of the project are compared to, in Python.
+"""Servers in Python, to compare the steps to.
 
 server.py threads --port PORT    echo, with a thread for each client: thread4 in Python
 server.py selectors --port PORT  echo, by the same loop as in C, with the same care for a partial send

@@ -1,9 +1,9 @@
-// server: what the servers of the project are compared to, on node:net, as they are usually written.
+// server: servers on node:net, as they are usually written, to compare the steps to.
 //
-//   server.ts echo --port PORT      what arrives is sent back
-//   server.ts lines --port PORT     each whole line is sent back
-//   server.ts commands --port PORT  a line is a command: ECHO text, or FIB n
-//   server.ts chat --port PORT      each whole line is sent to each of the others
+//   server.ts echo --port PORT      sends the bytes that arrive back
+//   server.ts lines --port PORT     sends each whole line back
+//   server.ts commands --port PORT  takes a command a line: ECHO text, or FIB n
+//   server.ts chat --port PORT      sends each whole line to each of the others
 
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { answerFib } from '../../src/protocol/fibonacci.ts';
@@ -28,7 +28,7 @@ const modes: Record<string, (socket: Socket) => void> = {
   },
 };
 
-/** By strings: setEncoding() never ends one within a character. */
+/** Splits strings: with setEncoding(), no string ends within a character. */
 function split(socket: Socket, take: (line: string) => void): void {
   let rest = '';
   socket.setEncoding('utf8');

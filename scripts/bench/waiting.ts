@@ -1,10 +1,10 @@
-// How much memory a function takes while it waits, or an object in its place: run by the table `suspended`.
+// The memory of a function that waits, or of an object in its place. The table `suspended` runs it.
 //
 //   node --expose-gc waiting.mjs KIND
 //
-// Makes very many that all wait for a line, as the servers of level 6 do, and prints the bytes of each, along with what a
-// loop keeps to wake it. A socket and a splitter are there once for all, and do not count. It is run as JavaScript: tsx gives
-// each function a property with its name, which takes 250 bytes.
+// Makes very many functions that wait for a line, as the servers of level 6 do, and prints the bytes of each, with the bytes that
+// a loop keeps to wake it. All share one socket and one splitter, which do not count. It runs as JavaScript, because tsx adds a
+// property to each function, which takes 250 bytes.
 
 import { fail } from '../../src/cli/fail.ts';
 
@@ -13,7 +13,7 @@ const COUNT = 100_000;
 type Wake = () => void;
 type Line = string | undefined;
 
-/** What a loop keeps to wake each function. */
+/** What the loop keeps to wake the functions. */
 const waiters: Wake[] = [];
 
 const client = { address: '127.0.0.1:12345', splitter: {}, lines: [] as string[], closed: false };
@@ -73,7 +73,7 @@ async function serveAsync(client: Client, address: string): Promise<void> {
   }
 }
 
-/** The five functions of callback6, which share the variables of the one that they stand in. */
+/** The five callbacks of callback6. They share the variables of the function around them. */
 function handlers(client: Client): Record<string, (argument?: unknown) => void> {
   const { address, splitter } = client;
   let why: unknown = 'end of stream';
@@ -88,7 +88,7 @@ function handlers(client: Client): Record<string, (argument?: unknown) => void> 
   };
 }
 
-/** What is returned is kept, too. */
+/** The ways to wait. What a function returns is kept, too. */
 const kinds: Record<string, () => unknown> = {
   state: () => ({ address: client.address, splitter: client.splitter, unsent: [], ended: false }),
   callbacks: () => handlers(client),
@@ -105,7 +105,7 @@ function used(): number {
 
 const kind = kinds[process.argv[2] ?? ''];
 if (!kind || !globalThis.gc) fail(`Usage: node --expose-gc waiting.mjs ${Object.keys(kinds).join('|')}`);
-for (let i = 0; i < COUNT / 10; i++) kind(); // as many as it takes to have them compiled
+for (let i = 0; i < COUNT / 10; i++) kind(); // so that V8 compiles the functions
 waiters.length = 0;
 const kept: unknown[] = new Array(COUNT).fill(undefined);
 const before = used();

@@ -1,4 +1,4 @@
-// Leads a step through the scenario, and reads what its trace and the clients tell of it.
+// Runs the scenario with a step, and reads the trace of the step and the logs of the clients.
 
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -12,36 +12,35 @@ import { levelOf, type Step } from '../steps.ts';
 import type { Callback, Recording, Wait } from './drawing/recording.ts';
 import { DURATION, play, visit } from './scenario.ts';
 
-/** How many guests there are: as many as accept4 and prefork4 have workers, so that each of them has one. */
+/** The number of guests. It is that of the workers of accept4 and prefork4, so that each worker serves one. */
 const GUESTS = 4;
 
-/** How a recording may differ from those of the pictures. */
+/** How a recording differs from those of the pictures. */
 export type Manner = {
-  /** How long the scenario may take if clients still wait for an answer, in milliseconds. */
+  /** How long the scenario may take while clients still wait for an answer, in milliseconds. */
   patience?: number;
-  /** C reads nothing before the trace has this in it. */
+  /** C reads nothing before this text is in the trace. */
   hold?: string;
 };
 
-/** Leads a step through the scenario, which takes two seconds for a picture. */
+/** Runs the scenario with a step. For a picture, that takes two seconds. */
 export async function record(
-  { name, path, code }: Step,
+  step: Step,
   { patience = DURATION, hold = '' }: Manner = {},
 ): Promise<Recording> {
+  const { name, path } = step;
   const level = levelOf(name);
-  const computes = expectations.get(name)?.get("one user's number keeps no other waiting") !== '–';
   const folder = mkdtempSync(join(tmpdir(), 'timeline-'));
   const trace = join(folder, 'trace.jsonl');
   const lead = async (port: number) => {
-    if (expectations.get(name)?.get('serves two at once') === '✔') await visit(port, level, GUESTS, computes);
+    await greet(name, port);
     const mayRead = async () => {
       while (!readFileSync(trace, 'utf8').includes(hold)) await sleep(20);
     };
-    return play(port, level, patience, mayRead, computes);
+    return play(port, level, { patience, mayRead, computes: computes(name) });
   };
   const remove = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', remove); // on Ctrl-C, too: see program.ts
-  const nodeArgs = watcher(path, code).flatMap((file) => ['--import', join(import.meta.dirname, file)]);
   try {
     const played = await serving(
       path,
@@ -51,13 +50,29 @@ export async function record(
         });
         return Promise.race([lead(port), ended]);
       },
-      { args: ['--quiet'], nodeArgs, env: { TRACE: trace } },
+      { args: ['--quiet'], nodeArgs: watching(step), env: { TRACE: trace } },
     );
     return { step: name, platform: process.platform, ...played, ...readTrace(trace) };
   } finally {
     process.off('exit', remove);
     remove();
   }
+}
+
+/** What Node needs to have the trace tell of a ring, or of its own loop, too, where a step waits there. */
+export function watching({ path, code }: Step): string[] {
+  return watcher(path, code).flatMap((file) => ['--import', join(import.meta.dirname, file)]);
+}
+
+/** Whether a step computes numbers, and A asks for one. */
+export function computes(step: string): boolean {
+  return expectations.get(step)?.get("one user's number keeps no other waiting") !== '–';
+}
+
+/** Guests come before the scenario, so that all threads and processes of a server have started when it begins. */
+export async function greet(step: string, port: number): Promise<void> {
+  if (expectations.get(step)?.get('serves two at once') !== '✔') return;
+  await visit(port, levelOf(step), GUESTS, computes(step));
 }
 
 /** What makes a step tell what its ring, or Node's loop, does. */
@@ -69,7 +84,7 @@ function watcher(path: string, code: string): string[] {
 function readTrace(path: string): Pick<Recording, 'calls' | 'waits' | 'callbacks'> {
   const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
   const events: (TraceEvent | Callback)[] = lines.map((line) => JSON.parse(line));
-  // Each call and wait was written when it began, and once more when it was over. A callback was written once.
+  // The trace has each call and wait twice: when it begins, and when it ends. It has each callback once.
   const keyOf = (event: TraceEvent | Callback) =>
     'callback' in event ? event : `${event.pid} ${event.thread} ${event.id}`;
   const known = [...new Map(events.map((event) => [keyOf(event), event])).values()];

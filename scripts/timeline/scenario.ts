@@ -1,13 +1,25 @@
-// The scenario of the timelines: four clients that do the same to every step. What they saw is written down, with their
-// clock, which is that of the trace as well.
+// The scenario of the timelines: four clients that do the same to every step. They note what they see, by the same clock as
+// the trace.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from '../../src/behaviours/client.ts';
+import { Client, type Happening } from '../../src/behaviours/client.ts';
 import { now } from '../../src/sockets/system-call.ts';
 import type { ClientLog, Message, Recording } from './drawing/recording.ts';
 
 /** How long it lasts, in milliseconds. */
 export const DURATION = 1800;
+
+type Name = 'A' | 'B' | 'C' | 'D';
+
+/** What each client is known for. */
+export function rolesOf(computes: boolean): Record<Name, string> {
+  return {
+    A: computes ? 'asks for a number' : 'says nothing',
+    B: 'talks',
+    C: 'reads slowly',
+    D: 'comes late',
+  };
+}
 
 // Who does what, in milliseconds from the beginning.
 const A_ASKS = 150;
@@ -18,75 +30,85 @@ const B_LINES = 6;
 const C_CONNECTS = 250;
 const D_CONNECTS = 650;
 
-/** What C sends at once: 8 MiB, in lines of 4 KiB. That is more than the kernel keeps for it (tcp(7), tcp_wmem). */
+/** C sends 8 MiB at once, in lines of 4 KiB. That is more than the buffers of the kernel hold: tcp(7), tcp_wmem. */
 const C_LINES = 2048;
 const C_LINE = 4096;
 
-/** What A asks a step for that can compute, and what comes of it: a few hundred milliseconds of work. */
+/** The command that A sends if the step can compute, and the answer. It takes a few hundred milliseconds of CPU time. */
 const A_ASKS_FOR = 'FIB 36';
 const A_NUMBER = /^14930352$/;
 
 /** How much C reads in a millisecond, in bytes. */
 const C_READS = 12 * 1024;
 
+/** How the scenario is played. */
+export type Playing = {
+  /** How long it may take, in milliseconds. */
+  patience?: number;
+  /** How many times as slowly everything happens. */
+  slower?: number;
+  /** Whether A asks for a number; otherwise A says nothing. */
+  computes?: boolean;
+  /** C reads nothing until then. */
+  mayRead?: () => Promise<void>;
+  /** Is told each thing that a client does or sees, with the name of the client. */
+  onHappening?: (name: Name, happening: Happening, bytes?: Buffer) => void;
+};
+
 /**
  * Leads a server on this port through the scenario. It takes {@link DURATION}, or longer if clients still wait for an answer.
- *
- * @param patience how long it may take, in milliseconds
- * @param mayRead C reads nothing until then
- * @param computes whether A asks for a number; otherwise A says nothing
  */
 export async function play(
   port: number,
   level: number,
-  patience: number,
-  mayRead: () => Promise<void>,
-  computes: boolean,
+  { slower = 1, patience = DURATION * slower, computes = false, mayRead, onHappening }: Playing,
 ): Promise<Pick<Recording, 'begin' | 'duration' | 'clients'>> {
   const begin = now();
   const elapsed = () => (now() - begin) / 1000;
-  const until = (at: number) => sleep(Math.max(0, at - elapsed()));
+  const until = (at: number) => sleep(Math.max(0, at * slower - elapsed()));
   const over = sleep(patience, undefined, { ref: false });
-  const live = async (name: string, role: string, at: number, act: (speaker: Speaker) => unknown) => {
+  const live = async (name: Name, at: number, act: (speaker: Speaker) => unknown) => {
     await until(at);
-    const speaker = new Speaker(name, await Client.connect(port, { patience }), level);
+    const tell = (happening: Happening, bytes?: Buffer) => onHappening?.(name, happening, bytes);
+    const client = await Client.connect(port, { patience, onHappening: tell });
+    const speaker = new Speaker(name, client, level);
     await act(speaker);
     await Promise.race([speaker.answered, over]);
     speaker.log.left = now();
     speaker.client.close();
-    return { ...speaker.log, role };
+    return { ...speaker.log, role: rolesOf(computes)[name] };
   };
   const [clients] = await Promise.all([
     Promise.all([
-      live('A', computes ? 'asks for a number' : 'says nothing', 0, async (a) => {
+      live('A', 0, async (a) => {
         if (computes) {
           await until(A_ASKS);
           a.ask(A_ASKS_FOR, A_NUMBER);
         }
         await until(A_LEAVES);
       }),
-      live('B', 'talks', B_CONNECTS, async (b) => {
+      live('B', B_CONNECTS, async (b) => {
         for (let i = 1; i <= B_LINES; i++) {
           b.say(1, 16);
           await until(B_CONNECTS + i * B_TALKS_EVERY);
         }
       }),
-      live('C', 'reads slowly', C_CONNECTS, async (c) => {
+      live('C', C_CONNECTS, async (c) => {
         c.client.socket.pause();
         c.say(C_LINES, C_LINE);
-        await mayRead();
-        readSlowly(c.client, C_READS);
+        await mayRead?.();
+        readSlowly(c.client, C_READS / slower);
       }),
-      live('D', 'comes late', D_CONNECTS, (d) => d.say(1, 16)),
+      live('D', D_CONNECTS, (d) => d.say(1, 16)),
     ]),
-    sleep(DURATION),
+    sleep(DURATION * slower),
   ]);
-  return { begin, duration: Math.max(DURATION, Math.min(patience, elapsed())), clients };
+  return { begin, duration: Math.max(DURATION * slower, Math.min(patience, elapsed())), clients };
 }
 
 /**
- * So many guests come, say a line, and go together when all have heard it. They see to it that all of the server has started,
- * be it processes or threads.
+ * Connects so many guests. Each sends a line, and all close when all have the answer. After that, all threads and processes of
+ * the server have started.
  */
 export async function visit(port: number, level: number, count: number, computes: boolean): Promise<void> {
   const come = async () => new Speaker('guest', await Client.connect(port), level);
@@ -98,17 +120,17 @@ export async function visit(port: number, level: number, count: number, computes
   await Promise.all(guests.map(({ answered }) => answered));
   const goInGoodOrder = async ({ client }: Speaker) => {
     client.end();
-    await client.rest().catch(() => {}); // until the server has closed its end, too
+    await client.rest().catch(() => {}); // Wait until the server has closed, too.
     client.close();
   };
   await Promise.all(guests.map(goInGoodOrder));
 }
 
-/** A client that says lines, each of which begins with its name, and waits for them to come back. */
+/** A client that sends lines, each of which begins with its name, and waits until they come back. */
 class Speaker {
   readonly log: Omit<ClientLog, 'role'>;
   readonly client: Client;
-  /** When all that it has said so far has come back, or never will. */
+  /** Fulfilled when all its lines so far have come back, or never will. */
   answered = Promise.resolve();
   readonly #command: string;
   #said = 0;
@@ -116,16 +138,16 @@ class Speaker {
   constructor(name: string, client: Client, level: number) {
     this.log = { name, connected: now(), left: Number.POSITIVE_INFINITY, messages: [] };
     this.client = client;
-    this.#command = level >= 7 ? 'ECHO ' : ''; // From there on, a line is a command.
+    this.#command = level >= 7 ? 'ECHO ' : ''; // From level 7 on, a line is a command.
   }
 
-  /** Says so many lines, each of so many bytes. */
+  /** Sends so many lines, each of so many bytes. */
   say(lines: number, size: number): void {
     const line = `${this.#command}${`${this.log.name} `.padEnd(size - 1, 'x')}\n`;
     this.#send(line.repeat(lines), lines, new RegExp(`^${this.log.name} `));
   }
 
-  /** Says a line, which is answered by one that matches. */
+  /** Sends a line, and expects an answer that matches. */
   ask(line: string, answer: RegExp): void {
     this.#send(`${line}\n`, 1, answer);
   }
@@ -143,7 +165,7 @@ class Speaker {
   }
 }
 
-/** From its first bytes on, the client reads no more than so many bytes in a millisecond. */
+/** Makes a client read at most so many bytes in a millisecond, from its first bytes on. */
 function readSlowly({ socket }: Client, most: number): void {
   let begin: number | undefined;
   let count = 0;

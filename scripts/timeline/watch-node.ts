@@ -1,5 +1,5 @@
-// Loaded into a step before all else: has Node tell, in the trace, when it calls JavaScript, and for whom. That is all that
-// can be seen of its loop from here: what libuv does between two callbacks, it does by itself.
+// Loaded before a step: adds to the trace when Node calls JavaScript, and for which connection. JavaScript sees no more of
+// Node's loop: what libuv does between two callbacks is hidden.
 
 import { createHook } from 'node:async_hooks';
 import { openSync, writeSync } from 'node:fs';

@@ -1,5 +1,4 @@
-// Loaded into a step before all else: has the ring tell, in the trace, which operations are complete, as if each were a call that
-// did not wait.
+// Loaded before a step: adds each complete operation of the ring to the trace, as if it were a call that did not wait.
 
 import { openSync, writeSync } from 'node:fs';
 import { Ring } from '../../src/completion/ring.ts';

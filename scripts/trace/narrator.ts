@@ -1,24 +1,25 @@
-// Makes of the events of a trace the lines that a person reads: who waits, in which line, and for how long.
+// Turns the events of a trace into lines of text: which thread waits, at which line of the code, and for how long.
 
 import type { CoroutineWait, SystemCall, TraceEvent } from '../../src/sockets/trace-event.ts';
-import { counted, duration, outcome, sourceOf } from './wording.ts';
+import { sourceOf } from './source.ts';
+import { counted, duration, outcome } from './wording.ts';
 
-/** A call that is over sooner is folded, in microseconds. */
+/** Calls that take less time than this are folded, in microseconds. */
 const SHORT = 1000;
 
-/** A thread, and what goes on in it. */
+/** A thread, and what it does. */
 type Thread = {
   name: string;
   pid: number;
   /** The call that it is in. */
   call: (TraceEvent & SystemCall) | undefined;
-  /** What its coroutines wait for, by the number of the event. */
+  /** The waits of its coroutines, by the number of the event. */
   waits: Map<number, TraceEvent & CoroutineWait>;
-  /** The names of the short calls that no line tells of yet. */
+  /** The names of the short calls that are not printed yet. */
   folded: string[];
-  /** When it last came back to Node's own loop, if it does. */
+  /** When it last returned to Node's own loop, if it runs that. */
   idle: number | undefined;
-  /** Whether a line tells that it waits. */
+  /** Whether its wait is printed. */
   shown: boolean;
 };
 
@@ -26,7 +27,7 @@ export class Narrator {
   readonly #all: boolean;
   readonly #print: (line: string) => void;
   readonly #threads = new Map<string, Thread>();
-  /** What a descriptor of a process is: `connection 20`. */
+  /** What each descriptor of a process is: `connection 20`. */
   readonly #names = new Map<string, string>();
   #zero: number | undefined;
 
@@ -50,7 +51,7 @@ export class Narrator {
     }
   }
 
-  /** Tells who has been waiting until now, on the clock of the events. Returns whether it would tell more a little later. */
+  /** Prints the threads that wait at this time, on the clock of the events. Returns whether to look again a little later. */
   look(now: number): boolean {
     let later = false;
     for (const thread of this.#threads.values()) {
@@ -84,7 +85,7 @@ export class Narrator {
     if (thread.idle !== undefined) thread.idle = end;
   }
 
-  /** Tells that a thread waits: in a call, or in Node's own loop. If coroutines run in it, tells where they are. */
+  /** Prints that a thread waits: in a call, or in Node's own loop. Then prints where its coroutines are suspended. */
   #showWait(thread: Thread, call: (TraceEvent & SystemCall) | undefined, since: number): void {
     const { place, text } = call ? sourceOf(call) : { place: "Node's own loop", text: '' };
     const name = this.#names.get(`${thread.pid} ${call?.fd}`);
@@ -124,10 +125,10 @@ export class Narrator {
   }
 }
 
-/** How wide the time is, with the space behind it. */
+/** The width of the time, with the space behind it. */
 const INDENT = 9;
 
-/** Those that sleep come last. */
+/** In the order of their descriptors. Coroutines that sleep come last. */
 function byDescriptor<Own extends CoroutineWait>(waits: Iterable<Own>): Own[] {
   const place = ({ fd = Number.POSITIVE_INFINITY }: Own) => fd;
   return [...waits].sort((a, b) => (place(a) < place(b) ? -1 : 1));

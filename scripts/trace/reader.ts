@@ -1,21 +1,21 @@
 import { closeSync, openSync, readSync, watch } from 'node:fs';
 import type { TraceEvent } from '../../src/sockets/trace-event.ts';
 
-/** Reads a trace while it is written. */
+/** Reads a trace while the step writes it. */
 export class TraceReader {
   readonly #fd: number;
   readonly #piece = Buffer.alloc(64 * 1024);
-  /** The beginning of a line whose end is not read yet. */
+  /** The beginning of a line that is not read to its end. */
   #rest: Buffer = Buffer.alloc(0);
   readonly #watcher;
 
-  /** @param changed is called when there is more to read */
-  constructor(path: string, changed: () => void) {
+  /** @param changed is called when there is more to read. Without it, look from time to time. */
+  constructor(path: string, changed?: () => void) {
     this.#fd = openSync(path, 'r');
-    this.#watcher = watch(path, changed);
+    this.#watcher = changed && watch(path, changed);
   }
 
-  /** The events that were written since the last time. */
+  /** The events since the last call. */
   *read(): Generator<TraceEvent> {
     for (let count = this.#take(); count > 0; count = this.#take()) {
       const bytes = Buffer.concat([this.#rest, this.#piece.subarray(0, count)]);
@@ -26,7 +26,7 @@ export class TraceReader {
   }
 
   close(): void {
-    this.#watcher.close();
+    this.#watcher?.close();
     closeSync(this.#fd);
   }
 

@@ -1,18 +1,15 @@
-// How a trace is put into words.
+// How a trace is put into words. There is no I/O in this file, so a page in a browser may import it.
 
-import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import type { SystemCall, TraceEvent } from '../../src/sockets/trace-event.ts';
-import { root } from '../steps.ts';
+import type { SystemCall } from '../../src/sockets/trace-event.ts';
 
-/** `2.1 s`, or `13 ms`, or `0.02 ms`, for microseconds. */
+/** A time in microseconds as text: `2.1 s`, `13 ms`, `0.02 ms`. */
 export function duration(microseconds: number): string {
   if (microseconds >= 100_000) return `${(microseconds / 1_000_000).toFixed(1)} s`;
   const milliseconds = microseconds / 1000;
   return `${milliseconds.toFixed(milliseconds < 1 ? 2 : 0)} ms`;
 }
 
-/** What came of a call. */
+/** The result of a call as text. */
 export function outcome({ call, result = 0, error }: SystemCall): string {
   if (error) return error;
   if (call === 'accept') return `connection ${result}`;
@@ -22,27 +19,9 @@ export function outcome({ call, result = 0, error }: SystemCall): string {
   return '';
 }
 
-/** `socket, 5 setsockopt, bind` for the names of calls, in the order in which they first appear. */
+/** The names of calls with their counts, in the order in which they first appear: `socket, 5 setsockopt, bind`. */
 export function counted(names: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
   return Array.from(counts, ([name, count]) => (count > 1 ? `${count} ${name}` : name)).join(', ');
-}
-
-/** How much of a line of source is shown, in characters. */
-const MOST = 60;
-
-const files = new Map<string, string[]>();
-
-/** The line of an event: its file and number, `single3.ts:15`, and what stands there, without a comment behind it. */
-export function sourceOf({ at }: TraceEvent): { place: string; text: string } {
-  if (at === undefined) return { place: '?', text: '' };
-  const [path = '', line] = at.split(':');
-  const lines = files.get(path) ?? readFileSync(join(root, path), 'utf8').split('\n');
-  files.set(path, lines);
-  const text = (lines[Number(line) - 1] ?? '').replace(/ \/\/ .*/, '').trim();
-  return {
-    place: `${basename(path)}:${line}`,
-    text: text.length > MOST ? `${text.slice(0, MOST - 1)}…` : text,
-  };
 }

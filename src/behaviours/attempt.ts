@@ -9,7 +9,7 @@ import type { Symptom } from './symptoms.ts';
 export type Failure = {
   error: ExpectationError;
   symptom: Symptom;
-  /** What the clients did and saw, a line each. A is the first that connected. */
+  /** What the clients did and saw, a line each. Client A connected first. */
   story: string[];
 };
 
@@ -39,7 +39,7 @@ export async function attempt(
   }
 }
 
-/** What the failure looks like. To find out, other clients may be closed. */
+/** The symptom of a failure. To find it, this may close the other clients. */
 async function diagnose(
   error: ExpectationError,
   program: Program | undefined,
@@ -62,12 +62,12 @@ async function diagnose(
   }
   if (expected.length === 0) return 'the server keeps the connection open';
   if (await comesWithoutOthers(error, clients)) return 'the answer came only after another client left';
-  if (client.ended && (await program?.endsSoon())) return 'the process ended'; // The other client was its only one.
+  if (client.ended && (await program?.endsSoon())) return 'the process ended'; // It served only the other client.
   const some = received.length > 0 || seen.lastIndexOf('receives') > seen.lastIndexOf('sends');
   return some ? 'only a part came' : 'nothing came';
 }
 
-/** Closes the other clients, and finds out whether the answer comes now. */
+/** Closes the other clients. Returns whether the answer then comes. */
 async function comesWithoutOthers(
   { client, expected }: AnswerError,
   clients: readonly Client[],

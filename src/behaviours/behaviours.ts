@@ -1,5 +1,5 @@
-// What a client may do to a server, and what should come of it. Each behaviour is one conversation: it ends well, or with an
-// ExpectationError. Which step of this project passes which is in expectations.ts.
+// What clients may do to a server, and how the server should answer. Each behaviour is one conversation: it passes, or throws an
+// ExpectationError. expectations.ts says which step passes which.
 
 import type { AnswerError, Client } from './client.ts';
 import {
@@ -127,7 +127,7 @@ const conversations = {
       await suspecting('two lines came as one', hearInOrder(client, packet));
       for (const byte of request(subject, bytes)) await client.send(byte);
       await suspecting('half a line was answered', hear(client, bytes));
-      // No answer comes before a line is whole: if one did, it would be there before the end of the stream.
+      // The server must not answer half a line: such an answer would arrive before the end of the stream.
       await client.send(half);
       client.end();
       await client.expectEnd().catch(async (error: AnswerError) => {
@@ -139,7 +139,7 @@ const conversations = {
     },
   },
 
-  /** The log of a step shows the character, whole, though its two bytes come one after the other. */
+  /** The two bytes of a character arrive one after the other. The log of a step shows the whole character. */
   'a character cut in two': {
     level: 6,
     step: 'single6',
@@ -158,7 +158,7 @@ const conversations = {
     },
   },
 
-  /** Before there are commands, a `\r` is a character like any other; a command has none at its end. */
+  /** Below level 7, a `\r` is a character like any other. From level 7 on, a command has no `\r` at its end. */
   CRLF: {
     level: 6,
     step: 'single6',
@@ -244,13 +244,13 @@ const conversations = {
     },
   },
 
-  /** Each hears what all the others say, every line once, whole, and in the order in which it was said. */
+  /** Each user receives all lines of the others: every line once, whole, and in the order in which it was sent. */
   'users can talk, nothing lost, in order': {
     level: 11,
     step: 'select11',
     converse: async (subject) => {
       const users = [await subject.connect(), await subject.connect(), await subject.connect()];
-      // A user who has been welcomed hears every line that is said after that.
+      // A user who has been welcomed receives every line that is sent after that.
       for (const user of users) await user.notice(WELCOME, '* welcome, guest1');
       for (const [who, user] of users.entries()) {
         void user.send(Array.from({ length: LINES }, (_, n) => `SAY ${who} says ${n}\n`).join(''));
@@ -303,7 +303,7 @@ const longLines = Array.from({ length: MANY / TOGETHER }, (_, i) =>
   Array.from({ length: TOGETHER }, (_, j) => `${i * TOGETHER + j} `.padEnd(LONG, 'x')),
 );
 
-/** The same as requests. They are megabytes: made once, for lines and for commands. */
+/** The same lines as requests. They are megabytes, so they are made once: as lines, and as commands. */
 const longPieces = new Map<boolean, Buffer[]>();
 function longRequests(subject: Subject): Buffer[] {
   const areLines = subject.level < 7;
@@ -323,10 +323,10 @@ async function hearInOrder(client: Client, lines: string[]): Promise<void> {
   }
 }
 
-/** How many lines each user of a chat says. */
+/** How many lines each user of a chat sends. */
 const LINES = 50;
 
-/** Hears all that these users say: the lines of each in their order. */
+/** Expects all lines of these users, those of each in their order. */
 async function hearOthers(user: Client, others: readonly number[]): Promise<void> {
   const next = new Map(others.map((other) => [other, 0]));
   for (let heard = 0; heard < others.length * LINES; heard++) {
@@ -348,7 +348,7 @@ function saidIn(line: string): [who: number, n: number] {
   return [Number(who), Number(n)];
 }
 
-/** Whether a new client is answered who sends this, and keeps its half of the connection open. */
+/** Whether the server answers a new client that sends this, and keeps its half of the connection open. */
 function answers({ connect }: Subject, piece: string): Promise<boolean> {
   return connect()
     .then(async (client) => {
@@ -363,12 +363,12 @@ function answers({ connect }: Subject, piece: string): Promise<boolean> {
 
 async function endsByCtrlC({ program, log }: Subject, clients: readonly Client[]): Promise<void> {
   program?.kill('SIGINT');
-  for (const client of clients) await client.rest(); // Some servers say goodbye.
+  for (const client of clients) await client.rest(); // Some servers send a last line.
   const exit = await program?.exited();
   if (log && exit !== 'SIGINT' && exit !== 0) failWith(`It ended by ${exit}`);
 }
 
-/** The log has the character, whole, in the lines of this client. Level 10 logs bytes as they come, and does so without loss. */
+/** The log shows the whole character in the lines of this client. Level 10 logs bytes as they arrive: that loses nothing. */
 async function showsCharacter(log: Inbox, who: string): Promise<void> {
   const lines: string[] = [];
   while (!lines.at(-1)?.startsWith(`${who} disconnected: `)) {

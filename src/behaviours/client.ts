@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { quote } from '../cli/log.ts';
 import { ExpectationError, Inbox, type InboxOptions, type Why } from './inbox.ts';
 
-/** Something that a client did or saw. */
+/** One thing that a client did or saw. */
 export type Happening = {
   /** When, in milliseconds, on the clock of performance.now(). */
   time: number;
@@ -15,28 +15,30 @@ export type Happening = {
     | 'resets'
     | 'sees the end'
     | 'sees a reset';
-  /** What was sent or received: of much, only the beginning. */
+  /** The bytes sent or received, or their beginning. */
   bytes: Buffer;
-  /** How many bytes that were in all. */
+  /** How many bytes there were in all. */
   length: number;
 };
 
-/** Of a piece, this much is kept to be shown, in bytes. */
+/** How many bytes of a piece are kept for the story. */
 const KEPT = 100;
 
 const STAR = '*'.charCodeAt(0);
 
 export type ClientOptions = InboxOptions & {
   host?: string;
-  /** At level 11, lines that begin with `*` tell who comes and goes. Where this is true, expect() passes over them. */
+  /** Whether expect() skips lines that begin with `*`. At level 11, they tell that users join and leave. */
   notices?: boolean;
+  /** Is told each thing that the client does or sees, when it does, with all the bytes. */
+  onHappening?: (happening: Happening, bytes?: Buffer) => void;
 };
 
-/** An answer that did not come, or not as it was expected. */
+/** The expected answer did not arrive, or another did. */
 export class AnswerError extends ExpectationError {
   readonly client: Client;
   readonly expected: Buffer;
-  /** What came in its place. */
+  /** The bytes that arrived in its place. */
   readonly received: Buffer;
 
   constructor(client: Client, expected: Buffer, why: Why) {
@@ -52,16 +54,18 @@ function brief(bytes: Buffer): string {
   return quote(bytes.subarray(0, KEPT));
 }
 
-/** A TCP client, which sends just what it is told to, in just these pieces. It holds what the server has sent. */
+/** A TCP client. It sends exactly these pieces, and keeps what the server sends. */
 export class Client extends Inbox {
   readonly socket: Socket;
   readonly history: Happening[] = [];
   readonly #notices: boolean;
+  readonly #told: NonNullable<ClientOptions['onHappening']>;
 
   private constructor(socket: Socket, options: ClientOptions) {
     super('client', options);
     this.socket = socket;
     this.#notices = options.notices ?? false;
+    this.#told = options.onHappening ?? (() => {});
     this.#note('connects');
     socket.on('data', (bytes) => {
       this.#note('receives', bytes);
@@ -88,7 +92,7 @@ export class Client extends Inbox {
     });
   }
 
-  /** Sends this as one piece, and waits until the kernel has it. */
+  /** Sends this as one piece. Waits until the kernel has taken it. */
   send(data: string | Buffer): Promise<void> {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     this.#note('sends', bytes);
@@ -96,9 +100,9 @@ export class Client extends Inbox {
   }
 
   /**
-   * Waits for just these bytes, and takes them.
+   * Waits for exactly these bytes, and takes them.
    *
-   * @throws AnswerError as soon as another byte comes, or the end, or when none comes
+   * @throws AnswerError as soon as another byte arrives, or the end, or if nothing arrives in time
    */
   async expect(expected: string | Buffer): Promise<void> {
     const wanted = Buffer.from(expected);
@@ -114,8 +118,8 @@ export class Client extends Inbox {
   /**
    * Waits for an answer of one line that matches, takes it, and returns it without its `\n`.
    *
-   * @param example what is shown where another line comes
-   * @throws AnswerError if another line comes, or the end, or none
+   * @param example a line that matches, for the message of the error
+   * @throws AnswerError if another line arrives, or the end, or nothing
    */
   async match(pattern: RegExp, example: string): Promise<string> {
     const expected = Buffer.from(`${example}\n`);
@@ -127,7 +131,7 @@ export class Client extends Inbox {
     return this.line();
   }
 
-  /** Waits for a notice that matches, and takes it and the lines before it. @throws AnswerError if there is none */
+  /** Waits for a notice that matches, and takes it and the lines before it. @throws AnswerError if none arrives */
   async notice(pattern: RegExp, example: string): Promise<void> {
     await this.lineLike(pattern).catch(({ why }: ExpectationError) => {
       throw new AnswerError(this, Buffer.from(`${example}\n`), why ?? 'silence');
@@ -135,9 +139,9 @@ export class Client extends Inbox {
   }
 
   /**
-   * Waits for the end, and that no answer comes before it.
+   * Waits for the end of the stream. Expects no answer before it.
    *
-   * @throws AnswerError if one comes, or if the end does not
+   * @throws AnswerError if an answer arrives, or if the end does not
    */
   async expectEnd(): Promise<void> {
     const nothing = Buffer.alloc(0);
@@ -149,39 +153,39 @@ export class Client extends Inbox {
     if (this.answers.length > 0) throw new AnswerError(this, nothing, 'other');
   }
 
-  /** What has arrived and was not taken, without the notices before it. */
+  /** The bytes that have arrived, and are not taken yet, without the notices before them. */
   get answers(): Buffer {
     if (!this.#notices) return this.bytes;
     while (this.bytes[0] === STAR) {
       const length = this.bytes.indexOf('\n') + 1;
-      if (length === 0) return this.bytes.subarray(0, 0); // half of a notice
+      if (length === 0) return this.bytes.subarray(0, 0); // It is half of a notice.
       this.drop(length);
     }
     return this.bytes;
   }
 
-  /** Whether the server has reset the connection, and has not closed it before. */
+  /** Whether the server has reset the connection without a FIN before. */
   async wasReset(): Promise<boolean> {
     const seen = this.history.map(({ what }) => what);
     if (!seen.includes('sees the end')) return seen.includes('sees a reset');
     if (!this.socket.writable || seen.lastIndexOf('sends') > seen.indexOf('sees the end')) return false;
-    // libuv reports a reset right behind data as an end. A write fails then, but not after an end in good order.
+    // libuv reports a reset right behind data as an end. Then a write fails. After a FIN, a write succeeds.
     return new Promise((resolve) => this.socket.write('\n', (error) => resolve(error != null)));
   }
 
-  /** Ends its half of the connection. What the server still sends is received. */
+  /** Ends its half of the connection. It still receives what the server sends. */
   end(): void {
     this.#note('ends its half');
     this.socket.end();
   }
 
-  /** Closes the connection, as a program does that ends. */
+  /** Closes the connection, as the kernel does when a program ends. */
   close(): void {
     if (!this.socket.destroyed) this.#note('closes');
     this.socket.destroy();
   }
 
-  /** Breaks the connection: the server receives an RST in place of a FIN. */
+  /** Resets the connection: the server receives an RST in place of a FIN. */
   reset(): void {
     this.#note('resets');
     this.socket.resetAndDestroy();
@@ -189,8 +193,10 @@ export class Client extends Inbox {
 
   #note(what: Happening['what'], bytes?: Buffer): void {
     const last = this.history.at(-1);
+    const happening = { time: performance.now(), what, ...beginning(bytes) };
+    this.#told({ ...happening }, bytes);
     if (bytes && last?.what === what && last.length >= KEPT) last.length += bytes.length;
-    else this.history.push({ time: performance.now(), what, ...beginning(bytes) });
+    else this.history.push(happening);
   }
 }
 

@@ -5,7 +5,7 @@ import { freePort } from './foreign.ts';
 import { PATIENCE } from './inbox.ts';
 import { serving } from './server.ts';
 
-/** How long to wait for an answer that is not expected to come, in milliseconds. */
+/** How long to wait for an answer that should not come, in milliseconds. */
 const SHORT_PATIENCE = 500;
 
 type Step = { name: string; path: string; level: number };

@@ -1,9 +1,9 @@
-// What each step does, and what it is meant to get wrong. The README's matrix is made of this table.
+// What each step does, and what it gets wrong on purpose. `npm run matrix` checks this table.
 
 import { type BehaviourName, behaviours, ENDLESS, SIGTERM } from './behaviours.ts';
 import type { Symptom } from './symptoms.ts';
 
-/** ✔ it does, ✘ it is meant to fail, – it does not apply. */
+/** ✔ the step passes, ✘ it fails on purpose, – the behaviour does not apply. */
 export type Expectation = '✔' | '✘' | '–';
 
 // The columns, in the order of `behaviours`: echoes bytes back, next client, half-close, reset, Ctrl-C; two at once, never
@@ -66,7 +66,7 @@ const table = `
 
 const names = Object.keys(behaviours) as BehaviourName[];
 
-/** For each step, what is expected of it. */
+/** For each step, what each behaviour is expected to show. */
 export const expectations = new Map<string, Map<BehaviourName, Expectation>>(
   table
     .trim()
@@ -131,7 +131,7 @@ const flaws: Flaw[] = [
   ...unlimited.map(([name, symptom]): Flaw => ['any', name, symptom, 'select12']),
 ];
 
-/** What a step is meant to get wrong: what that looks like, and the step that mends it. */
+/** The symptom of a behaviour that a step gets wrong on purpose, and the step that mends it. */
 export function flaw(step: string, behaviour: BehaviourName): { symptom: Symptom; mender: string } {
   const mechanism = step.replace(/\d+$/, '');
   const found = flaws.find(

@@ -1,4 +1,4 @@
-// A server of which nothing is known but its port.
+// A server that is not of this project. Only its port is known.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Program } from './program.ts';
 
 /**
- * How long a server may take until it answers, and to end after Ctrl-C; how often it is asked; and how long it may take to close
- * a connection: milliseconds.
+ * Times in milliseconds: how long a server may take to accept a connection, and to end after Ctrl-C; the pause between two
+ * tries to connect; and how long the server may take to close a connection.
  */
 const START = 10_000;
 const END = 10_000;
@@ -17,7 +17,7 @@ const CLOSE = 500;
 /** Where a server answers, and its program, where this process has started it. */
 export type Foreign = { port: number; host: string; statusPort?: number; program?: Program };
 
-/** What kept a server from being tried. */
+/** The server could not be tried. */
 export class StartError extends Error {}
 
 /**
@@ -25,7 +25,7 @@ export class StartError extends Error {}
  * the environment of the server. It ends with all processes that it has started. In the same way, `{limits}` and LIMITS stand for
  * the options of a behaviour that has limits.
  *
- * @throws StartError if it ends before it answers, or does not answer in ten seconds
+ * @throws StartError if the server ends before it accepts a connection, or accepts none in ten seconds
  */
 export async function withForeign<Result>(
   command: readonly string[],
@@ -43,13 +43,13 @@ export async function withForeign<Result>(
   try {
     return await use({ port, host: await answering(port, program), statusPort, program });
   } finally {
-    await program.terminate().catch(() => {}); // It could not be started.
-    await program.stop().catch(() => {}); // It does not return after Ctrl-C: no failure is to be told then.
+    await program.terminate().catch(() => {}); // It never started.
+    await program.stop().catch(() => {}); // After Ctrl-C it does not return, so no failure is printed.
   }
 }
 
 /**
- * Dials until the server accepts, on either address of localhost, and returns the address.
+ * Connects until the server accepts, on either address of localhost. Returns that address.
  *
  * @throws StartError
  */
@@ -72,7 +72,7 @@ async function how(program: Program | undefined): Promise<string> {
   return typeof exit === 'number' ? `with exit code ${exit}` : `by ${exit}`;
 }
 
-/** The end of what a program wrote to stderr, below the line that it follows. */
+/** The last lines that a program wrote to stderr, indented. */
 export function lastLines(program: Program | undefined): string {
   const lines = program?.stderr.waiting.trimEnd().split('\n').slice(-10) ?? [];
   return lines
@@ -81,7 +81,7 @@ export function lastLines(program: Program | undefined): string {
     .trimEnd();
 }
 
-/** Whether a connection is accepted. It is closed in good order, so that the server has no client when this returns. */
+/** Whether the server accepts a connection. It closes that in good order, so that the server has no client afterwards. */
 async function accepts(port: number, host: string): Promise<boolean> {
   const socket = connect({ port, host }).resume();
   try {

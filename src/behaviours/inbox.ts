@@ -1,16 +1,16 @@
 import { GrowingBuffer } from '../protocol/growing-buffer.ts';
 import type { Symptom } from './symptoms.ts';
 
-/** How long to wait for what should come, in milliseconds: long, because these machines may be busy. */
+/** How long to wait for an answer, in milliseconds. It is long, because a machine may be busy. */
 export const PATIENCE = 60_000;
 
-/** Why a wait is over: the deadline has passed, the stream has ended, or other bytes came than those expected. */
+/** Why a wait has failed: nothing arrived in time, the stream has ended, or other bytes arrived. */
 export type Why = 'silence' | 'end' | 'other';
 
-/** What should have come did not, or something else did. */
+/** The expected bytes did not arrive, or others did. */
 export class ExpectationError extends Error {
   readonly why: Why | undefined;
-  /** The likeliest symptom, where the conversation knows one. */
+  /** The likeliest symptom, if the conversation knows one. */
   suspect: Symptom | undefined;
 
   constructor(message: string, why?: Why) {
@@ -22,19 +22,19 @@ export class ExpectationError extends Error {
 export type InboxOptions = {
   /** How long to wait, in milliseconds. */
   patience?: number;
-  /** Whether the sender has work to do at this moment: then its silence is not the end of patience. */
+  /** Whether the sender has work to do at this moment. Then the wait goes on. */
   isBusy?: () => boolean;
 };
 
-/** A sender that has work to do is waited for this many times as long, at most. */
+/** The wait for a sender with work to do takes at most this many times as long. */
 const MOST = 20;
-/** How often a sender that is late is looked at, in milliseconds, and how often it has to be idle. */
+/** The pause between two looks at a late sender, in milliseconds, and how many times in a row it must be idle. */
 const PAUSE = 50;
 const IDLE = 10;
 
-/** Bytes that arrive over time, and can be waited for. */
+/** Bytes that arrive over time, and ways to wait for them. */
 export class Inbox {
-  /** What has arrived since the last look at `bytes`, and what had arrived before. */
+  /** The pieces that have arrived since the last look at `bytes`, and the bytes from before. */
   #arrived: Buffer[] = [];
   readonly #memory = new GrowingBuffer();
   #taken = 0;
@@ -68,7 +68,7 @@ export class Inbox {
     this.#changed();
   }
 
-  /** What has arrived and was not taken. */
+  /** The bytes that have arrived, and are not taken yet. */
   get bytes(): Buffer {
     for (const bytes of this.#arrived.splice(0)) this.#memory.append(bytes);
     return this.#memory.bytes.subarray(this.#taken);
@@ -79,19 +79,19 @@ export class Inbox {
     return this.#ended;
   }
 
-  /** How many bytes have ever arrived. */
+  /** How many bytes have arrived in all. */
   get received(): number {
     return this.#received;
   }
 
-  /** The same as text. */
+  /** The same bytes as text. */
   get waiting(): string {
     return this.bytes.toString();
   }
 
-  /** Waits until what has come, and was not taken, has this in it. Takes nothing. */
+  /** Waits until the bytes that are not taken contain this text. Takes nothing. */
   async has(text: string): Promise<void> {
-    let searched = 0; // Not from the beginning each time: there may be megabytes.
+    let searched = 0; // Don't search megabytes again from their beginning.
     await this.until(JSON.stringify(text), () => {
       const found = this.bytes.includes(text, searched);
       searched = Math.max(0, this.bytes.length - Buffer.byteLength(text));
@@ -121,13 +121,13 @@ export class Inbox {
     return this.#take(count);
   }
 
-  /** Waits for the end, and takes all until then. */
+  /** Waits for the end of the stream, and takes all bytes until then. */
   async rest(): Promise<string> {
     await this.until('the end', () => this.#ended);
     return this.#take(this.bytes.length).toString();
   }
 
-  /** Waits until something is so, which can only change when more comes. */
+  /** Waits until a condition is true. It is tested when bytes arrive. */
   async until(what: string, isThere: () => boolean): Promise<void> {
     const begin = performance.now();
     let deadline = begin + this.#patience;
@@ -148,10 +148,10 @@ export class Inbox {
     }
   }
 
-  /** Until more has arrived, or so many milliseconds have passed. */
+  /** Waits until bytes arrive, or so many milliseconds have passed. */
   #change(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
-      // A timer that is late goes first: what has arrived meanwhile is received before the immediate.
+      // Node calls a late timer before it receives bytes, and the immediate after that. So bytes in the kernel count.
       const timer = setTimeout(() => setImmediate(resolve), milliseconds);
       this.#changed = () => {
         clearTimeout(timer);
@@ -160,7 +160,7 @@ export class Inbox {
     });
   }
 
-  /** Takes these bytes, which have arrived, and returns nothing. */
+  /** Takes so many of the bytes that have arrived, and drops them. */
   drop(count: number): void {
     this.#taken += count;
     if (this.#taken < this.#memory.length) return;

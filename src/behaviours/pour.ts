@@ -3,16 +3,16 @@ import type { Client } from './client.ts';
 import { type Inbox, PATIENCE } from './inbox.ts';
 import type { Program } from './program.ts';
 
-/** How often the server is looked at, in milliseconds, and how often it has to be still to be stuck. */
+/** The pause between two looks at the server, in milliseconds, and how many times in a row it must be idle to be stuck. */
 const PAUSE = 50;
 const STILL = 10;
 
 /**
- * Sends these pieces until all have gone out, or the server is stuck: for half a second it takes no byte, logs nothing, and has
- * no thread that runs or wants to run. (A server that is merely slow, on a busy machine, has one.) The client does not read
- * meanwhile, if its socket is paused. What is left goes out by itself, should the server go on.
+ * Sends these pieces until all have gone out, or the server is stuck: for half a second it takes no byte, logs nothing, and
+ * has no thread that runs or waits for a CPU. (A slow server on a busy machine has such a thread.) If the socket of the client
+ * is paused, the client does not read meanwhile. If the server goes on, the rest goes out by itself.
  *
- * @returns what is fulfilled when all has gone out
+ * @returns `all`, a promise that is fulfilled when all has gone out
  */
 export async function pour(
   client: Client,

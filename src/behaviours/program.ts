@@ -1,4 +1,4 @@
-// Programs that a conversation or a measurement needs, and what they print. None of them outlives this process.
+// Programs that a conversation or a measurement starts, and what they print. None of them outlives this process.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { ExpectationError, Inbox, PATIENCE } from './inbox.ts';
 
 /** How long a program may take to end when SIGTERM asks it to, in milliseconds. */
 const GRACE = 2000;
-/** How often it is looked at meanwhile, in milliseconds. */
+/** The pause between two looks at it meanwhile, in milliseconds. */
 const PAUSE = 20;
 const IDLE = 500 / PAUSE;
 
@@ -17,22 +17,22 @@ const IDLE = 500 / PAUSE;
 export type Exit = number | NodeJS.Signals;
 
 export type ProgramOptions = {
-  /** Where it runs: in the folder of this process, unless this names another. */
+  /** The folder that it runs in. The default is that of this process. */
   cwd?: string;
   env?: NodeJS.ProcessEnv;
   /** How long to wait for its output, in milliseconds. */
   patience?: number;
-  /** Whether it starts programs of its own, such as npm does: signals go to all of them, as Ctrl-C does. */
+  /** Whether it starts programs of its own, as npm does. Then signals go to all of them, as Ctrl-C does. */
   group?: boolean;
 };
 
-/** Whether this machine has these programs: whether they are in a folder of PATH. */
+/** Whether this machine has all of these programs, in the folders of PATH. */
 export function installed(...programs: string[]): boolean {
   const folders = (process.env.PATH ?? '').split(delimiter);
   return programs.every((program) => folders.some((folder) => existsSync(join(folder, program))));
 }
 
-/** A program that runs, and what it prints. */
+/** A running program, and what it prints. */
 export class Program {
   readonly child: ChildProcess;
   readonly stdout: Inbox;
@@ -46,7 +46,7 @@ export class Program {
     const { cwd, env = {}, patience = PATIENCE, group = false } = options;
     this.#group = group;
     this.#patience = patience;
-    // npm passes on its own options, and with npm --quiet test each npm start would find a --quiet.
+    // npm passes its own options on in the environment: under npm --quiet test, each npm start would find --quiet.
     const inherited = { ...process.env, npm_config_loglevel: 'notice' };
     this.child = spawn(command, args, { cwd, env: { ...inherited, ...env }, detached: group });
     running.add(this);
@@ -54,18 +54,18 @@ export class Program {
     this.stderr = new Inbox(`stderr of ${args.join(' ')}`, { patience });
     this.child.stdout?.on('data', (bytes) => this.stdout.push(bytes)).on('end', () => this.stdout.over());
     this.child.stderr?.on('data', (bytes) => this.stderr.push(bytes)).on('end', () => this.stderr.over());
-    this.child.stdin?.on('error', () => {}); // It may end before it has read all it was sent.
+    this.child.stdin?.on('error', () => {}); // It may end before it has read all input.
     this.#end = new Promise((resolve, reject) => {
       this.child.on('error', reject);
       this.child.on('exit', (code, signal) => {
-        if (!group || !this.#signal(0)) running.delete(this); // else it has left behind what it had started
+        if (!group || !this.#signal(0)) running.delete(this); // Otherwise programs that it has started still run.
         resolve(signal ?? code ?? 0);
       });
     });
-    this.#end.catch(() => {}); // exited() throws it.
+    this.#end.catch(() => {}); // exited() throws this error.
   }
 
-  /** Whether it has ended, or does so within that many milliseconds. */
+  /** Whether it has ended, or ends within so many milliseconds. */
   async endsWithin(milliseconds: number): Promise<boolean> {
     const late = new AbortController();
     const has = this.#end.then(() => true);
@@ -73,7 +73,7 @@ export class Program {
     return Promise.race([has, hasNot]).finally(() => late.abort());
   }
 
-  /** Whether it has ended, or does so before it has been idle for half a second. */
+  /** Whether it has ended, or ends before it has been idle for half a second. */
   async endsSoon(): Promise<boolean> {
     for (let idle = 0; idle < IDLE; ) {
       if (await this.endsWithin(PAUSE)) return true;
@@ -82,7 +82,7 @@ export class Program {
     return false;
   }
 
-  /** Waits until it has ended: with this exit code, or by this signal. */
+  /** Waits until it has ended. Returns its exit code, or the signal that has ended it. */
   async exited(): Promise<Exit> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -96,17 +96,17 @@ export class Program {
     }
   }
 
-  /** Whether one of its threads, or of its children's, runs, or waits for nothing but a CPU. Without /proc, nothing tells. */
+  /** Whether a thread of it, or of its children, runs, or waits for a CPU. False where there is no /proc. */
   get isBusy(): boolean {
     return isRunning(this.child.pid ?? 0);
   }
 
-  /** Types this: sends it to its standard input. */
+  /** Sends this to its standard input. */
   type(text: string): void {
     this.child.stdin?.write(text);
   }
 
-  /** Asks it to end by SIGTERM, and ends what is left of it two seconds later by SIGKILL. */
+  /** Sends it SIGTERM, and SIGKILL to all that still runs two seconds later. */
   async terminate(): Promise<Exit> {
     this.kill('SIGTERM');
     const deadline = performance.now() + GRACE;
@@ -115,7 +115,7 @@ export class Program {
     return this.exited();
   }
 
-  /** Ends it, if it has not ended by itself. While this process is ending itself, this does not return. */
+  /** Ends it, if it still runs. While this process is ending, this never returns. */
   async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
     this.kill(signal);
     const exit = await this.exited();
@@ -127,7 +127,7 @@ export class Program {
     this.#signal(signal);
   }
 
-  /** Returns whether there was a process to be sent it. */
+  /** Sends a signal. Returns whether there was a process to send it to. */
   #signal(signal: NodeJS.Signals | 0): boolean {
     const { pid, exitCode, signalCode } = this.child;
     if (!pid) return false;
@@ -136,7 +136,7 @@ export class Program {
       return process.kill(-pid, signal);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'ESRCH' && code !== 'EPERM') throw error; // EPERM: on macOS, where it has just ended
+      if (code !== 'ESRCH' && code !== 'EPERM') throw error; // macOS: EPERM if it has just ended
       return false;
     }
   }
@@ -151,7 +151,7 @@ function isRunning(pid: number): boolean {
   });
 }
 
-/** Nothing, if there is no such file: no /proc, or the thread has ended just now. */
+/** The contents, or nothing if there is no such file: without /proc, or if the thread has just ended. */
 function contents<Contents>(path: string, read: (path: string) => Contents): Contents | [] {
   try {
     return read(path);
@@ -161,18 +161,17 @@ function contents<Contents>(path: string, read: (path: string) => Contents): Con
 }
 
 const running = new Set<Program>();
-/** Never fulfilled, once this process has been told to end. */
+/** A promise that is never fulfilled. It is set when a signal ends this process. */
 let ending: Promise<never> | undefined;
 
-// Nothing that is started here outlives this process, which may end by itself, by Ctrl-C, or by a signal of vitest, when a
-// test hangs.
+// No program outlives this process, which may end by itself, by Ctrl-C, or by a signal of vitest when a test hangs.
 process.on('exit', () => {
   for (const program of running) program.kill('SIGKILL');
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, async () => {
     const exit = () => process.exit(128 + constants.signals[signal]);
-    if (ending) exit(); // The second Ctrl-C does not wait.
+    if (ending) exit(); // After a second Ctrl-C, it ends at once.
     ending = new Promise(() => {});
     await Promise.allSettled(Array.from(running, (program) => program.terminate()));
     exit();

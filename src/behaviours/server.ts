@@ -5,14 +5,14 @@ import { Program, type ProgramOptions } from './program.ts';
 /** The folder of the project. */
 const root = join(import.meta.dirname, '../..');
 
-/** A server that says where it listens, as those of this project do. */
+/** A server that prints where it listens, as the steps do. */
 export class Server extends Program {
   port = 0;
 
   /**
-   * Starts it, and waits for its first line: `listening on 127.0.0.1:12345`.
+   * Starts a server, and waits for its first line: `listening on 127.0.0.1:12345`.
    *
-   * @throws Error if that does not come
+   * @throws Error if its first line is another
    */
   static async start(command: string, args: string[], options: ProgramOptions = {}): Promise<Server> {
     const server = new Server(command, args, options);
@@ -40,14 +40,14 @@ export class Server extends Program {
 
 export type ServerOptions = ProgramOptions & { args?: string[]; nodeArgs?: string[] };
 
-/** Runs a step, from its path, for as long as `use` takes, on a free port. */
+/** Runs the step with this path on a free port while `use` runs. */
 export async function serving<Result>(
   path: string,
   use: (server: Server) => Promise<Result>,
   { args = [], nodeArgs = [], ...options }: ServerOptions = {},
 ): Promise<Result> {
   const command = [...runnable(path, nodeArgs), '--port', '0', ...args];
-  // macOS has nothing that ends children with their parent.
+  // On macOS, the kernel can't end children with their parent.
   const group = process.platform === 'darwin';
   const server = await Server.start(process.execPath, command, { cwd: root, group, ...options }).catch(
     (error) => {
@@ -61,18 +61,18 @@ export async function serving<Result>(
   }
 }
 
-/** How to run a file of TypeScript: Node does it itself, or tsx helps. */
+/** The options for a file of TypeScript: if Node can't run it itself, tsx does. */
 const { typescript } = process.features as { typescript?: string | false };
 export const nodeOptions = typescript ? [] : ['--import', 'tsx'];
 
-/** The JavaScript that build.ts has made of a file before the tests. Outside of the tests there is none. */
+/** The JavaScript that test/build.ts has made of a file. Outside of the tests there is none: then, the file itself. */
 function built(path: string): string {
   const { BUILT } = process.env;
   const file = join(BUILT ?? '', path.replace(/\.ts$/, '.mjs'));
   return BUILT && existsSync(file) ? file : path;
 }
 
-/** How Node is to run a file, with these options: as the JavaScript that build.ts has made of it, or as it stands. */
+/** The arguments with which Node runs a file: as the JavaScript that test/build.ts has made of it, or as it stands. */
 export function runnable(path: string, nodeArgs: string[] = []): string[] {
   const files = [...nodeArgs, path].map(built);
   return files.some((file) => file.endsWith('.ts')) ? [...nodeOptions, ...nodeArgs, path] : files;

@@ -1,8 +1,8 @@
-// What happened in a conversation that failed, to be read.
+// What happened in a conversation that failed, as text.
 
 import type { AnswerError, Client, Happening } from './client.ts';
 
-/** What clients did and saw, in order: a line each, with the milliseconds since the first. */
+/** What the clients did and saw, in order: a line each, with the milliseconds since the first. */
 export function tell(clients: readonly Client[]): string[] {
   const all = clients
     .flatMap(({ history }, i) => history.map((happening) => ({ who: letter(i), ...happening })))
@@ -11,7 +11,7 @@ export function tell(clients: readonly Client[]): string[] {
   const lines: string[] = [];
   for (let i = 0, next = 0; i < all.length; i = next) {
     const { who, what, time } = all[i] as Told;
-    // Pieces that follow each other are told as one, such as bytes that are sent one by one.
+    // Several pieces in a row become one line, such as bytes that are sent one by one.
     for (next = i + 1; what.endsWith('s') && all[next]?.who === who && all[next]?.what === what; ) next++;
     const at = `${(time - begin).toFixed(1)} ms`.padStart(10);
     lines.push(`${at}  ${who} ${what.padEnd(13)} ${contents(all.slice(i, next))}`.trimEnd());
@@ -26,7 +26,7 @@ function letter(client: number): string {
   return String.fromCharCode('A'.charCodeAt(0) + client);
 }
 
-/** The most characters of a line that show bytes. */
+/** The most characters of a line for bytes. */
 const WIDTH = 60;
 
 function contents(pieces: readonly Happening[]): string {
@@ -38,7 +38,7 @@ function contents(pieces: readonly Happening[]): string {
   return `${shown.slice(0, WIDTH)}… (${count} bytes${pieces.length > 1 ? ` in ${pieces.length} pieces` : ''})`;
 }
 
-/** What was expected and what was received, with a mark at the first byte that differs. */
+/** The expected bytes and the received ones, with a mark at the first byte that differs. */
 export function compare({ expected, received: bytes, why }: AnswerError): string[] {
   let same = 0;
   while (same < expected.length && expected[same] === bytes[same]) same++;
@@ -57,7 +57,7 @@ export function compare({ expected, received: bytes, why }: AnswerError): string
   ];
 }
 
-/** Bytes as printable ASCII, so that each can be seen. */
+/** Bytes as printable ASCII, so that you see each of them. */
 function escaped(bytes: Uint8Array): string {
   return Array.from(
     bytes,

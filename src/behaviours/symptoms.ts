@@ -1,15 +1,15 @@
 type Meaning = {
   cause: string;
   hint: string;
-  /** The step that mends it, if that is not the one which shows the behaviour first. */
+  /** The step that mends it, if it is not the first step that passes the behaviour. */
   step?: string;
 };
 
-/** What a failure looks like, the likeliest cause, and what helps. */
+/** The symptoms of failures, each with the likeliest cause and a remedy. */
 const table = {
   'the process ended': {
     cause:
-      'The program ended while it served one client, or when that client left: it did not catch an error, or has no loop around accept().',
+      'The program ended while it served one client, or when that client disconnected: it did not catch an error, or has no loop around accept().',
     hint: 'Catch errors where one client is served: log them, close that client, and go on with accept().',
     step: 'single3',
   },
@@ -19,23 +19,23 @@ const table = {
   },
   'the connection was reset': {
     cause:
-      'The server closed a socket that still held bytes which it had not read: the kernel then sends RST in place of FIN, and the client may lose what was on its way.',
+      'The server closed a socket with unread bytes. The kernel then sends RST in place of FIN, and the client may lose answers that were on their way.',
     hint: 'Read until recv() returns 0 before you close, or shutdown() the sending half first.',
   },
   'nothing came': {
     cause:
-      'The server has the bytes, and waits for something else: for more of them, for the end, or in a buffer of its own.',
-    hint: 'Answer each request as soon as it is complete, and flush what you write. Does a loop wait in accept() while this client has something to say?',
+      'The server has received the bytes, and waits for more of them, or for the end. Or its answer is still in a buffer of its own.',
+    hint: 'Answer each request as soon as it is complete, and flush what you write. Does the loop block in accept() while this client sends?',
   },
   'only a part came': {
     cause:
-      'recv() returned several messages at once, and the server answered the first ones only. The others lie in its buffer until more arrives.',
+      'recv() returned several messages at once, and the server answered the first ones only. The others stay in its buffer until more arrives.',
     hint: 'After each recv(), take messages out of the buffer until none is complete.',
   },
   'the answer came only after another client left': {
     cause:
-      'The server was blocked in a call that waits for the other client: recv(), or send() while that client does not read.',
-    hint: 'Give each client a thread of its own (thread4), or wait for all of them in one place, with sockets that do not block (select6).',
+      'The server was blocked in a call for the other client: in recv(), or in send() while that client did not read.',
+    hint: 'Give each client a thread of its own (thread4), or wait for all clients with one call, and make their sockets non-blocking (select6).',
   },
   'two lines came as one': {
     cause: 'recv() returned several lines at once, and the server took them for one message.',
@@ -43,68 +43,68 @@ const table = {
   },
   'half a line was answered': {
     cause: 'recv() returned a part of a line, and the server took it for a message.',
-    hint: 'TCP is a stream: one send() may arrive in several recv(). Keep what follows the last \\n until the rest has come.',
+    hint: 'TCP is a stream: one send() may arrive in several recv(). Keep the bytes behind the last \\n until the rest arrives.',
   },
   'the end of the stream was taken for the end of a line': {
     cause:
-      'A function that reads lines returned what was left when the client ended its half, though it had no \\n.',
-    hint: 'Answer a line only if it ends in \\n. What a client sends before it breaks off may be half of a command.',
+      'The client ended its half, and the function that reads lines returned the last bytes, though they had no \\n.',
+    hint: 'Answer a line only if it ends in \\n. The last bytes of a broken connection may be half a command.',
   },
   'the answers came in another order': {
     cause:
-      'Each line is handled by a thread or a callback of its own, and the one that is done first answers first.',
+      'The server handles each line in a thread or a callback of its own, and the quickest of them answers first.',
     hint: 'Handle the lines of one client one after the other.',
   },
   'the line ends are others': {
     cause:
-      'telnet ends a line with \\r\\n. Before level 7, the \\r belongs to the line; from there on, a command has none at its end.',
+      'telnet ends a line with \\r\\n. Below level 7, the \\r belongs to the line. From level 7 on, a command has no \\r at its end.',
     hint: 'Cut at \\n. When a line is a command, drop one \\r from its end.',
     step: 'single7',
   },
   'bytes are missing at the end': {
     cause:
-      'The client ended its half of the connection, which says that it sends no more; it still reads. The server closed before all answers were out.',
+      'The client ended its half of the connection: it sends no more, but still reads. The server closed before it had sent all answers.',
     hint: 'When recv() returns 0, answer what is complete, send all of it, and close only then.',
   },
   'bytes are missing after a pause': {
     cause:
-      'send() took only a part of the bytes, as it does when the client reads slowly, and the server did not send the rest.',
-    hint: 'send() returns how many bytes it took. Keep the others, and send them when the socket is writable; or use sendall() on a socket that blocks.',
+      'send() took only a part of the bytes, because the client reads slowly, and the server did not send the rest.',
+    hint: 'send() returns how many bytes it took. Keep the others, and send them when the socket is writable. Or call sendall() on a blocking socket.',
   },
   'lines are lost, or in another order': {
     cause:
-      'Two threads or callbacks handle one user at the same time, or a line is not sent to each of the others.',
-    hint: 'Handle the lines of one user one after the other, and put each into the queue of all the others before you take the next.',
+      'Two threads or callbacks handle one user at the same time, or the server does not send a line to all other users.',
+    hint: 'Handle the lines of one user one after the other, and put each into the queues of all other users before you take the next.',
   },
   'lines came twice': {
-    cause: 'A line went to a user more than once, or to the user who said it.',
-    hint: 'Send what one user says once to each of the others. What send() did not take is sent again from where it stopped, not from the beginning.',
+    cause: 'The server sent a line to a user more than once, or to the user who had sent it.',
+    hint: 'Send each line once to each other user. If send() took a part of it, go on from where it stopped, not from the beginning.',
   },
   'a word that is no command was obeyed': {
     cause:
-      'The word that the client sent chose a method or a property of an object that has more of them than there are commands.',
+      'The server took the word of the client for the name of a method or property, and an object has more of those than there are commands.',
     hint: 'Look words up in a table of the commands, such as a Map.',
   },
   'a number was computed before the next user was answered': {
-    cause: 'The thread that answers all users computed for one of them, and called nothing that would wait.',
-    hint: 'Compute in another thread or process, and have it send the result to a descriptor that the loop waits for, too.',
+    cause: 'The one thread that answers all users computed for one of them, and the others waited.',
+    hint: 'Compute in another thread or process. Let it send the result to a descriptor that the loop waits for, too.',
   },
   'the log shows half a character': {
-    cause: 'The bytes were turned into text before the last byte of a character was there.',
+    cause: 'The server decoded the bytes before the last byte of a character had arrived.',
     hint: 'Cut bytes into messages first, and decode a message when it is complete.',
   },
   'the server closed the connection': {
     cause: 'The server closed this connection before it had answered.',
-    hint: 'Did an error end the handler of this client? The log of the server may tell.',
+    hint: 'Did an error end the handler of this client? Look into the log of the server.',
   },
   'the server keeps the connection open': {
-    cause: 'The client has ended its half, or asked to quit, and the server does not close.',
+    cause: 'The client has ended its half, or sent QUIT, and the server does not close.',
     hint: 'When recv() returns 0, the client sends no more: send what is left, and close.',
   },
   'it goes on after Ctrl-C': {
     cause:
-      'A signal handler never ran, or did not end the program: a language that runs handlers in its main thread can not run one while that thread is blocked.',
-    hint: 'Leave SIGINT alone, and the kernel ends the process; or wait in a call that signals interrupt.',
+      'A signal handler never ran, or did not end the program. Some languages run handlers in the main thread, and can not while that thread is blocked.',
+    hint: 'Install no handler for SIGINT: then the kernel ends the process. Or block only in calls that a signal interrupts.',
   },
   'a line may be of any length': {
     cause:
@@ -134,7 +134,7 @@ const table = {
   },
   'other bytes came': {
     cause: 'The answer differs from what this level asks for.',
-    hint: 'Compare what came with what was expected, from the mark on: white space and line ends count.',
+    hint: 'Compare the received bytes with the expected ones, from the mark on. White space and line ends count.',
   },
 } satisfies Record<string, Meaning>;
 

@@ -10,11 +10,11 @@ import { anyOriginOption } from './protocol-options.ts';
 
 /** The options of a chat that browsers may join. For {@link readOptions}. */
 export const webOptions = {
-  'web-port': { default: '', help: 'the port of a page that joins by WebSocket' },
+  'web-port': { default: '', help: 'the port of a web page that joins the chat by WebSocket' },
   'any-origin': anyOriginOption,
 };
 
-/** A listener, and how its clients frame their messages: each connection takes a new link for that. */
+/** A listener, and the framing of its clients. Each connection needs a new link: `framing()` makes one. */
 export type ChatListener = { listener: Socket; framing: () => Framing };
 
 /**

@@ -1,15 +1,15 @@
 import { writeSync } from 'node:fs';
 
 /**
- * Ends the program with one line on stderr, for what can't be set up as it was asked for. The exit code is 1, unless
- * `process.exitCode` says otherwise.
+ * Ends the program with one line on stderr, because something can't be set up. The exit code is 1, unless `process.exitCode`
+ * is another.
  */
 export function fail(message: string): never {
   writeSync(2, `${message}\n`);
   process.exit(process.exitCode ?? 1);
 }
 
-/** What `setUp` returns. If it throws, the program ends with the message of the error, in one line. */
+/** Returns what `setUp` returns. If it throws, the program ends with the message of the error, in one line. */
 export function orFail<Result>(setUp: () => Result): Result {
   try {
     return setUp();

@@ -6,8 +6,8 @@ type Esbuild = typeof import('esbuild');
 /**
  * Has esbuild make one file of JavaScript of each program in TypeScript, along with all that it imports but packages.
  *
- * @param how `buildSync`, or `build` for plugins, which only that knows
- * @throws Error where esbuild is not installed: no step needs it to run
+ * @param how `buildSync`, or `build`, which alone takes plugins
+ * @throws Error if esbuild is not installed. No step needs it to run
  * @see https://esbuild.github.io/api/#build
  */
 export function toJavaScript<How extends 'build' | 'buildSync'>(

@@ -4,19 +4,19 @@ import { fail } from './fail.ts';
 import { announce, log } from './log.ts';
 import { readOptions, type ServerOptions } from './options.ts';
 
-// In each thread of a step, too: they all load this file.
+// All threads of a step load this file, so this is set in each.
 onAcceptFailure(({ code }) => log(`cannot accept a client: ${code}, trying again`));
 
 let whenListening = (_address: Address): void => {};
 
-/** Sets a function for {@link listen} to call after the first line of output: `npm start` says there how to talk to the step. */
+/** Sets a function for {@link listen} to call after its line of output: `npm start` prints how to talk to the step. */
 export function onListening(callback: (address: Address) => void): void {
   whenListening = callback;
 }
 
 /**
- * The listener of a step: `Socket.listen()` where the command line says, and the first line of output,
- * `listening on 127.0.0.1:12345`. If that is not possible, the program ends with one line that says why.
+ * The listener of a step, at the address on the command line. Prints the first line of output, `listening on 127.0.0.1:12345`.
+ * If it can't listen, the program ends with one line that says why.
  */
 export function listen(options: ServerOptions = readOptions()): Socket {
   const listener = openOrFail(options, '--port');
@@ -26,7 +26,7 @@ export function listen(options: ServerOptions = readOptions()): Socket {
   return listener;
 }
 
-/** A listener, or one line that says why there is none, with the option that takes another port. */
+/** A listener. If it can't listen, the program ends with one line that says why, and names the option for another port. */
 export function openOrFail(options: { host: string; port: number }, option: string): Socket {
   try {
     return Socket.listen(options);

@@ -3,10 +3,10 @@ import { writeSync } from 'node:fs';
 import { INVISIBLE } from '../protocol/visible.ts';
 import { fail } from './fail.ts';
 
-// Threads and child processes inherit the environment, and with it the silence.
+// Threads and child processes inherit this variable.
 let quiet = process.env.QUIET === '1';
 
-/** Makes {@link log} say nothing from now on, here and in the threads and processes that are started from here. */
+/** Turns {@link log} off, here and in the threads and processes that start from now on. */
 export function beQuiet(): void {
   quiet = true;
   process.env.QUIET = '1';
@@ -14,15 +14,15 @@ export function beQuiet(): void {
 
 /**
  * Writes a line to the log of a server, unless the log is off (`--quiet`). Where every microsecond counts, pass a function
- * that makes the line: it is not called then. It never throws: see {@link announce}.
+ * that makes the line: it is called only if the log is on. Never throws: see {@link announce}.
  */
 export function log(line: string | (() => string)): void {
   if (!quiet) announce(typeof line === 'string' ? line : line());
 }
 
 /**
- * Writes a line that a server says even with `--quiet`. It never throws: no log is worth the server. When the reader of the
- * log has gone, the log is off. A line that can't be written for another reason is lost: a full disk may have room later.
+ * Writes a line, even with `--quiet`. Never throws, because a log must not end the server. If the program that reads the log
+ * has ended (EPIPE), the log is turned off. If the write fails otherwise, the line is lost: a full disk may have room later.
  */
 export function announce(line: string): void {
   if (!hasRoom()) dropped++;
@@ -43,8 +43,8 @@ export function linesDropped(): number {
 }
 
 /**
- * Writes a line of what a tool prints. When its reader has gone, as in `ask … | head -1`, the tool ends, with exit code 0. When
- * the line can't be written for another reason, the tool ends with exit code 1, and says why.
+ * Writes a line of a tool's output. If the program that reads it has ended, as in `ask … | head -1`, the tool ends with exit
+ * code 0. If the write fails otherwise, the tool ends with exit code 1, and says why.
  */
 export function print(line: string): void {
   const error = write(line);
@@ -55,11 +55,10 @@ export function print(line: string): void {
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * Writes a line to standard output. It is there when the call returns, whichever thread makes it, and however
- * long the main thread sleeps in the kernel: `console.log` of a worker would wait for the main thread. Lines of two
- * threads, or of two processes, do not mix as long as they are shorter than PIPE_BUF, 4096 bytes on Linux: pipe(7).
- * Returns the code of the error if that is not possible: `EPIPE` if the other end of the pipe is closed, `ENOSPC` if the disk is
- * full.
+ * Writes a line to standard output. When it returns, the kernel has the line, in any thread: `console.log` of a worker waits for
+ * the main thread, which may sleep in the kernel for long. Lines of two threads, or of two processes, do not mix if they are
+ * shorter than PIPE_BUF, 4096 bytes on Linux: pipe(7). Returns the code of an error: `EPIPE` if the other end of the pipe is
+ * closed, `ENOSPC` if the disk is full.
  */
 function write(line: string): string | undefined {
   let rest = Buffer.from(`${line}\n`);
@@ -69,20 +68,19 @@ function write(line: string): string | undefined {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'EAGAIN') return code;
-      Atomics.wait(pause, 0, 0, 1); // A non-blocking pipe that is full: its reader needs a moment.
+      Atomics.wait(pause, 0, 0, 1); // The pipe is full, and non-blocking.
     }
   }
   return undefined;
 }
 
-/** The most characters that {@link quote} returns, so that a line of the log stays below 4096 bytes. */
+/** The most characters that {@link quote} returns. It keeps a line of the log below 4096 bytes. */
 const MAX_LENGTH = 900;
 
 /**
- * What a user sent, in quotes and fit to be shown: the terminal that shows the log would obey a control character, and a
- * line break would forge a line of it. Text shows them as `\n` or `\u{1b}`; bytes
- * that are not UTF-8 show each byte that is not printable ASCII as `\xff`. What is long is cut, and says how long
- * it was.
+ * Input in quotes, safe for the log. A terminal obeys control characters, and a line break forges a line of the log. So they
+ * appear as `\n` or `\u{1b}`. If the bytes are not UTF-8, each byte that is not printable ASCII appears as `\xff`. Long input
+ * is cut, and its length is added.
  */
 export function quote(input: string | Uint8Array): string {
   const escaped = typeof input === 'string' ? escapeText(input.slice(0, MAX_LENGTH)) : escapeBytes(input);
@@ -97,7 +95,7 @@ function escapeText(text: string): string {
 function escapeBytes(bytes: Uint8Array): string {
   const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MAX_LENGTH));
   const text = start.toString();
-  if (isUtf8(bytes)) return escapeText(bytes.length > MAX_LENGTH ? text.replace(/\ufffd$/, '') : text); // perhaps cut within a character
+  if (isUtf8(bytes)) return escapeText(bytes.length > MAX_LENGTH ? text.replace(/\ufffd$/, '') : text); // It may be cut within a character.
   return start
     .toString('latin1')
     .replace(/["\\]|[^ -~]/g, (byte) => SHORT.get(byte) ?? `\\x${hex(byte).padStart(2, '0')}`);

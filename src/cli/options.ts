@@ -1,11 +1,11 @@
-// What a person may type after the name of a step.
+// The options that you may type behind the name of a step.
 
 import { relative } from 'node:path';
 import { fail } from './fail.ts';
 import { beQuiet } from './log.ts';
 import { numberOrFail, parseOrHelp } from './parse.ts';
 
-/** One option: its default says of which type it is. */
+/** One option. Its default also sets its type. */
 export type Option = {
   default: string | number | boolean;
   help: string;
@@ -17,7 +17,7 @@ export type Option = {
   choices?: readonly string[];
 };
 
-/** What the options are set to. */
+/** The values of the options. */
 export type Values<Options extends Record<string, Option>> = {
   [Name in keyof Options]: Value<Options[Name]>;
 };
@@ -32,16 +32,16 @@ type Value<Own extends Option> = Own extends { choices: readonly (infer Choice)[
 
 const serverOptions = {
   host: { default: '127.0.0.1', help: 'the address to listen on' },
-  port: { default: 12345, min: 0, max: 65535, help: 'the port to listen on, 0 for any that is free' },
+  port: { default: 12345, min: 0, max: 65535, help: 'the port to listen on, 0 for any free one' },
   quiet: { default: false, help: 'no log' },
 } as const satisfies Record<string, Option>;
 
-/** What {@link readOptions} gives to every server. */
+/** The values of the options of every server. */
 export type ServerOptions = Values<typeof serverOptions>;
 
 /**
- * The options on the command line: `--host` and `--port`, which every server has, and those of a step's own.
- * `--help` lists them, and ends the program. So does a mistake, with one line on stderr and exit code 1.
+ * Reads the options on the command line: `--host`, `--port` and `--quiet` of every server, and those of the step. `--help`
+ * lists them, and ends the program. A mistake ends the program with one line on stderr and exit code 1.
  */
 export function readOptions<Own extends Record<string, Option> = Record<never, Option>>(
   own?: Own,

@@ -3,7 +3,7 @@ import { fail } from './fail.ts';
 import { print } from './log.ts';
 
 /**
- * What `parseArgs()` makes of the command line. A mistake ends the program, with what is wrong and this remedy in one line.
+ * The command line as `parseArgs()` reads it. A mistake ends the program, with one line: what is wrong, and this remedy.
  *
  * @see https://nodejs.org/api/util.html#utilparseargsconfig
  */
@@ -19,7 +19,7 @@ export function parseOrFail<Config extends ParseArgsConfig>(
   }
 }
 
-/** Like {@link parseOrFail}, with `--help`, which prints the usage and ends the program with exit code 0. */
+/** Like {@link parseOrFail}, and adds `--help`: it prints the usage and ends the program with exit code 0. */
 export function parseOrHelp<Config extends ParseArgsConfig>(
   config: Config,
   usage: string,
@@ -33,7 +33,7 @@ export function parseOrHelp<Config extends ParseArgsConfig>(
   return parsed;
 }
 
-/** The arguments, with `--port -1` as `--port=-1`: to parseArgs(), what begins with a dash is an option. */
+/** The arguments, with `--port -1` as `--port=-1`: parseArgs() takes each word that begins with a dash for an option. */
 function withNegatives({ options = {} }: ParseArgsConfig): string[] {
   const args: string[] = [];
   for (const arg of process.argv.slice(2)) {

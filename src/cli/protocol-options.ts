@@ -3,12 +3,16 @@ import { fail } from './fail.ts';
 import { type Option, readOptions, type ServerOptions, type Values } from './options.ts';
 
 /** The option of steps that talk to browsers. */
-export const anyOriginOption = { default: false, help: 'pages from anywhere may open a WebSocket' };
+export const anyOriginOption = { default: false, help: 'pages of other servers may open a WebSocket, too' };
 
 const protocolOptions = {
-  protocol: { default: 'commands', choices: protocolNames, help: 'what is spoken' },
-  framing: { default: 'lines', choices: framingNames, help: 'how a message shows where it ends' },
-  'max-questions': { default: 0, min: 0, help: 'how many the oracle answers a client, 0 any number' },
+  protocol: { default: 'commands', choices: protocolNames, help: 'the protocol' },
+  framing: { default: 'lines', choices: framingNames, help: 'how a message shows its end' },
+  'max-questions': {
+    default: 0,
+    min: 0,
+    help: 'how many questions the oracle answers each client, 0 for all',
+  },
   'any-origin': anyOriginOption,
 };
 

@@ -4,5 +4,5 @@ import { type Mechanism, mechanisms } from '../sockets/selector.ts';
 export const selectorOption = {
   default: mechanisms[0] as Mechanism,
   choices: mechanisms,
-  help: 'how to wait',
+  help: 'the call that waits',
 };

@@ -2,8 +2,8 @@
 //
 //   npx tsx src/clients/ask.ts HOST PORT [--protocol zen|oracle] [-e] [--forever] [--pause SECONDS]
 //
-// The three come in random order; with --forever in the order below, again and again. --pause waits before each.
-// -e makes a mistake on purpose: it goes in the middle of a question. Ctrl-C ends it all.
+// It asks the three in random order, or with --forever in the order below, again and again. With --pause it waits before each.
+// -e makes a mistake on purpose: it disconnects in the middle of a question. Ctrl-C ends it.
 
 import { fail, orFail } from '../cli/fail.ts';
 import { print } from '../cli/log.ts';
@@ -49,14 +49,14 @@ function readCommandLine() {
 
 const { target, protocol, questions, mistake, forever, pause } = readCommandLine();
 
-/** The questions, in the order in which they are to be asked: perhaps without end. */
+/** The questions in their order; with --forever, without end. */
 function* toAsk(): Generator<string, void> {
   while (forever) yield* questions;
   const left = [...questions];
   while (left.length > 0) yield* left.splice(Math.floor(Math.random() * left.length), 1);
 }
 
-/** What the server answers, one by one, however it arrives, until the end of the stream. */
+/** The answers of the server, one by one, until the end of the stream. */
 function* answersFrom(socket: Socket): Generator<string, void> {
   const splitter = new Splitter('.');
   for (let bytes = socket.recv(4096); bytes.length > 0; bytes = socket.recv(4096)) {
@@ -69,11 +69,11 @@ function* answersFrom(socket: Socket): Generator<string, void> {
 
 const clock = new Int32Array(new SharedArrayBuffer(4));
 
-/** Asks, and returns why it is over. */
+/** Asks the questions, and returns why it has ended. */
 function ask(socket: Socket): 'done' | 'closed' {
   const answers = answersFrom(socket);
   for (const question of toAsk()) {
-    Atomics.wait(clock, 0, 0, pause * 1000); // Nothing changes the number, so this waits to the end.
+    Atomics.wait(clock, 0, 0, pause * 1000); // No thread wakes it, so it sleeps for the whole time.
     socket.sendAll(Buffer.from(mistake ? question.slice(0, -1) : question));
     if (mistake) break;
     const { value: answer, done } = answers.next();

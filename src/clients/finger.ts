@@ -1,8 +1,8 @@
-// finger: asks a host about a user. One line goes there, some lines come back, and the connection closes: RFC 1288.
+// finger: asks a host about a user. It sends one line, and prints the lines that come back until the connection closes: RFC 1288.
 //
 //   npx tsx src/clients/finger.ts [-l] [user]@host[:port]
 //
-// With -l it asks for the long answer, with no user for all who are there.
+// With -l it asks for the long answer, and without a user for all users.
 
 import { lookup } from 'node:dns/promises';
 import { fail, orFail } from '../cli/fail.ts';
@@ -19,7 +19,7 @@ const loop = new Loop();
 class Finger extends AsyncChat {
   readonly query: string;
   readonly host: string;
-  /** The other addresses of the host, for when this one does not answer. */
+  /** The other addresses of the host, to try if this one does not answer. */
   readonly others: Address[];
   connected = false;
   /** How many bytes the answer has so far. */
@@ -64,7 +64,7 @@ class Finger extends AsyncChat {
   }
 }
 
-/** The answer, without the characters that would act on this terminal: RFC 1288, section 3.3. */
+/** The answer without the characters that a terminal obeys: RFC 1288, section 3.3. */
 function forTerminal(text: string): string {
   return text.replace(/\r\n/g, '\n').replace(/[^\n\t]+/g, (part) => visible(part));
 }
@@ -79,7 +79,7 @@ function readCommandLine(): { query: string; target: Address } {
   return { query: values.l ? `/W ${user}`.trim() : user, target: new Address(host, readPort(port)) };
 }
 
-/** All addresses of a host, in the order in which to try them. getaddrinfo() waits, so Node has a thread call it. */
+/** All addresses of a host, in the order in which to try them. getaddrinfo() waits, so Node calls it in a thread. */
 async function resolve({ host, port }: Address): Promise<[Address, ...Address[]]> {
   try {
     const found = await lookup(host, { all: true });

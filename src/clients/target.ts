@@ -1,19 +1,19 @@
-// What a client connects to, as the command line names it, and how much it takes from there.
+// The server that a client connects to, from its command line, and the limit of its answers.
 
 import { isIPv6 } from 'node:net';
 import { fail } from '../cli/fail.ts';
 import { numberOrFail } from '../cli/parse.ts';
 import { Address } from '../sockets/socket.ts';
 
-/** The most bytes of one answer: a server that never ends it shall not fill the memory of a client. */
+/** The most bytes of one answer. A server may send an answer that never ends. */
 export const MAX_ANSWER = 1024 * 1024;
 
-/** A port to connect to. Any other text ends the program with one line. */
+/** The port to connect to. If the text is no port, the program ends with one line. */
 export function readPort(text: string): number {
   return numberOrFail(text, 'Cannot connect to port', { min: 1, max: 65535 });
 }
 
-/** The target of `HOST PORT`. Fewer words or more end the program with the usage. */
+/** The address in `HOST PORT`. With fewer or more words, the program ends with the usage. */
 export function readTarget(words: readonly string[], usage: string): Address {
   const [host, port, ...more] = words;
   if (!host || port === undefined || more.length > 0) return fail(usage);
@@ -21,8 +21,8 @@ export function readTarget(words: readonly string[], usage: string): Address {
 }
 
 /**
- * The parts of `[user]@host[:port]`, or undefined if it has another form. An IPv6 address may stand in brackets, and does
- * before a port: `ada@[::1]:7979`.
+ * The parts of `[user]@host[:port]`, or undefined if the text has another form. An IPv6 address may be in brackets, and must
+ * be if a port follows: `ada@[::1]:7979`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2
  */

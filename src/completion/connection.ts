@@ -1,4 +1,4 @@
-// A connection on a ring: what of it is in flight, whose its memory is, and how it ends.
+// A connection on a ring: which of its operations are in flight, to which side its memory belongs, and how it ends.
 
 import { LINGER } from '../sockets/lingering-close.ts';
 import { type Pinned, pin } from '../sockets/memory.ts';
@@ -6,25 +6,25 @@ import type { Socket } from '../sockets/socket.ts';
 import type { Loop, Own } from './loop.ts';
 import { Pile } from './pile.ts';
 
-/** A client that is owed more bytes than this is not received from. */
+/** With more unsent bytes than this, a connection submits no recv. */
 const ENOUGH = 64 * 1024;
 
 /** Why a conversation is over. */
 export type Why = 'end of stream' | 'closed' | Error;
 
 /**
- * A connection with at most one recv and one send in flight. What is pushed during a tick is sent together at its end; what is
- * pushed while a send is in flight, after that.
+ * A connection with at most one recv and one send in flight. Bytes pushed during a tick are sent together at its end; bytes
+ * pushed while a send is in flight, after that send.
  */
 export abstract class Connection {
   readonly #loop: Loop;
   readonly #socket: Socket;
-  /** The kernel's while a recv is in flight. */
+  /** Belongs to the kernel while a recv is in flight. */
   readonly #incoming: Pinned = pin(4096);
   #recv: Own | undefined;
-  /** The kernel's while a send is in flight. */
+  /** Belongs to the kernel while a send is in flight. */
   #outgoing = new Pile();
-  /** What is pushed meanwhile. */
+  /** Collects what is pushed meanwhile. */
   #next = new Pile();
   #send: Own | undefined;
   #over: Why | undefined;
@@ -40,29 +40,29 @@ export abstract class Connection {
     loop.callAtTickEnd(this);
   }
 
-  /** Bytes have arrived. They are good until this returns: then the kernel writes the next ones there. */
+  /** Bytes have arrived. They stay until this returns; then the kernel writes the next ones over them. */
   abstract onRead(bytes: Buffer): void;
-  /** The peer will send nothing more. It can still be answered. */
+  /** The peer has ended its half of the stream. You can still send to it. */
   abstract onEnd(): void;
   /** The conversation is over. Called once. */
   abstract onClose(why: Why): void;
 
-  /** Sends this after all that was pushed before it. */
+  /** Sends these bytes after all that were pushed before. */
   push(bytes: Uint8Array): void {
     this.#next.append(bytes);
     this.#loop.callAtTickEnd(this);
   }
 
-  /** Closes when all that was pushed is sent. What still arrives is discarded. */
+  /** Closes when all pushed bytes are sent. Discards bytes that still arrive. */
   closeWhenDone(): void {
     this.#over ??= 'closed';
     this.#loop.callAtTickEnd(this);
   }
 
-  /** Called by the loop with an operation of this connection that is complete. */
+  /** The loop calls this with each operation of this connection that completes. */
   handle({ name, result, error }: Own): void {
     this.#loop.callAtTickEnd(this);
-    if (name === 'cancel') return; // The operation that it was about says itself what came of it.
+    if (name === 'cancel') return; // The cancelled operation completes, too, and has the outcome.
     if (name === 'timeout') {
       this.#timeout = undefined;
       this.#stopLingering();
@@ -77,7 +77,7 @@ export abstract class Connection {
     else if (name === 'recv') this.#received(result);
   }
 
-  /** Called by the loop at the end of a tick: submits what can be in flight now, and closes when nothing is. */
+  /** The loop calls this at the end of a tick. Submits what can be in flight now, and closes when nothing is left to do. */
   endTick(): void {
     if (this.#socket.closed) return;
     if (!this.#send && this.#next.length > 0) this.#sendPile();
@@ -88,7 +88,7 @@ export abstract class Connection {
     if (this.#over && !this.#recv && !this.#send && !this.#timeout) this.#socket.close();
   }
 
-  /** What was pushed goes to the kernel, and the memory that was sent before collects what is pushed next. */
+  /** Submits the pushed bytes. The memory of the last send then collects the next ones. */
   #sendPile(): void {
     [this.#next, this.#outgoing] = [this.#outgoing, this.#next];
     const { memory, length } = this.#outgoing;
@@ -108,11 +108,11 @@ export abstract class Connection {
         this.#over ??= 'end of stream';
       }
     } catch (error) {
-      this.#fail(error as Error); // No error of one connection reaches the loop, and with it the others.
+      this.#fail(error as Error); // An error of one connection must not reach the loop: it would end the others.
     }
   }
 
-  /** All is sent. If it was this side that ended the conversation, the peer may still be sending: see lingering-close.ts. */
+  /** All is sent. If this side ended the conversation, the peer may still be sending: see lingering-close.ts. */
   #tell(why: Why): void {
     this.#told = true;
     this.onClose(why);
@@ -132,13 +132,13 @@ export abstract class Connection {
   }
 
   #fail(error: Error): void {
-    if (this.#over instanceof Error) return; // ECANCELED, that is, or what the other operation has failed of.
+    if (this.#over instanceof Error) return; // This is ECANCELED, or the other operation's error.
     this.#over = error;
     this.#next.clear();
     this.#stopLingering();
   }
 
-  /** close() does not end what is in flight. So that is cancelled, and completes before the socket is closed. */
+  /** close() does not end operations in flight. So cancel them; the socket is closed when they have completed. */
   #cancel(): void {
     for (const operation of [this.#recv, this.#send, this.#timeout]) {
       if (operation) this.#loop.cancel(operation, this);

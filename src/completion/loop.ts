@@ -1,4 +1,4 @@
-// A loop around a ring, which calls connections when something has happened to them.
+// A loop around a ring, which calls a connection when one of its operations completes.
 
 import { acceptOrReject } from '../sockets/accept-or-reject.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
@@ -9,14 +9,14 @@ import { type Operation, Ring } from './ring.ts';
 export type Server = {
   listener: Socket;
   onAccept(client: Socket, address: Address): void;
-  /** A client tried to connect, but the process had no descriptor for the connection, or onAccept() has thrown. */
+  /** A client connected, but the process had no descriptor for it, or onAccept() threw. */
   onReject(address: Address, why: string): void;
 };
 
-/** An operation for a listener, if it is an accept, or of a connection. */
+/** An accept of a listener, or any other operation of a connection. */
 export type Own = Operation<Server | Connection>;
 
-/** Waits for a ring, and has what is complete handled. */
+/** Waits for a ring, and calls a method for each operation that completes. */
 export class Loop extends Ring<Server | Connection> {
   readonly #due = new Set<Connection>();
 
@@ -34,7 +34,7 @@ export class Loop extends Ring<Server | Connection> {
   run(): void {
     while (true) {
       for (const connection of this.#due) {
-        this.#due.delete(connection); // Another may put it into the set again: then it has another turn.
+        this.#due.delete(connection); // Another connection may add it again: then the loop calls it again.
         connection.endTick();
       }
       for (const operation of this.wait()) {
@@ -53,7 +53,7 @@ export class Loop extends Ring<Server | Connection> {
     try {
       onAccept(client, address);
     } catch (error) {
-      client.close(); // A mistake that concerns one client does not end the listener.
+      client.close(); // A mistake with one client does not end the listener.
       onReject(address, `${error}`);
     }
   }

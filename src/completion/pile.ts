@@ -1,9 +1,9 @@
 import { pin } from '../sockets/memory.ts';
 
-/** Memory of this size is kept when it is not needed, in bytes. */
+/** clear() gives up memory that is larger than this, in bytes. */
 const KEPT = 64 * 1024;
 
-/** Bytes to send, copied one behind the other into memory for the kernel. */
+/** Bytes to send, copied one after the other into memory for the kernel. */
 export class Pile {
   memory = pin(0);
   length = 0;

@@ -1,14 +1,14 @@
 // io_uring: two queues in memory that the kernel and this process share.
 //
 //   accept(), recv(), send() ──▶ submission queue ──▶ the kernel does them, in its own time and order
-//         wait() returns them ◀── completion queue ◀── and says of each one what came of it
+//         wait() returns them ◀── completion queue ◀── the kernel writes the result of each
 //
 // Each queue is a ring: an array, a tail that counts the entries added so far, and a head that counts those removed. An entry
 // is at its count modulo the size of the array. This process moves the tail of the first ring and the head of the second,
-// the kernel moves the other two: no number is written by both, so there is nothing to lock.
+// the kernel moves the other two. Each number has one writer, so there is nothing to lock.
 //
-// To queue an operation is no system call. One io_uring_enter() in wait() hands over all that are queued, and sleeps until
-// the kernel has completed at least one.
+// To queue an operation takes no system call. wait() calls io_uring_enter() once: that hands over all queued operations, and
+// sleeps until the kernel has completed at least one.
 //
 // io_uring(7) explains it, io_uring_setup(2) has the flags and offsets, io_uring_enter(2) the operations; <linux/io_uring.h>
 // has the structures. It takes Linux 6.1.
@@ -23,9 +23,9 @@ import { setUp } from './set-up.ts';
 
 export type { Operation } from './operation.ts';
 
-/** How many operations fit into the queue. If there are more between two waits, they take another system call. */
+/** How many operations the queue holds. More than these between two waits take another system call. */
 const ENTRIES = 4096;
-/** One thread uses the ring (`IORING_SETUP_SINGLE_ISSUER`), and the kernel works for it in wait() (`_DEFER_TASKRUN`). */
+/** Only one thread uses the ring (`IORING_SETUP_SINGLE_ISSUER`), and the kernel does its work during wait() (`_DEFER_TASKRUN`). */
 const SETUP_FLAGS = (1 << 12) | (1 << 13);
 /** Where the submissions begin, for mmap(): `IORING_OFF_SQES`. */
 const SUBMISSIONS = 0x10000000;
@@ -33,7 +33,7 @@ const SUBMISSIONS = 0x10000000;
 const SUBMISSION = 16;
 const COMPLETION = 4;
 const IORING_ENTER_GETEVENTS = 1;
-/** `IORING_RECVSEND_POLL_FIRST`: not to look for bytes first, because there seldom are any just after an answer. */
+/** `IORING_RECVSEND_POLL_FIRST`: the kernel does not look for bytes at once, because there seldom are any just after an answer. */
 const POLL_FIRST = 1;
 const MSG_WAITALL = 0x100;
 
@@ -43,14 +43,14 @@ export class Ring<Data> {
   readonly #submissions: Int32Array;
   /** Heads and tails of both rings, and the completions. */
   readonly #shared: Int32Array;
-  /** Where they are in it: `struct io_sqring_offsets` and `struct io_cqring_offsets`. */
+  /** Their indexes in it: `struct io_sqring_offsets` and `struct io_cqring_offsets`. */
   readonly #at: { tail: number; completionHead: number; completionTail: number; completions: number };
   readonly #completionMask: number;
   #tail = 0;
   #completionHead = 0;
-  /** How many operations are queued that the kernel does not know of yet. */
+  /** How many operations are queued, and not yet handed over to the kernel. */
   #queued = 0;
-  /** Operations by id, and ids of which there is none. */
+  /** Operations by id, and the ids that are free. */
   readonly #inFlight: (Operation<Data> | undefined)[] = [];
   readonly #free: number[] = [];
 
@@ -68,10 +68,10 @@ export class Ring<Data> {
     this.#shared = shareMemory(this.#fd, 0, size * 4);
     this.#submissions = shareMemory(this.#fd, SUBMISSIONS, submissions * SUBMISSION * 4);
     this.#completionMask = completions - 1;
-    for (let i = 0; i < submissions; i++) this.#shared[order + i] = i; // Submissions are taken as they are queued.
+    for (let i = 0; i < submissions; i++) this.#shared[order + i] = i; // The kernel takes submissions in the order of the queue.
   }
 
-  /** The next client: {@link Operation.accepted} says who that is. */
+  /** Accepts the next client: {@link Operation.accepted} returns it. */
   accept(listener: Socket, data: Data): void {
     const memory = pin(ADDRESS_SIZE + 4); // for the client's address, and the size of that
     const size = memory.address + ADDRESS_SIZE;
@@ -79,21 +79,21 @@ export class Ring<Data> {
     this.#submit('accept', listener.fd, data, memory, memory.address, 0, 0, size);
   }
 
-  /** The next bytes of the stream, into this memory, which is the kernel's until then. 0 bytes are the end of the stream. */
+  /** Receives into this memory, which belongs to the kernel until it completes. A result of 0 is the end of the stream. */
   recv(socket: Socket, memory: Pinned, data: Data): Operation<Data> {
     const { address, bytes } = memory;
     return this.#submit('recv', socket.fd, data, memory, address, bytes.length, 0, 0, POLL_FIRST);
   }
 
   /**
-   * Sends the first bytes of this memory, which is the kernel's until then. It completes when the kernel has taken all of
-   * them, or the connection is broken.
+   * Sends the first `length` bytes of this memory, which belongs to the kernel until it completes. It completes when the kernel
+   * has taken all of them, or the connection is broken.
    */
   send(socket: Socket, memory: Pinned, length: number, data: Data): Operation<Data> {
     return this.#submit('send', socket.fd, data, memory, memory.address, length, MSG_WAITALL);
   }
 
-  /** Completes after so many milliseconds, with errno 62, `ETIME`. */
+  /** Completes after `milliseconds`, with errno 62, `ETIME`. */
   timeout(milliseconds: number, data: Data): Operation<Data> {
     const time = pin(16); // struct __kernel_timespec: seconds and nanoseconds
     time.bytes.writeBigInt64LE(BigInt(Math.floor(milliseconds / 1000)), 0);
@@ -102,14 +102,14 @@ export class Ring<Data> {
   }
 
   /**
-   * Asks the kernel to give up an operation that is in flight. Both complete: the operation, with `ECANCELED` if it was not
-   * too late, and the question.
+   * Asks the kernel to give up an operation in flight. Both complete: this request, and the operation, with `ECANCELED` unless
+   * it was too late.
    */
   cancel(operation: Operation<Data>, data: Data): void {
     this.#submit('cancel', -1, data, undefined, operation.id, 0);
   }
 
-  /** Hands over what is queued, waits until the kernel has completed something, and returns all that it has. */
+  /** Hands over all queued operations, sleeps until at least one is complete, and returns all that are. */
   wait(): Operation<Data>[] {
     this.#enter(1);
     const completed: Operation<Data>[] = [];
@@ -128,7 +128,7 @@ export class Ring<Data> {
     return completed;
   }
 
-  /** Writes a `struct io_uring_sqe` to the queue. What is not written here stays 0. */
+  /** Writes a `struct io_uring_sqe` to the queue. Its other fields stay 0. */
   #submit(
     name: keyof typeof opcodes,
     fd: number,
@@ -148,7 +148,7 @@ export class Ring<Data> {
     const at = (this.#tail * SUBMISSION) & (entry.length - 1);
     entry[at] = opcodes[name] | (priority << 16);
     entry[at + 1] = fd;
-    entry[at + 2] = address2; // An address is 64 bits: the lower 32, which an Int32Array keeps of a number, and the rest.
+    entry[at + 2] = address2; // An address has 64 bits: first the lower 32, which an Int32Array keeps of a number, then the rest.
     entry[at + 3] = address2 / 2 ** 32;
     entry[at + 4] = address;
     entry[at + 5] = address / 2 ** 32;
@@ -160,12 +160,12 @@ export class Ring<Data> {
     return operation;
   }
 
-  /** Hands over what is queued, and waits until so many operations are complete. */
+  /** Hands over all queued operations, and sleeps until `least` operations are complete. */
   #enter(least: number): void {
-    Atomics.store(this.#shared, this.#at.tail, this.#tail); // From here on, the kernel may read what was written before.
+    Atomics.store(this.#shared, this.#at.tail, this.#tail); // From here on, the kernel may read the entries before the tail.
     const count = io_uring_enter(this.#fd, this.#queued, least, IORING_ENTER_GETEVENTS, 0);
     if (count >= 0) this.#queued -= count;
-    // EINTR: a signal came. EAGAIN, EBUSY: the kernel has no memory, or no room for completions, until some are taken.
+    // EINTR: a signal arrived. EAGAIN, EBUSY: the kernel lacks memory, or room for completions, until wait() takes some.
     else if (![c.EINTR, c.EAGAIN, c.EBUSY].includes(errno())) throw systemError('io_uring_enter', errno());
   }
 }

@@ -1,11 +1,11 @@
 // ring10: any protocol, many clients, one thread, and a kernel that does the work.
 //
-// New since ring6: a chain of protocols, the same as in select10, and a Connection, which has a method for each event. The
-//   two memories and what is in flight have moved to connection.ts. A protocol may now end the conversation, or throw,
-//   and then what is in flight has to be cancelled. To cancel is an operation of its own, and may be too late: either way
-//   the one that was to be cancelled completes, and only after that the socket is closed.
+// New since ring6: a chain of protocols, as in select10, and a Connection, which has a method for each event. The two
+//   memories and the operations in flight have moved to connection.ts. A protocol may now end the conversation, or throw:
+//   then the connection cancels its operations. To cancel is an operation, too, and may be too late. Either way, the
+//   cancelled operation completes, and only after that the connection closes the socket.
 // Try: nc localhost 12345 with HELP, TIME, QUIT. Then what you tried with select10.
-// Still wrong: each user talks to the server, and none to another. ring11 is a chat.
+// Still wrong: users talk to the server, but not to each other. ring11 is a chat.
 
 import { orFail } from '../cli/fail.ts';
 import { listen } from '../cli/listen.ts';

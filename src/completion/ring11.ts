@@ -1,13 +1,13 @@
 // ring11: users who talk to each other, one thread, and a kernel that does the work.
 //
-// New since ring10: a room, and a chat on top of the chain, as in select11. When a user says something, the room pushes it to
-//   all the others. At the end of the tick there is one send for each of them, with all that was pushed, and one system
-//   call submits the sends to all users. A user whose last send is still in flight gets the rest after that.
+// New since ring10: a room, and a chat on top of the chain, as in select11. The room pushes what a user says to all the
+//   others. At the end of the tick, each connection submits one send with all that was pushed, and one system call hands
+//   all these sends over. A user whose last send is still in flight gets the rest after it.
 // Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT.
 //   Then stop one of them with Ctrl-Z, and let another talk without end: yes SAY hello | nc localhost 12345. The
 //   third hears it all. Not for long: top shows how the memory grows.
 //   With --web-port 8080, open http://localhost:8080 in a browser: it is in the same room.
-// Still wrong: what a user who does not read is owed grows without a limit: nothing here bounds it yet.
+// Still wrong: for a user who does not read, the unsent bytes grow, and no limit stops them.
 
 import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { orFail } from '../cli/fail.ts';

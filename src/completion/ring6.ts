@@ -1,14 +1,13 @@
 // ring6: many clients, one thread, one message per line.
 //
 // New since ring3: lines, and two operations of a client in flight at once. The kernel receives into one memory while it
-//   sends from another. There is never a second send: nothing says which of two the kernel would do first. Replies that
-//   are ready before a send is complete wait for it, in the memory in which their lines arrived; so that memory does not
-//   go back to the kernel before they have been copied.
+//   sends from another. A second send is never in flight: the kernel might do it first. While a send is in flight, later
+//   replies stay in the memory in which their lines arrived. The server submits no recv into it until it has copied them.
 // Try: nc localhost 12345 in three terminals. Then with --quiet, a client that talks and never reads:
 //   bash -c 'yes the quick brown fox > /dev/tcp/localhost/12345'. Its send stays in flight, the server receives no more
 //   from it, and top shows that the memory does not grow.
 // Still wrong: a line that never ends grows the splitter for ever. And only the client can end the connection: close()
-//   would not end what is in flight. ring10 cancels it.
+//   would not end operations in flight. ring10 cancels them.
 
 import { orFail } from '../cli/fail.ts';
 import { listen } from '../cli/listen.ts';
@@ -34,7 +33,7 @@ type State = {
   sending: boolean;
   /** Replies that are in no send yet, in order. They lie in `incoming`. */
   unsent: Buffer[];
-  /** Why the client is to be disconnected, as soon as nothing of it is in flight. */
+  /** Why to disconnect the client, as soon as nothing of it is in flight. */
   over?: 'end of stream' | Error;
 };
 
@@ -42,7 +41,7 @@ const ring = orFail(() => new Ring<State | undefined>());
 const NEWLINE = Buffer.from('\n');
 
 function accept(operation: Operation<State | undefined>): void {
-  // The kernel has accepted the client; or it could not, and then the client is rejected.
+  // The kernel has accepted a client. If it could not, for want of a descriptor, acceptOrReject() turns one away.
   const accepted =
     operation.result >= 0
       ? operation.accepted()
@@ -78,7 +77,7 @@ function read(client: State, count: number): void {
   client.over = 'end of stream';
 }
 
-/** Submits what can be in flight now. When there is nothing left to do, the client is disconnected. */
+/** Submits what can be in flight now. When nothing is left to do, disconnects the client. */
 function goOn(client: State): void {
   const { socket, address, incoming, unsent } = client;
   if (unsent.length > 0 && !client.sending) {
@@ -95,7 +94,7 @@ function goOn(client: State): void {
   socket.close();
 }
 
-/** Copies the replies to `outgoing`, which is made larger if it has to be. Returns how many bytes they are. */
+/** Copies the replies to `outgoing`, and enlarges it if need be. Returns how many bytes they are. */
 function gather(client: State): number {
   const { unsent } = client;
   const length = unsent.reduce((sum, piece) => sum + piece.length, 0);

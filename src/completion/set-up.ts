@@ -1,15 +1,15 @@
 import { systemError } from '../sockets/errors.ts';
 import { errno, io_uring_setup } from '../sockets/libc.ts';
 
-/** What it means, and what to do, when a ring can't be set up. */
+/** What each error of io_uring_setup() means. */
 const remedies = new Map([
   ['ENOSYS', 'this kernel has no io_uring, which takes Linux 6.1'],
   ['EINVAL', 'this kernel is too old, it takes Linux 6.1'],
-  ['EPERM', 'io_uring is forbidden here: containers often do that, and sysctl kernel.io_uring_disabled'],
+  ['EPERM', 'io_uring is forbidden here, by a container or by sysctl kernel.io_uring_disabled'],
 ]);
 
 /**
- * Returns the descriptor of a new ring.
+ * Sets up a ring, and returns its descriptor.
  *
  * @param params the address of a `struct io_uring_params`, which the kernel fills in
  * @throws Error if there is no io_uring here

@@ -1,4 +1,4 @@
-// Child processes that inherit listeners, and a parent that keeps up their number.
+// Child processes that inherit listeners, and a parent that starts a new one when one ends.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout } from 'node:timers/promises';
@@ -11,12 +11,12 @@ const LISTENER_FD = 3;
 /** The environment variable that tells a child that it is one: whose, and how many listeners it has. */
 const MARK = 'PREFORK_CHILD';
 
-/** A child that ends sooner is not replaced at once, lest the machine do nothing but start processes: milliseconds. */
+/** After a child that lived shorter, in milliseconds, the parent pauses, lest the machine do nothing but start processes. */
 const SHORT_LIFE = 1000;
 
 /**
- * The listeners that this process has inherited, none in the first process. A child ends when its parent does,
- * whatever ends it (on Linux: macOS has nothing like it).
+ * Returns the listeners that this process has inherited, none in the parent. On Linux, the kernel kills a child when its
+ * parent ends, for whatever reason. macOS has nothing like it.
  *
  * @see prctl(2), PR_SET_PDEATHSIG
  */
@@ -29,16 +29,16 @@ export function inheritedListeners(): Socket[] {
     );
     const [PR_SET_PDEATHSIG, SIGKILL] = [1, 9];
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (String(process.ppid) !== parent) process.exit(); // It had ended before we said so.
+    if (String(process.ppid) !== parent) process.exit(); // The parent had ended before prctl().
   }
   return Array.from({ length: Number(count) }, (_, i) => new Socket(LISTENER_FD + i));
 }
 
 /**
- * Runs this program in that many child processes, which inherit the listeners. One that ends is replaced. When this
- * process is told to end, it ends them first.
+ * Runs this program in `count` child processes, which inherit the listeners. When a child ends, starts another. On a signal to
+ * end, ends the children first.
  *
- * @param drain whether they are asked to end, by SIGTERM, and waited for
+ * @param drain whether to ask the children to end, by SIGTERM, and to wait for them
  */
 export function supervise(count: number, listeners: Socket[], { drain = false } = {}): void {
   const children = new Set<ChildProcess>();
@@ -75,7 +75,7 @@ export function supervise(count: number, listeners: Socket[], { drain = false } 
         if (children.size === 0) process.exit(0);
         return;
       }
-      process.kill(process.pid, signal); // The handler is gone: this time it ends us, as it would have.
+      process.kill(process.pid, signal); // once() has removed the handler, so this signal ends the process.
     });
   }
 }

@@ -1,17 +1,17 @@
-// The keeper: a thread that starts the others, and hears when one of them dies. The main thread could not hear it: its event
-// loop does not turn while it sits in accept().
+// The keeper: a thread that starts the others, and gets an 'exit' event when one of them dies. The main thread would not get it:
+// its event loop does not turn while it sleeps in accept().
 
 import { parentPort, SHARE_ENV, Worker } from 'node:worker_threads';
 import { beQuiet, log } from '../cli/log.ts';
 import { Address, Socket } from '../sockets/socket.ts';
 import { FAILED, FD, newState, RUNNING, STARTING, STATE, type Task } from './task.ts';
 
-/** What a step exports: each by its name. */
+/** What a step exports, by name. */
 type Step = Record<string, { died?: unknown }>;
 
 let ended = 0;
 
-/** Starts a thread for each task that the main thread posts, and tells it how many have ended, daemons aside. */
+/** Starts a thread for each task that the main thread posts. Posts back how many threads have ended, daemons aside. */
 export function keep(step: Step): void {
   parentPort?.on('message', (task: Task) => run(step, task));
 }
@@ -30,9 +30,9 @@ function run(step: Step, task: Task): void {
   }
 }
 
-/** A thread that runs the program of the step, where thread.ts reads what it is to do. */
+/** Starts a thread that runs the program of the step, in which thread.ts reads the task. */
 export function startWorker(program: string, workerData: unknown): Worker {
-  // The main thread may set QUIET when the keeper has started: so they share the environment.
+  // The main thread may set QUIET after the keeper has started, so the threads share the environment.
   const argv = process.argv.slice(2);
   return new Worker(new URL(program), { workerData, argv, execArgv: [], env: SHARE_ENV });
 }
@@ -44,7 +44,7 @@ function over(step: Step, task: Task, thread: number, why: unknown): void {
   if (!task.daemon) parentPort?.postMessage(++ended);
 }
 
-/** A thread has died before its function has returned: of want of memory, for example. Its client is still open. */
+/** Logs a thread that died before its function returned, for want of memory for example, and closes its client. */
 function bury(step: Step, task: Task, thread: number, why: unknown): void {
   if (process.env.QUIET === '1') beQuiet();
   const { client, name } = task;

@@ -10,11 +10,11 @@ import { toJavaScript } from '../cli/javascript.ts';
 const cache = join(import.meta.dirname, '../../node_modules/.cache/async-comparisons');
 
 /**
- * The file that threads of this program run: the step, and what it imports, as one file of JavaScript.
+ * Returns the file that threads run: the step, and what it imports, as one file of JavaScript.
  *
- * A thread can't share the code of the main thread: it reads it anew. Were it to read TypeScript, each thread would
- * load a compiler of its own, which costs more than all the rest of it (see the README of src/threaded). So the types
- * are taken out once, before the first client comes. Without esbuild, Node 22.18 and later reads the step itself.
+ * A thread can't share the main thread's code: it reads the code anew. To read TypeScript, each thread would load a compiler
+ * of its own, which costs more than the rest of the thread (see the README of src/threaded). So this takes the types out
+ * once, before the first client. Without esbuild, threads of Node 22.18 and later read the step itself.
  */
 export function prepareProgram(): URL {
   const step = process.argv[1] ?? '';
@@ -27,7 +27,7 @@ export function prepareProgram(): URL {
     const hash = createHash('sha256').update(code).digest('hex').slice(0, 16);
     const file = join(cache, `${basename(step, '.ts')}-${hash}.mjs`);
     if (!existsSync(file)) {
-      // In two moves, so that no other process ever reads half of it.
+      // Write, then rename, so that no other process reads half of it.
       mkdirSync(cache, { recursive: true });
       writeFileSync(`${file}.${process.pid}`, code);
       renameSync(`${file}.${process.pid}`, file);

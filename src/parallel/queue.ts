@@ -1,6 +1,6 @@
 import { Semaphore } from './semaphore.ts';
 
-// Where things are in the shared memory, before the items themselves.
+// Indexes in the shared memory, before the items.
 const ITEMS = 0;
 const SPACES = 1;
 const MUTEX = 2;
@@ -10,13 +10,13 @@ const BALANCE = 5;
 const FIRST = 6;
 
 /**
- * A queue between threads: first in, first out. pop() waits while it is empty, and push() waits while it is
- * full. The bounded buffer of Dijkstra: one semaphore counts items, one spaces, a third is the mutex.
+ * A queue between threads: first in, first out. pop() sleeps while the queue is empty, push() while it is full. This is
+ * Dijkstra's bounded buffer: one semaphore counts items, one counts spaces, a third is the mutex.
  *
  * @see https://en.wikipedia.org/wiki/Producer–consumer_problem
  */
 export class BlockingQueue {
-  /** Hand this to another thread, to make a BlockingQueue of it there: it is the same queue. */
+  /** Pass this to another thread: a BlockingQueue on it there is the same queue. */
   readonly memory: SharedArrayBuffer;
   readonly #numbers: Int32Array<SharedArrayBuffer>;
   readonly #width: number;
@@ -25,7 +25,7 @@ export class BlockingQueue {
   readonly #spaces: Semaphore;
   readonly #mutex: Semaphore;
 
-  /** @param width of how many numbers, of 32 bits each, an item consists */
+  /** @param width how many numbers of 32 bits an item has */
   constructor(memory: SharedArrayBuffer, width: number) {
     this.memory = memory;
     this.#numbers = new Int32Array(memory);
@@ -36,7 +36,7 @@ export class BlockingQueue {
     this.#mutex = new Semaphore(this.#numbers, MUTEX);
   }
 
-  /** A new queue, with room for that many items. */
+  /** Creates a queue with room for `capacity` items. */
   static create(capacity: number, width: number): BlockingQueue {
     const memory = new SharedArrayBuffer((FIRST + capacity * width) * Int32Array.BYTES_PER_ELEMENT);
     const numbers = new Int32Array(memory);
@@ -45,7 +45,7 @@ export class BlockingQueue {
     return new BlockingQueue(memory, width);
   }
 
-  /** How many more items were pushed than asked for; below zero, how many threads wait for one. */
+  /** How many items wait for a thread; below zero, how many threads wait for an item. */
   get balance(): number {
     return Atomics.load(this.#numbers, BALANCE);
   }
@@ -70,7 +70,7 @@ export class BlockingQueue {
     return item;
   }
 
-  /** Where the head or the tail is; it moves on, round the ring. Only with the mutex. */
+  /** Returns the index of the head or the tail, and moves it on round the ring. Call it with the mutex held. */
   #next(end: typeof HEAD | typeof TAIL): number {
     const slot = this.#numbers[end] ?? 0;
     this.#numbers[end] = (slot + 1) % this.#capacity;

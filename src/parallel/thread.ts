@@ -1,5 +1,5 @@
-// Threads that run a function of the step. Node calls them workers; each has its own JavaScript, and all share the
-// process: its memory if it is a SharedArrayBuffer, and its descriptors.
+// Threads that run a function of the step. Node calls them workers: each is a JavaScript engine of its own, and all share the
+// process's descriptors, and memory in a SharedArrayBuffer.
 
 import { closeSync, openSync } from 'node:fs';
 import { isMainThread, threadId, type Worker, workerData } from 'node:worker_threads';
@@ -12,12 +12,12 @@ import { waitOn } from './wait-on.ts';
 
 export { isMainThread } from 'node:worker_threads';
 
-/** How long a thread may take to start, in milliseconds. Usually it takes 40, on a machine that is busy much longer. */
+/** How long a thread may take to start, in milliseconds. It usually takes 40, and much longer on a busy machine. */
 const PATIENCE = 60_000;
 
-/** Descriptors to be free before a thread is started: it opens four, and clients may come while there is no other. */
+/** How many descriptors have to be free to start a thread. It opens four, and other threads may accept clients meanwhile. */
 const SPARE_DESCRIPTORS = 128;
-/** Memory that has to be free, in bytes: a thread takes about 10 MB. (On macOS, Node's figure leaves out what could be freed.) */
+/** How many bytes have to be free to start a thread. It takes about 10 MB. (On macOS, Node leaves out memory that macOS could free.) */
 const SPARE_MEMORY = 64 * 1024 * 1024;
 const onLinux = process.platform === 'linux';
 
@@ -27,7 +27,7 @@ let started = 0;
 
 type Handler<Args extends unknown[]> = new (...args: Args) => { serve(): void };
 type Serve<Args extends unknown[]> = ((...args: Args) => void) & {
-  /** Runs in another thread when this function's thread has died. Then the client is closed. */
+  /** Runs in another thread when this function's thread has died. The client is closed after it. */
   died?: (thread: number, ...args: Args) => void;
 };
 
@@ -38,18 +38,18 @@ function isHandler<Args extends unknown[]>(run: Runnable<Args>): run is Handler<
 /** A function that a step exports, or a class with a method serve(). */
 type Runnable<Args extends unknown[]> = Serve<Args> | Handler<Args>;
 
-/** What threads may run besides what the step exports, by name. */
+/** Functions that threads may run besides those that the step exports, by name. */
 const libraryFunctions = new Map<string, Runnable<never[]>>();
 
-/** Lets {@link startThread} run a function of a library. Call it while the library loads: it does so in threads, too. */
+/** Lets {@link startThread} run a function of a library. Call it while the library loads, so that it runs in each thread, too. */
 export function allowInThreads(run: Runnable<never[]>): void {
   libraryFunctions.set(run.name, run);
 }
 
-/** What the step exports, in a thread. */
+/** In a thread: what the step exports. */
 let step: Record<string, unknown> = {};
 
-/** In a thread, calls the function that the step exports by this name. @throws Error if there is none */
+/** In a thread: calls the function that the step exports by this name. @throws Error if there is none */
 export function callOfStep(name: string, args: unknown[]): unknown {
   const run = step[name];
   if (typeof run !== 'function')
@@ -58,11 +58,11 @@ export function callOfStep(name: string, args: unknown[]): unknown {
 }
 
 /**
- * Runs a function in a thread of its own. The thread ends with the function. It has to be exported by the step,
- * because the thread loads the step anew, and finds it by its name; `isMainThread` tells the two apart there.
+ * Runs a function in a thread of its own. The thread ends with the function. The thread loads the step anew, and finds the
+ * function by its name: so the step has to export it, and check `isMainThread` before it starts a server.
  *
- * @param args what can be cloned: numbers, strings, plain objects, SharedArrayBuffers. No sockets: see `fd`.
- * @throws Error if it does not start, for want of descriptors or memory
+ * @param args what can be cloned: numbers, strings, plain objects, SharedArrayBuffers. Not a Socket: pass its `fd`.
+ * @throws Error if the thread does not start, for want of descriptors or memory
  * @see https://nodejs.org/api/worker_threads.html
  */
 export function startThread<Args extends unknown[]>(run: Runnable<Args>, ...args: Args): void {
@@ -76,7 +76,7 @@ export function startDaemon<Args extends unknown[]>(run: Runnable<Args>, ...args
 
 /**
  * Runs `serve(client, address, ...args)` in a thread of its own, to which the client belongs from now on. If there is no room
- * for one more thread, the client is rejected: that is logged, and the connection closed.
+ * for one more thread, logs that, and closes the connection.
  */
 export function serveInThread<Args extends unknown[]>(
   serve: Runnable<[Socket, Address, ...Args]>,
@@ -92,7 +92,7 @@ export function serveInThread<Args extends unknown[]>(
   }
 }
 
-/** The process ends with the last thread: the keeper alone is no reason to stay. */
+/** Starts the keeper. The process ends with the last of the other threads: the keeper does not hold it. */
 function startKeeper(): Worker {
   const keeper = startWorker(program, { keeps: program });
   keeper.on('message', (ended: number) => ended === started && keeper.unref());
@@ -108,14 +108,14 @@ function start(task: Omit<Task, 'program' | 'state'>): void {
     keeper?.ref();
   }
   keeper?.postMessage({ ...task, program, state } satisfies Task);
-  // One at a time: whether there is room for the next thread can be seen when this one has taken its own.
+  // One thread at a time: checkRoom() for the next one has to see what this one takes.
   waitOn(state, STATE, STARTING, PATIENCE);
   const how = Atomics.compareExchange(state, STATE, STARTING, GIVEN_UP);
-  if (how === STARTING) throw new Error(`no thread in ${PATIENCE} ms`);
-  if (how === FAILED) throw new Error('the thread has not started');
+  if (how === STARTING) throw new Error(`the thread has not started within ${PATIENCE} ms`);
+  if (how === FAILED) throw new Error('the thread could not start');
 }
 
-/** Node does not survive it when a thread finds no descriptor for itself. So look before it is started. */
+/** Node dies if a thread finds no descriptor for itself. So check before the start. */
 function checkRoom(): void {
   const spare: number[] = [];
   try {
@@ -128,7 +128,7 @@ function checkRoom(): void {
   if (onLinux && process.availableMemory() < SPARE_MEMORY) throw new Error('no memory for one more thread');
 }
 
-// In a thread, this module is loaded by the step, and the step is complete one turn of the event loop later.
+// In a thread, the step loads this module, and has finished loading one turn of the event loop later.
 if (!isMainThread && workerData.keeps) setImmediate(async () => keep(await import(workerData.keeps)));
 else if (!isMainThread) setImmediate(perform, workerData as Task);
 
@@ -145,14 +145,17 @@ async function perform({ program, name, args, client, dead, state }: Task): Prom
     else run(...all);
     if (dead !== undefined) socket?.close();
   } catch (error) {
-    // The error ends this thread and its client. The others go on.
+    // The error ends this thread and its client. The other threads go on.
     log(`thread ${threadId} failed: ${error}`);
     socket?.close();
   }
   Atomics.store(state, STATE, ENDED);
 }
 
-/** The client of a thread. The keeper closes it if the thread dies, but not when the descriptor may be another's by then. */
+/**
+ * The client of a thread. If the thread dies, the keeper closes it, unless close() was called: then the kernel may have given
+ * the descriptor to a new connection.
+ */
 class Client extends Socket {
   readonly #state: Int32Array<SharedArrayBuffer>;
 

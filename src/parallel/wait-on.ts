@@ -1,9 +1,9 @@
 import { trace } from '../sockets/system-call.ts';
 
 /**
- * Sleeps while a number in shared memory is what it is: until another thread has changed it and calls `Atomics.notify`, or so
- * many milliseconds have passed. It is `Atomics.wait`, which waits in the kernel, with futex(2) on Linux; so a trace shows it,
- * as it shows every call that waits there.
+ * Sleeps while the shared memory holds `number` there: until another thread changes it and calls `Atomics.notify()`, or the
+ * milliseconds have passed. This is `Atomics.wait()`, which sleeps in the kernel (on Linux in futex(2)), so a trace shows it like
+ * any other blocking call.
  */
 export function waitOn(
   memory: Int32Array<SharedArrayBuffer>,

@@ -1,36 +1,36 @@
-// A chain of protocols: bytes go up, and become lines, text, commands on their way; answers come down.
+// A chain of protocols. Bytes go up, and become lines, text and commands on their way. Answers come down.
 //
 //   connection ── LineProtocol ── TextProtocol ── CommandProtocol
 //      received(bytes)  →  received(line)  →  received(text)
 //         send(bytes)   ←     send(line)   ←     send(text)
 //
-// None of them does any I/O, so a chain can be tied to a socket, to an event loop, or to a test.
+// No protocol does any I/O, so you can tie a chain to a socket, to an event loop, or to a test.
 
-/** What a protocol speaks through: the one below it in the chain, and under the lowest the connection. */
+/** What a protocol sends to: the protocol below it in the chain, or, for the lowest, the connection. */
 export type Transport<Message> = {
   send(message: Message): void;
-  /** Ends the conversation as soon as what was sent is on its way. */
+  /** Closes the connection when all that was sent has gone out. */
   close(): void;
-  /** Tells of input that is no good: the connection writes it to its log. */
+  /** Reports wrong input. The connection writes it to the log. */
   report(problem: string, bytes: Buffer): void;
 };
 
-/** What a transport delivers to: the protocol above it. */
+/** What a transport delivers messages to: the protocol above it. */
 export type Receiver<Message> = {
-  /** The peer can be sent a first word. */
+  /** The connection is open: the protocol may send. */
   opened(): void;
   received(message: Message): void;
-  /** A message is longer than so many bytes. The protocol below closes the connection: what is sent now is the last. */
+  /** A message has more than `limit` bytes. The protocol may send a last answer: then the one below it closes the connection. */
   tooLong(limit: number): void;
-  /** The peer will send nothing more. It can still be answered. */
+  /** The peer will send nothing more. It still receives answers. */
   ended(): void;
 };
 
-/** One link of a chain, and the topmost as it stands: it acts on the messages that come up to it. */
+/** One link of a chain. The topmost acts on the messages that come up. */
 export abstract class Protocol<Lower> implements Receiver<Lower> {
-  /** Where messages go. Set by {@link chain}. */
+  /** Where it sends messages. {@link chain} sets it. */
   below!: Transport<Lower>;
-  /** Whether close() was called: what is still in a buffer then is not to be acted on. */
+  /** Whether close() was called. The protocol then ignores what is left in its buffers. */
   closed = false;
 
   abstract received(message: Lower): void;
@@ -51,9 +51,9 @@ export abstract class Protocol<Lower> implements Receiver<Lower> {
   }
 }
 
-/** A link with another above it, for which it turns `Lower` messages into `Upper` ones, and back. */
+/** A link with another above it. It turns `Lower` messages into `Upper` messages on their way up, and back on their way down. */
 export abstract class Layer<Lower, Upper> extends Protocol<Lower> implements Transport<Upper> {
-  /** Where messages come to. Set by {@link chain}. */
+  /** Where it delivers messages. {@link chain} sets it. */
   above!: Receiver<Upper>;
 
   abstract send(message: Upper): void;
@@ -72,8 +72,8 @@ export abstract class Layer<Lower, Upper> extends Protocol<Lower> implements Tra
 }
 
 /**
- * Links protocols to each other, from the lowest to the topmost, and to the transport under them. Each is for
- * one conversation. Returns the lowest: hand it what arrives.
+ * Links protocols to each other, from the lowest to the topmost, and to the transport under them. Each connection needs new
+ * ones. Returns the lowest: hand it the bytes that arrive.
  */
 export function chain<A>(transport: Transport<A>, top: Protocol<A>): Receiver<A>;
 export function chain<A, B>(transport: Transport<A>, first: Layer<A, B>, top: Protocol<B>): Receiver<A>;

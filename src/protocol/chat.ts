@@ -6,7 +6,7 @@ import { visible } from './visible.ts';
 
 export { LocalRoom } from './room.ts';
 
-/** The link under a chat that finds where a message ends. */
+/** The link under a chat, which finds the end of each message. */
 export type Framing = Layer<Buffer, Buffer> & {
   /** The number of the message that has begun and not ended, undefined if there is none. */
   readonly begun: number | undefined;
@@ -23,11 +23,11 @@ const commands = new Dispatcher<ChatProtocol>([
 ]);
 
 /**
- * A chat: `NICK name`, `SAY text`, `MSG name text`, `WHO`, and the commands that there were before. Lines that begin with `*`
- * tell who came, left, and has another name now.
+ * A chat: `NICK name`, `SAY text`, `MSG name text`, `WHO`, and the commands of {@link CommandProtocol}. Lines that begin with
+ * `*` tell that a user has joined, left, or changed names.
  *
- * It is the top of a chain. The user comes in when the chain says that it is open, or when the connection calls {@link enter}.
- * The connection calls {@link leave} when it is closed.
+ * It is the top of a chain. The user joins when the chain is open, or when the connection calls {@link enter}. The connection
+ * calls {@link leave} when it is closed.
  */
 export class ChatProtocol extends CommandProtocol implements Guest {
   name = '';
@@ -65,7 +65,7 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     });
   }
 
-  /** A second time does nothing. */
+  /** Removes the user from the room. A second call does nothing. */
   leave(): void {
     this.#room.withLock(() => this.#leave());
   }

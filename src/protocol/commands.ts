@@ -1,7 +1,7 @@
 import { Protocol } from './chain.ts';
 import { type Command, Dispatcher } from './dispatcher.ts';
 
-/** What every server that takes commands can do. */
+/** The commands of every server that takes commands. */
 export const basicCommands: readonly (readonly [name: string, command: Command<CommandProtocol>])[] = [
   ['ECHO', (user, text) => user.send(text)],
   ['TIME', (user) => user.send(new Date().toISOString())],
@@ -11,9 +11,9 @@ export const basicCommands: readonly (readonly [name: string, command: Command<C
 
 const commands = new Dispatcher(basicCommands);
 
-/** The commands `ECHO text`, `TIME`, `HELP` and `QUIT`, one a message. */
+/** Answers the commands `ECHO text`, `TIME`, `HELP` and `QUIT`, one a message. */
 export class CommandProtocol extends Protocol<string> {
-  /** Those that can be given. A subclass may have others. */
+  /** The commands that this protocol knows. A subclass may know others. */
   get commands(): { names: string[] } {
     return commands;
   }

@@ -1,18 +1,18 @@
-/** A command comes from a caller, which can be sent a line. */
+/** The client that has sent a command. You can send it a line. */
 export type Caller<Result = void> = { send(line: string): Result };
 
 /**
- * What a command does, with the text behind its name: answers, or acts on the one who gave it. Where commands are coroutines,
- * and so is `send()`, the `Result` is one: the caller of `dispatch()` runs it.
+ * A command. It takes the text behind its name, and answers the caller, or acts on it. If commands and `send()` are
+ * coroutines, `Result` is a coroutine, and you run what `dispatch()` returns.
  */
 export type Command<From extends Caller<Result>, Result = void> = (caller: From, text: string) => Result;
 
 /**
- * Finds the command that a line names, whatever its case, in a table of all there are. A word that is not in
- * the table is answered with `ERROR unknown command: WORD`, be it `constructor` or `__proto__`.
+ * Finds the command that a line names, in any case, in a table. It answers a word that is not in the table, such as
+ * `constructor` or `__proto__`, with `ERROR unknown command: WORD`.
  */
 export class Dispatcher<From extends Caller<Result>, Result = void> {
-  // A Map holds what was put in, and nothing else. An object would inherit a dozen names.
+  // A Map holds only what was put in. An object inherits a dozen names.
   readonly #commands: ReadonlyMap<string, Command<From, Result>>;
 
   /** @param commands by their names, in capitals */
@@ -26,9 +26,9 @@ export class Dispatcher<From extends Caller<Result>, Result = void> {
   }
 
   /**
-   * Carries out one line: a word, and after a space the text. An empty line is ignored, and so is a `\r` at its end.
+   * Runs the command of one line: a word, and after a space the text. Ignores an empty line, and a `\r` at the end.
    *
-   * @returns what the command returns, undefined for an empty line
+   * @returns what the command returns; undefined for an empty line
    */
   dispatch(caller: From, line: string): Result | undefined {
     const [, word = '', text = ''] = /^\s*(\S+) ?(.*)/s.exec(line.replace(/\r$/, '')) ?? [];

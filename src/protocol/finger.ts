@@ -2,7 +2,7 @@ import { Protocol } from './chain.ts';
 
 type Person = { name: string; office: string; plan: string[] };
 
-/** Who is known here. */
+/** The users that this server knows. */
 const people = new Map<string, Person>([
   ['ada', { name: 'Ada Lovelace', office: 'London', plan: ['To weave algebraical patterns.'] }],
   ['alan', { name: 'Alan Turing', office: 'Manchester', plan: ['To see whether it ever ends.'] }],
@@ -13,8 +13,8 @@ const people = new Map<string, Person>([
 ]);
 
 /**
- * Who is who: one line comes in, some go out, and the connection closes. An empty line asks who is known, a name asks
- * about that one, and `/W` before it for more. Questions to be passed on to other hosts are refused.
+ * Answers one line with some lines, and closes. An empty line asks for all users, a name for that user, and `/W` before the
+ * name for more. It refuses to forward a question to another host.
  *
  * @see RFC 1288, section 2.3, {Q1} and {Q2}
  */
@@ -53,7 +53,7 @@ function describe(login: string, { name, office, plan }: Person, verbose: boolea
   return verbose ? [...lines, `Office: ${office}`, 'Plan:', ...plan] : lines;
 }
 
-/** The name goes back to the caller's terminal, without characters that it would obey: RFC 1288, section 3.3. */
+/** The name without the characters that a terminal obeys: RFC 1288, section 3.3. */
 function printable(text: string): string {
   return text.replace(/[^ -~]/g, '?');
 }

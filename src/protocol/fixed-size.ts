@@ -1,7 +1,7 @@
 import { Layer } from './chain.ts';
 import { GrowingBuffer } from './growing-buffer.ts';
 
-/** Bytes below, messages above: each has as many bytes as all others, and spaces behind what is shorter. Like a punched card. */
+/** Bytes below, messages above. All messages have the same size, like punched cards: spaces fill up the shorter ones. */
 export class FixedSizeProtocol extends Layer<Buffer, Buffer> {
   readonly #arrived = new GrowingBuffer();
   readonly #size: number;

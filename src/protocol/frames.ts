@@ -1,23 +1,23 @@
-// What WebSocket cuts a stream into: RFC 6455, section 5.
+// The frames of WebSocket: RFC 6455, section 5.
 
 import { GrowingBuffer } from './growing-buffer.ts';
 
-/** What a frame is. From 8 on they are control frames, which may stand between the frames of a message. */
+/** The opcodes. From 8 on they are those of control frames, which may come between the frames of a message. */
 export const [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG] = [0, 1, 2, 8, 9, 10] as const;
 const opcodes = new Set<number>([CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG]);
 
 export type Frame = {
   opcode: number;
-  /** Whether it is the last of its message. */
+  /** Whether it is the last frame of its message. */
   last: boolean;
   payload: Buffer;
 };
 
-/** What a peer must not send. */
+/** The peer has sent what RFC 6455 forbids. */
 export class Violation extends Error {
-  /** The code to close the connection with: section 7.4.1. */
+  /** The code of the close frame to answer with: section 7.4.1. */
   readonly code: number;
-  /** The bytes that show it. */
+  /** The wrong bytes, for the log. */
   readonly bytes: Buffer;
 
   constructor(code: 1002 | 1003 | 1007 | 1009, problem: string, bytes: Buffer) {
@@ -27,11 +27,11 @@ export class Violation extends Error {
   }
 }
 
-/** Finds the frames in what a client sends. */
+/** Finds the frames in the stream of a client. */
 export class FrameReader {
   readonly #arrived = new GrowingBuffer();
 
-  /** What has arrived and was not taken. */
+  /** The bytes that have arrived, and are not taken yet. */
   get unfinished(): Buffer {
     return this.#arrived.bytes;
   }
@@ -41,10 +41,10 @@ export class FrameReader {
   }
 
   /**
-   * Takes the next frame, if all of it has arrived. A long one is refused before it has.
+   * Takes the next frame, if all of it has arrived.
    *
-   * @param room how many bytes of a message it may have
-   * @throws Violation
+   * @param room how many bytes of payload the frame may have
+   * @throws Violation also for a frame that is too long, as soon as its length has arrived
    */
   next(room: number): Frame | undefined {
     const { bytes } = this.#arrived;
@@ -66,7 +66,7 @@ export class FrameReader {
   }
 }
 
-/** What is wrong with a frame that begins with these two bytes. Section 5.2 shows what their bits are. */
+/** What is wrong with a frame that begins with these two bytes. Section 5.2 shows their bits. */
 function problemWith(first: number, second: number): string | undefined {
   const opcode = first & 0x0f;
   if (first & 0x70) return 'a frame with a reserved bit';
@@ -77,7 +77,7 @@ function problemWith(first: number, second: number): string | undefined {
   return undefined;
 }
 
-/** A frame as servers send it: whole, and without a mask. */
+/** A frame of a server: a whole message, without a mask. */
 export function frameOf(opcode: number, payload: Buffer): Buffer {
   const { length } = payload;
   const head = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10);

@@ -1,6 +1,6 @@
 const NOTHING = Buffer.alloc(0);
 
-/** Bytes that arrive in pieces, copied together in one place. */
+/** Copies pieces of a stream together, into one buffer. */
 export class GrowingBuffer {
   #memory = NOTHING;
   #length = 0;
@@ -9,7 +9,7 @@ export class GrowingBuffer {
     return this.#length;
   }
 
-  /** All bytes so far. They are good until the next piece. */
+  /** All bytes so far. This view is valid until the next piece. */
   get bytes(): Buffer {
     return this.#memory.subarray(0, this.#length);
   }
@@ -18,7 +18,7 @@ export class GrowingBuffer {
   append(bytes: Buffer): void {
     const length = this.#length + bytes.length;
     if (length > this.#memory.length) {
-      // Twice the room each time: so a long message is copied about once, and not again with each piece.
+      // Doubling the room copies a long message about once, and not again for each piece.
       const roomier = Buffer.allocUnsafe(Math.max(64, length, 2 * this.#memory.length));
       this.#memory.copy(roomier, 0, 0, this.#length);
       this.#memory = roomier;
@@ -27,7 +27,7 @@ export class GrowingBuffer {
     this.#length = length;
   }
 
-  /** Removes so many bytes from the front, and returns them. They stay what they are. */
+  /** Removes so many bytes from the front, and returns them. They never change. */
   take(length: number): Buffer {
     const taken = this.bytes.subarray(0, length);
     this.#memory = this.#memory.subarray(taken.length);
@@ -35,7 +35,7 @@ export class GrowingBuffer {
     return taken;
   }
 
-  /** Begins anew, in new memory: what `bytes` returned stays what it is. */
+  /** Begins again in new memory. The bytes that `bytes` has returned never change. */
   clear(): void {
     this.#memory = NOTHING;
     this.#length = 0;

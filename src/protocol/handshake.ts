@@ -3,10 +3,10 @@ import { addField, BadRequest, type Head, MAX_FIELDS, parseRequestLine, wordsOf 
 import { page } from './page.ts';
 
 /**
- * Answers the head of an HTTP request that asks for a WebSocket. A plain `GET /` is answered with a page that asks for one.
+ * Answers the head of an HTTP request for a WebSocket. To a plain `GET /`, it answers with a page that opens a WebSocket.
  *
- * @param anyOrigin whether a page from elsewhere may ask
- * @returns the answer, and whether the connection is a WebSocket now; otherwise it is to be closed
+ * @param anyOrigin whether the page of another server may open one
+ * @returns the answer, and whether the connection is a WebSocket now; if not, close it
  * @see RFC 6455, section 4.2
  */
 export function shakeHands(head: string, anyOrigin: boolean): { answer: Buffer; upgraded: boolean } {
@@ -32,7 +32,7 @@ export function shakeHands(head: string, anyOrigin: boolean): { answer: Buffer; 
   }
 }
 
-/** The answer to a request that is refused. */
+/** The answer that refuses a request. */
 export function refusal({ status, message }: BadRequest): Buffer {
   const fields = ['Content-Type: text/plain', 'Connection: close'];
   if (status === 405) fields.push('Allow: GET');
@@ -56,7 +56,7 @@ function parse(text: string): Head {
   return head;
 }
 
-/** A browser says from where the page is that asks: section 10.2. A client that is no browser does not. */
+/** Whether the page is of this server. Browsers send the origin of a page: section 10.2. Other clients send none. */
 function isOwn(fields: Head['fields']): boolean {
   const origin = fields.get('origin')?.join();
   const [host = ''] = fields.get('host') ?? [];

@@ -2,13 +2,13 @@ import { Layer } from './chain.ts';
 import { GrowingBuffer } from './growing-buffer.ts';
 import { CrlfLineProtocol } from './lines.ts';
 
-/** The most bytes of a head, of a chunk's first line, of what is behind the last chunk. */
+/** The most bytes of a head, of the first line of a chunk, and of the lines behind the last chunk. */
 const MAX_HEAD = 16 * 1024;
 /** The most fields of a head, or behind the last chunk. */
 export const MAX_FIELDS = 100;
 /** The most bytes of a body. */
 const MAX_BODY = 1024 * 1024;
-/** A body that is too long is read to its end, as far as this: who sends it hears of it only then. */
+/** How much of a body that is too long is read and discarded: most clients read the answer only when they have sent all. */
 const MAX_DISCARDED = 16 * MAX_BODY;
 
 const reasons = new Map([
@@ -27,7 +27,7 @@ const reasons = new Map([
   [505, 'HTTP Version Not Supported'],
 ]);
 
-/** A request that can't be read any further: it is answered with this status, and the connection closes. */
+/** A request whose rest can't be read. The server answers with this status, and closes the connection. */
 export class BadRequest extends Error {
   readonly status: number;
 
@@ -40,32 +40,32 @@ export class BadRequest extends Error {
 /** The head of a request: RFC 9112, sections 3 and 5. */
 export type Head = { method: string; path: string; minor: number; fields: Map<string, string[]> };
 
-/** What is to come next: a line, which is one of these, or else a number of bytes. */
+/** What comes next, if it is a line. */
 type Line = 'request line' | 'field' | 'chunk size' | 'end of chunk' | 'trailer';
 
 /**
- * HTTP/1.1 as a server speaks it, for whatever protocol is above: the body of each `POST /` goes up, and what comes down
- * while it is received is the body of the answer. If nothing does, the answer is `204 No Content`.
+ * The server's side of HTTP/1.1, under any protocol: the body of each `POST /` goes up. What the protocol above sends while it
+ * receives that is the body of the answer. If it sends nothing, the answer is `204 No Content`.
  *
  * @see RFC 9112
  */
 export class HttpProtocol extends Layer<Buffer, Buffer> {
-  /** Heads are lines that end in `\r\n`: this link finds them, and hands them to {@link #line}. */
+  /** Finds the lines of a head, which end in `\r\n`, and hands them to {@link #line}. */
   readonly #lines = new CrlfLineProtocol();
   #next: Line = 'request line';
-  /** How many more bytes these lines may have. */
+  /** How many bytes the next lines may have. */
   #room = MAX_HEAD;
-  /** How many more of them may be fields. */
+  /** How many of the next lines may be fields. */
   #fieldsLeft = MAX_FIELDS;
   #linesSeen = 0;
-  /** How many bytes of a body are to come before the next line. */
+  /** How many bytes of a body come before the next line. */
   #bytesLeft = 0;
   #head: Head = NO_HEAD;
   readonly #body = new GrowingBuffer();
   #answers: Buffer[] = [];
   /** Whether the connection closes after this answer. */
   #last = false;
-  /** The request has been answered already: what is still to come of it does not matter. */
+  /** Whether the request has been answered before its end. The rest of it is discarded. */
   #answered = false;
 
   constructor() {
@@ -93,12 +93,12 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
     }
   }
 
-  /** Part of the answer to the request that is being received. */
+  /** Sends a part of the answer to this request. */
   send(answer: Buffer): void {
     this.#answers.push(answer);
   }
 
-  /** When that has been answered. */
+  /** Closes the connection behind the answer to this request. */
   override close(): void {
     this.#last = true;
   }
@@ -119,7 +119,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
     return part.length;
   }
 
-  /** A line ends in \n at the earliest. What is behind that may be no line any more. */
+  /** Takes bytes up to the first \n: the bytes behind it may be a body. */
   #takeLine(bytes: Buffer): number {
     const end = bytes.indexOf('\n') + 1;
     const length = end || bytes.length;
@@ -127,13 +127,13 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
     if (this.#room < 0) throw new BadRequest(431);
     const seen = this.#linesSeen;
     this.#lines.received(bytes.subarray(0, length));
-    if (end > 0 && this.#linesSeen === seen) throw new BadRequest(400); // There was no \r before it.
+    if (end > 0 && this.#linesSeen === seen) throw new BadRequest(400); // The \n had no \r before it.
     return length;
   }
 
   #line(line: string): void {
     if (this.#next === 'request line') {
-      if (line !== '') this.#begin(line); // An empty one before it is ignored: section 2.2.
+      if (line !== '') this.#begin(line); // Empty lines before a request are ignored: section 2.2.
     } else if (this.#next === 'field') {
       if (line === '') this.#headComplete();
       else this.#field(line);
@@ -145,7 +145,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
     } else if (line === '') {
       this.#complete();
     } else {
-      this.#field(line); // Fields may follow the last chunk. They are not needed here: section 7.1.2.
+      this.#field(line); // Fields may follow the last chunk. This server needs none of them: section 7.1.2.
     }
   }
 
@@ -167,7 +167,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
     this.#expect('field');
   }
 
-  /** What kind of body there is, if any: section 6.3. */
+  /** Finds which kind of body follows, if any: section 6.3. */
   #headComplete(): void {
     const { method, minor, fields } = this.#head;
     const hosts = fields.get('host')?.length ?? 0;
@@ -176,9 +176,9 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
     const coding = fields.get('transfer-encoding')?.join();
     const length = fields.get('content-length')?.join();
     if (coding !== undefined) {
-      // With a length besides, two who read it may see two different requests: section 6.1.
+      // If there is a length as well, a proxy and this server may read two different requests: section 6.1.
       if (length !== undefined || minor === 0) throw new BadRequest(400);
-      // Unless chunked is the last coding, the end of the body is unknown; with another before it, so is its meaning.
+      // Unless chunked is the last coding, the end of the body is unknown. A coding before it is not supported.
       if (!/(^|[,\t ])chunked$/i.test(coding)) throw new BadRequest(400);
       if (!/^chunked$/i.test(coding)) throw new BadRequest(501);
       this.#expectBody('chunk size', 0);
@@ -196,7 +196,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
     const expectation =
       this.#head.minor > 0 ? this.#head.fields.get('expect')?.join().toLowerCase() : undefined;
     if (expectation !== undefined) {
-      // It waits for a word before it sends the body: RFC 9110, section 10.1.1.
+      // The client waits for 100 Continue before it sends the body: RFC 9110, section 10.1.1.
       if (expectation !== '100-continue') throw new BadRequest(417);
       const refusal = length > MAX_BODY ? 413 : refuses(this.#head);
       if (refusal) throw new BadRequest(refusal);
@@ -208,7 +208,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
     if (length === 0 && next === 'request line') this.#complete();
   }
 
-  /** Section 7.1. What stands behind semicolons has a form, but no meaning here. */
+  /** Section 7.1. The extensions behind semicolons are checked, and ignored. */
   #chunk(line: string): void {
     const [, digits] = CHUNK.exec(line) ?? [];
     if (digits === undefined) throw new BadRequest(400);
@@ -222,7 +222,7 @@ export class HttpProtocol extends Layer<Buffer, Buffer> {
     if (this.#body.length + length > MAX_BODY) throw new BadRequest(413);
   }
 
-  /** Who sends too much does not listen before it has sent it all. So it is answered now, and read to the end. */
+  /** A client that sends too much reads nothing before it has sent all. So answer now, and discard the body to its end. */
   #tooLong(length: number): void {
     if (length > MAX_DISCARDED) throw new BadRequest(413);
     this.#last = true;
@@ -281,12 +281,12 @@ export function parseRequestLine(line: string): Head {
   const [, method, target, major, minor] = REQUEST_LINE.exec(line) ?? [];
   if (method === undefined || target === undefined) throw new BadRequest(400);
   if (major !== '1') throw new BadRequest(505);
-  // A proxy's form, http://host/path, is to be understood as well: section 3.2.2.
+  // The form for proxies, http://host/path, is valid as well: section 3.2.2.
   const [, path = ''] = /^(?:https?:\/\/[^/?]*)?(\/?[^?]*)/i.exec(target) ?? [];
   return { method, path: path || '/', minor: Number(minor), fields: new Map() };
 }
 
-/** Section 5. No space before the colon, and no line that goes on with the one before it. */
+/** Section 5. A space before the colon is wrong, and so is a line that continues the one before it. */
 export function addField(fields: Head['fields'], line: string): void {
   const [name, value] = parseField(line);
   const values = fields.get(name);
@@ -300,7 +300,7 @@ function parseField(line: string): [name: string, value: string] {
   return [name.toLowerCase(), trimmed(value)];
 }
 
-/** Without the spaces and tabs at its ends. trim() would take U+00A0, too. */
+/** The value without the spaces and tabs at its ends. trim() would remove U+00A0, too. */
 function trimmed(value: string): string {
   return /[^\t ](?:.*[^\t ])?/.exec(value)?.[0] ?? '';
 }
@@ -316,7 +316,7 @@ export function wordsOf(fields: Head['fields'], name: string): string[] {
   return (fields.get(name) ?? []).join().toLowerCase().split(',').map(trimmed);
 }
 
-/** The status of a request that can be read, but is for nothing that is here. */
+/** The status that refuses a valid request: for another path, or another method. */
 function refuses({ method, path }: Head): number | undefined {
   if (path !== '/') return 404;
   return method === 'POST' ? undefined : 405;

@@ -1,6 +1,6 @@
 import { Protocol } from './chain.ts';
 
-/** A method takes its parameters by position or by name, and returns what can be written as JSON. */
+/** A method. It takes parameters by position or by name, and returns a value that JSON can write. */
 type Method = { names: readonly string[]; call(...args: unknown[]): unknown };
 
 class RpcError extends Error {
@@ -12,15 +12,15 @@ class RpcError extends Error {
   }
 }
 
-// What goes wrong has a number: section 5.1. One of each is enough: where it was thrown does not matter, and to note it
-// takes longer than all the rest.
+// The errors, with their numbers: section 5.1. Each is made once: no caller needs its stack, and to record a stack takes longer
+// than all the rest.
 const parseError = new RpcError(-32700, 'Parse error');
 const invalidRequest = new RpcError(-32600, 'Invalid Request');
 const methodNotFound = new RpcError(-32601, 'Method not found');
 const invalidParams = new RpcError(-32602, 'Invalid params');
 const internalError = new RpcError(-32603, 'Internal error');
 
-/** The most requests of a batch. An answer may be forty times as long as what it answers: `[1,1,1]` has three errors. */
+/** The most requests of a batch. An answer may be forty times as long as its request: `[1,1,1]` has three errors. */
 const MAX_BATCH = 1000;
 const batchTooLong = new RpcError(-32000, `Batch of more than ${MAX_BATCH} requests`);
 
@@ -53,7 +53,7 @@ export class JsonRpcProtocol extends Protocol<string> {
 }
 
 function answerTo(message: string): string | undefined {
-  if (message === '') return failure(null, parseError); // What JSON.parse() would say, and take its time.
+  if (message === '') return failure(null, parseError); // JSON.parse() would say the same, and take longer.
   let request: unknown;
   try {
     request = JSON.parse(message);
@@ -61,7 +61,7 @@ function answerTo(message: string): string | undefined {
     return failure(null, parseError);
   }
   if (!Array.isArray(request)) return answerOne(request);
-  // Section 6: an empty batch is no batch, and one of notifications only is not answered.
+  // Section 6: an empty batch is wrong, and a batch of notifications has no answer.
   if (request.length === 0) return failure(null, invalidRequest);
   if (request.length > MAX_BATCH) return failure(null, batchTooLong);
   const answers = request.map(answerOne).filter((answer) => answer !== undefined);
@@ -76,7 +76,7 @@ function answerOne(request: unknown): string | undefined {
     // Section 4.1: a request without an id is a notification, and gets no answer.
     return id === undefined ? undefined : JSON.stringify({ jsonrpc: '2.0', result, id });
   } catch (error) {
-    // What is no RpcError comes of JSON.stringify(), which does not go as deep as JSON.parse().
+    // An error that is no RpcError comes from JSON.stringify(), which nests less deeply than JSON.parse().
     return id === undefined ? undefined : failure(id, error instanceof RpcError ? error : internalError);
   }
 }
@@ -92,7 +92,7 @@ function isRequest(value: unknown): value is Request {
     jsonrpc === '2.0' &&
     typeof method === 'string' &&
     (params === undefined || (typeof params === 'object' && params !== null)) &&
-    // A number that is too large, 1e400, could not be sent back.
+    // JSON can't write a number that is too large, 1e400.
     (id === undefined || id === null || typeof id === 'string' || Number.isFinite(id))
   );
 }
@@ -102,7 +102,7 @@ function perform(name: string, params: unknown[] | object = []): unknown {
   if (!method) throw methodNotFound;
   const { names, call } = method;
   const given = Array.isArray(params) ? params.map((value, i) => [names[i], value]) : Object.entries(params);
-  // All that are wanted, and no others. Own ones: `constructor` is none, and `__proto__` is a name like any other.
+  // All wanted names, and no others. They must be own properties: `constructor` is inherited, `__proto__` may be own.
   if (given.length !== names.length) throw invalidParams;
   const found = new Map(given as [string, unknown][]);
   if (!names.every((name) => found.has(name))) throw invalidParams;

@@ -5,8 +5,8 @@ const opening = new Set(Buffer.from('[{'));
 const closing = new Set(Buffer.from(']}'));
 
 /**
- * Cuts a stream of bytes into JSON values. An array, an object or a string shows where it ends. A number, or `true`, ends at
- * white space, or where the next value begins. Whether a value is good JSON within, it does not look.
+ * Cuts a stream of bytes into JSON values. A bracket or a quote ends an array, an object or a string. White space, or the next
+ * value, ends a number or a word such as `true`. It does not check that a value is valid JSON.
  */
 export class JsonSplitter {
   readonly #begun = new GrowingBuffer();
@@ -15,12 +15,12 @@ export class JsonSplitter {
   #quoted = false;
   #escaped = false;
 
-  /** What has arrived of a value that has not ended. */
+  /** The bytes of a value that has not ended. */
   get unfinished(): Buffer {
     return this.#begun.bytes;
   }
 
-  /** Whether only the next bracket or quote can end the value that has begun. */
+  /** Whether the value that has begun ends only at a bracket or a quote. */
   get within(): boolean {
     return this.#depth > 0 || this.#quoted;
   }

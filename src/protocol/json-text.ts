@@ -1,6 +1,6 @@
 import { TextProtocol } from './text.ts';
 
-/** JSON below, text above: a string is that text. Any other value comes up as it stands. */
+/** JSON below, text above: a string comes up as its text, any other value as its JSON. */
 export class JsonTextProtocol extends TextProtocol {
   override received(bytes: Buffer): void {
     this.above.received(textOf(bytes.toString()));

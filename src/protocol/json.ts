@@ -1,10 +1,10 @@
 import { Layer } from './chain.ts';
 import { JsonSplitter } from './json-splitter.ts';
 
-/** The most bytes of a value: an array may never end. */
+/** The most bytes of a value. A client may send an array that never ends. */
 const MAX_LENGTH = 64 * 1024;
 
-/** Bytes below, JSON values above, one after the other, with anything white between them, or nothing. */
+/** Bytes below, JSON values above, with or without white space between them. */
 export class JsonProtocol extends Layer<Buffer, Buffer> {
   readonly #splitter = new JsonSplitter();
 
@@ -16,7 +16,7 @@ export class JsonProtocol extends Layer<Buffer, Buffer> {
   override ended(): void {
     const { unfinished, within } = this.#splitter;
     if (!within && unfinished.length > 0)
-      this.#pass(unfinished); // a number: the end of the stream is its own
+      this.#pass(unfinished); // A number ends where the stream ends.
     else if (within && !this.closed) this.report('an unfinished value', unfinished);
     super.ended();
   }

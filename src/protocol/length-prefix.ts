@@ -1,10 +1,10 @@
 import { Layer } from './chain.ts';
 import { GrowingBuffer } from './growing-buffer.ts';
 
-/** The most bytes of a message: a length may lie, and be 4 GB. */
+/** The most bytes of a message. A client may send a length of 4 GB. */
 const MAX_LENGTH = 64 * 1024;
 
-/** Bytes below, messages above: before each stands its length, in four bytes, big-endian. */
+/** Bytes below, messages above. The length of each stands before it, in four bytes, big-endian. */
 export class LengthPrefixProtocol extends Layer<Buffer, Buffer> {
   readonly #arrived = new GrowingBuffer();
 
@@ -15,7 +15,7 @@ export class LengthPrefixProtocol extends Layer<Buffer, Buffer> {
       if (length > MAX_LENGTH) {
         this.report(`a message of ${length} bytes`, this.#arrived.take(4));
         this.above.tooLong(MAX_LENGTH);
-        this.close(); // The next message is behind bytes that never come.
+        this.close(); // No later message can be found: the length is wrong.
       } else if (this.#arrived.length >= 4 + length) {
         this.above.received(this.#arrived.take(4 + length).subarray(4));
       } else {

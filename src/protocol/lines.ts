@@ -5,8 +5,8 @@ import { Splitter } from './splitter.ts';
 const MAX_LINE = 1024 * 1024;
 
 /**
- * Bytes below, lines above: what stands before each `\n`. Half a line at the end of the stream is reported. So is a line that
- * is longer than the limit: the protocol above can send a last word, and the connection closes.
+ * Bytes below, lines above, without their `\n`. It reports half a line at the end of the stream, and a line that is longer
+ * than the limit: the protocol above may send a last answer, and the connection closes.
  */
 export class LineProtocol extends Layer<Buffer, Buffer> {
   readonly #splitter: Splitter;
@@ -36,7 +36,7 @@ export class LineProtocol extends Layer<Buffer, Buffer> {
       if (this.closed) return;
       this.above.received(line);
     }
-    // Of the end of the line, all bytes but the last may be there.
+    // All bytes of the line's end but the last may have arrived.
     const { unfinished } = this.#splitter;
     if (!this.closed && unfinished.length >= this.#limit + this.#end.length) this.#refuse(unfinished);
   }

@@ -2,14 +2,14 @@ import { Protocol } from './chain.ts';
 
 const replies = ['Yes.', 'Very likely.', 'Maybe.', 'Not likely.', 'No.'] as const;
 
-/** Answers whatever it is asked with the question, and one of five replies behind it. */
+/** Answers each question with the question itself and one of five replies. */
 export class OracleProtocol extends Protocol<string> {
   #left: number;
   readonly #random: () => number;
 
   /**
-   * @param maxQuestions after how many it closes
-   * @param random a number from 0 up to but not including 1: which reply it is to be
+   * @param maxQuestions after so many questions it closes
+   * @param random chooses the reply, as a number from 0 up to but not including 1
    */
   constructor(maxQuestions = Number.POSITIVE_INFINITY, random = Math.random) {
     super();

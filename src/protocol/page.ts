@@ -1,4 +1,4 @@
-/** A page that connects back by WebSocket: it shows each message that arrives, and sends each line that is typed. */
+/** A page that connects back by WebSocket. It shows each message that arrives, and sends each line that you type. */
 export const page = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

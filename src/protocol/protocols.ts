@@ -1,4 +1,4 @@
-// All protocols by their names, each as the chain that it is.
+// All protocols by their names, each with the chain that it is made of.
 
 import { chain, type Layer, type Receiver, type Transport } from './chain.ts';
 import { CommandProtocol } from './commands.ts';
@@ -17,14 +17,14 @@ import { TextProtocol } from './text.ts';
 import { WebSocketProtocol } from './websocket.ts';
 import { ZenProtocol } from './zen.ts';
 
-/** Which protocol it is to be. */
+/** Chooses a protocol. */
 export type ProtocolOptions = {
   protocol: string;
-  /** How to find the end of a message, for the protocols of {@link framedProtocols}. */
+  /** How a message shows its end, in the protocols of {@link framedProtocols}. */
   framing: string;
-  /** How many questions the oracle answers a client, 0 any number. */
+  /** After how many questions of a client the oracle closes the connection. 0: never. */
   'max-questions': number;
-  /** Whether a page from anywhere may open a WebSocket. */
+  /** Whether pages of other servers may open a WebSocket. */
   'any-origin': boolean;
 };
 
@@ -71,11 +71,12 @@ const protocols = new Map<string, Build>([
   ],
 ]);
 
-/** The names of all there are. */
+/** The names of all protocols. */
 export const protocolNames: readonly string[] = [...protocols.keys()];
 
 /**
- * Ties a new chain of the protocol that the options name to a transport. Returns its lowest link: hand it what arrives.
+ * Makes a new chain of the protocol that the options name, on a transport. Returns its lowest link: hand it the bytes that
+ * arrive.
  *
  * @throws RangeError if there is no such protocol, or no such framing
  */
@@ -91,7 +92,7 @@ function frame({ framing }: ProtocolOptions): Layer<Buffer, Buffer> {
   return make();
 }
 
-/** What is text in JSON is a string in quotes. */
+/** In JSON, text is a string in quotes. */
 function textOf({ framing }: ProtocolOptions): TextProtocol {
   return framing === 'json' ? new JsonTextProtocol() : new TextProtocol();
 }

@@ -1,6 +1,6 @@
 import { LineProtocol } from './lines.ts';
 
-/** What stands before each `?` comes up; what goes down is sent as it is, because an answer has an end of its own. */
+/** Bytes below, questions above, without their `?`. Answers go down unchanged, because they end in a `.` of their own. */
 export class QuestionProtocol extends LineProtocol {
   constructor(limit?: number) {
     super(limit, '?');
@@ -10,7 +10,7 @@ export class QuestionProtocol extends LineProtocol {
     this.below.send(answer);
   }
 
-  /** Who asks by hand ends a question by `?` and Enter, and that line break is not the beginning of another question. */
+  /** If you type Enter behind the last `?`, the line break is no unfinished question. */
   protected override cutOff(bytes: Buffer): void {
     if (bytes.toString().trim() !== '') this.report('an unfinished question', bytes);
   }

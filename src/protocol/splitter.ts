@@ -1,15 +1,15 @@
 import { GrowingBuffer } from './growing-buffer.ts';
 
 /**
- * Cuts a stream of bytes into messages at a delimiter, which is not part of them. However the stream arrives,
- * byte by byte or all at once, the same messages come out.
+ * Cuts a stream of bytes into messages at a delimiter, which is not part of them. The messages are the same whether the
+ * stream arrives byte by byte or all at once.
  */
 export class Splitter {
-  /** What to search for: a single byte as a number, which is found sooner. */
+  /** What to search for. A single byte is a number, because indexOf() finds that sooner. */
   readonly #delimiter: Buffer | number;
   /** How many bytes the delimiter has. */
   readonly #size: number;
-  /** A message that has begun but not ended. */
+  /** The message that has begun, and not ended. */
   readonly #begun = new GrowingBuffer();
 
   /** @throws RangeError if the delimiter is empty */
@@ -20,14 +20,14 @@ export class Splitter {
     this.#delimiter = bytes.length === 1 ? (bytes[0] as number) : bytes;
   }
 
-  /** What has arrived of a message that has not ended. When the stream ends, it never will. */
+  /** The bytes of a message that has not ended. */
   get unfinished(): Buffer {
     return this.#begun.bytes;
   }
 
   /**
-   * Takes the next bytes of the stream, and returns the messages that they complete. These share the memory of
-   * `bytes` where they can, and change if that memory does.
+   * Takes the next bytes of the stream, and returns the messages that they complete. Most of these are views into `bytes`, and
+   * change if you overwrite it.
    */
   push(bytes: Buffer): Buffer[] {
     const messages: Buffer[] = [];
@@ -36,7 +36,7 @@ export class Splitter {
       const searched = this.#begun.length;
       this.#begun.append(bytes);
       const begun = this.#begun.bytes;
-      // No delimiter ends in what was searched before, but one may begin there.
+      // In the bytes that were searched before, no delimiter ends, but one may begin.
       const end = begun.indexOf(this.#delimiter, Math.max(0, searched - this.#size + 1));
       if (end === -1) return messages;
       messages.push(begun.subarray(0, end));

@@ -1,6 +1,6 @@
 import { Layer } from './chain.ts';
 
-/** Bytes below, text above, in UTF-8. What is not UTF-8 comes up as U+FFFD, the replacement character. */
+/** UTF-8 below, text above. Bytes that are not UTF-8 come up as U+FFFD, the replacement character. */
 export class TextProtocol extends Layer<Buffer, string> {
   received(bytes: Buffer): void {
     this.above.received(bytes.toString());

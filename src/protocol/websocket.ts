@@ -22,7 +22,7 @@ const MAX_HEAD = 16 * 1024;
 const MAX_MESSAGE = 64 * 1024;
 
 /**
- * WebSocket, as a server speaks it, for whatever protocol is above: bytes below, text messages above. It begins as HTTP.
+ * The server's side of WebSocket, under any protocol: bytes below, text messages above. It begins as HTTP.
  *
  * @see RFC 6455
  */
@@ -33,7 +33,7 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
   readonly #request = new GrowingBuffer();
   readonly #frames = new FrameReader();
   readonly #message = new GrowingBuffer();
-  /** Whether a message has begun, and more frames of it are to come. */
+  /** Whether a message has begun, and its last frame has not arrived. */
   #fragmented = false;
   #messages = 0;
 
@@ -53,7 +53,7 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
     return inFrame || this.#fragmented ? this.#messages : undefined;
   }
 
-  /** Not yet: the handshake comes first. */
+  /** Does nothing: the handshake comes first. */
   override opened(): void {}
 
   received(bytes: Buffer): void {
@@ -87,12 +87,12 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
     if (this.#state === 'open') this.below.send(frameOf(TEXT, message));
   }
 
-  /** Sends a line that has a `\n` at its end, without that: a message ends where its frame does. */
+  /** Sends a line without its `\n`: the end of the frame is the end of the message. */
   deliver(line: Buffer): void {
     this.send(line.subarray(0, -1));
   }
 
-  /** Says so, and closes as soon as the peer has said so, too: section 7.1.1. */
+  /** Sends a close frame. The connection closes when the peer has sent one, too: section 7.1.1. */
   override close(): void {
     if (this.#state === 'handshake') super.close();
     else this.#sendClose(1000);
@@ -114,7 +114,7 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
     }
   }
 
-  /** @param frames what has arrived behind the request */
+  /** @param frames the bytes that have arrived behind the request */
   #open(frames: Buffer): void {
     this.#state = 'open';
     this.above.opened();
@@ -154,7 +154,7 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
   }
 }
 
-/** Sections 5.5.1 and 7.4: there may be a code, and a reason behind it. */
+/** Sections 5.5.1 and 7.4: a close frame may have a code, and a reason behind it. */
 function checkClose(payload: Buffer): void {
   if (payload.length === 0) return;
   const code = payload.length < 2 ? 0 : payload.readUInt16BE();

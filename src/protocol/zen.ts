@@ -7,7 +7,7 @@ const aphorisms = new Map([
   ['Simple is better than', 'Complex.'],
 ]);
 
-/** Three questions, each with its answer. White space around a question does not matter. */
+/** Answers three questions. White space around a question does not matter. */
 export class ZenProtocol extends Protocol<string> {
   received(question: string): void {
     this.below.send(aphorisms.get(question.trim()) ?? 'Error: unknown aphorism.');

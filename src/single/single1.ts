@@ -1,9 +1,9 @@
 // single1: echoes one user, then quits.
 //
 // New: a listener, a client, and the loop inside every server: receive, answer, until the stream ends.
-// Try: nc localhost 12345, then type a line. Ctrl-C in nc leaves, and the server ends as well.
-// Still wrong: it says nothing of what it does, and a connection that is reset ends it with a stack trace: single2
-//   mends both. It is gone when a second user comes: single3.
+// Try: nc localhost 12345, then type a line. Ctrl-C ends nc, and the server ends as well.
+// Still wrong: the server logs nothing, and a reset of the connection ends it with a stack trace: single2 mends both.
+//   It serves no second user: single3.
 
 import { listen } from '../cli/listen.ts';
 

@@ -1,13 +1,13 @@
 // single10: commands, by a chain of protocols.
 //
-// New since single9: Connection is about the socket, and no more. A chain of protocols does the rest: bytes become
-//   lines, lines become text, text becomes commands, and answers come back down. Look into src/protocol: each link of
+// New since single9: Connection handles the socket, and nothing else. A chain of protocols does the rest: bytes become
+//   lines, lines become text, text becomes commands, and answers go back down. Look into src/protocol: each link of
 //   this chain fits on a screen (lines.ts, text.ts, commands.ts), and no link knows of sockets.
 // Try: what you tried with single9. Then npm start single10 -- --crlf, where \r\n ends a line, and \n is a character
-//   like any other: nc -C localhost 12345 sends such lines, telnet does so by itself. It is one link, a subclass.
+//   like any other: telnet sends such lines, and so does nc -C localhost 12345. Only one link differs, by a subclass.
 //   Then npm start single10 -- --protocol http, another chain:
 //   curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345
-// Still wrong: one client alone misses nothing. But the server talks to one at a time: see thread10 and select10.
+// Still wrong: a lone client misses nothing. But the server talks to one at a time: see thread10 and select10.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -20,7 +20,7 @@ import { TextProtocol } from '../protocol/text.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 
 const options = readProtocolOptions({
-  crlf: { default: false, help: 'commands, in lines that end in \\r\\n, whatever else is chosen' },
+  crlf: { default: false, help: 'commands, in lines that end in \\r\\n, whatever --protocol says' },
 });
 
 class Server {

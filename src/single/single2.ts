@@ -1,10 +1,10 @@
 // single2: echoes one user, writes a log, and survives what goes wrong on the connection.
 //
-// New since single1: a log line for each thing that happens. For that, the server makes text of the bytes, and catches
-//   errors, so that the log says why a connection ended.
-// Try: nc localhost 12345, and type. Then, to leave with an answer unread, which resets the connection:
+// New since single1: a log line for each event. For that, the server decodes the bytes as text, and catches errors: the log
+//   says why a connection ended.
+// Try: nc localhost 12345, and type. Then reset the connection, by leaving an answer unread:
 //   bash -c 'exec 3<>/dev/tcp/localhost/12345; echo hi >&3; sleep 1'. The log ends with ECONNRESET.
-// Still wrong: the log shows a character that arrives in two pieces as two strange ones: single6 mends it. When the
+// Still wrong: a character that arrives in two pieces becomes two strange ones in the log: single6 mends it. When the
 //   first user leaves, the server ends: single3.
 
 import { listen } from '../cli/listen.ts';

@@ -1,10 +1,10 @@
 // single3: echoes one user after the other.
 //
-// New since single2: a loop around it all. A client that connects while another is served waits in the listener's
-//   queue: the kernel completes its connection, but the server has not accepted it yet, and sends no answer.
+// New since single2: a loop around it all. While the server serves one client, others wait in the listener's queue: the
+//   kernel completes their connections, but the server has not accepted them, and sends no answer.
 // Try: nc localhost 12345 in two terminals. The second gets its echo as soon as the first leaves.
-// Still wrong: every other user waits for the one who is being served, even if that one has gone for lunch. That
-//   stays so in all of single4 to single10; thread4 and select3 are two ways out.
+// Still wrong: all other users wait for the one that is served, even if that one has gone for lunch. So they do in
+//   single4 to single10; thread4 and select3 are two ways out.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

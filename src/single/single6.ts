@@ -3,9 +3,9 @@
 // New since single5: a buffer for each client, because what one recv() returns is not what one send() sent.
 //   A message ends with \n, and received() gets whole messages only.
 // Try: (printf 'one\ntwo\nthr'; sleep 1; printf 'ee\n') | nc -N localhost 12345: three messages in the log,
-//   where single5 shows two pieces. With telnet each message ends in \r: the server sends it back as it came.
-// Still wrong: a line that never ends grows the buffer for ever (select12 bounds it), and the loop
-//   searches the buffer from its beginning with each piece; the splitter that single7 uses looks at each byte once.
+//   where single5 shows two pieces. telnet ends each message in \r, and the server sends the \r back.
+// Still wrong: a line that never ends grows the buffer for ever; select12 bounds it. And for each piece, the loop
+//   searches the buffer from its beginning; the splitter of single7 looks at each byte once.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

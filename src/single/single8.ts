@@ -1,10 +1,10 @@
 // single8: commands, with the bad words taken out of what the user types.
 //
-// New since single7: a list of bad words, which are deleted from a command before it is looked up.
-// Try: nc localhost 12345, then RUN, SERVE root, CONSTRUCTOR: all unknown commands now. But SERSERVEVE root is
-//   cleaned until it reads SERVE, and DISPATCH echo inside runs, because DISPATCH is not on the list.
-// Still wrong: a list of what is bad is never complete, and to mend bad input is to make new input. Little
-//   Bobby Tables (https://xkcd.com/327/) says the same of SQL. single9 lists what is good.
+// New since single7: a list of bad words. The dispatcher deletes them from a command before it looks the command up.
+// Try: nc localhost 12345, then RUN, SERVE root, CONSTRUCTOR: all unknown commands now. But SERSERVEVE root becomes SERVE
+//   by cleaning, and DISPATCH echo inside runs, because DISPATCH is not on the list.
+// Still wrong: a list of bad words is never complete, and to mend bad input is to make new input. Little Bobby Tables
+//   (https://xkcd.com/327/) says the same of SQL. single9 lists the good words.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -1,7 +1,7 @@
 // single9: a server that accepts, connections that talk, and a table of commands.
 //
 // New since single8: a table of commands, in place of all the methods that the object happens to have; and a class
-//   Connection, which holds what belongs to one client, so that no method has to be told which client it is for.
+//   Connection, which holds what belongs to one client, so its methods need no client as an argument.
 // Try: nc localhost 12345, then HELP, RUN, CONSTRUCTOR, SERSERVEVE: a word that is not in the table is unknown.
 // Still wrong: Connection does everything itself: bytes, lines, text and commands. single10 takes it apart.
 
@@ -10,7 +10,7 @@ import { log, quote } from '../cli/log.ts';
 import { Splitter } from '../protocol/splitter.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
 
-// A Map holds what was put into it. An object would inherit a dozen names as well: `constructor` is one of them.
+// A Map holds only what you put into it. An object inherits a dozen names as well, such as `constructor`.
 const commands = new Map<string, (connection: Connection, text: string) => void>([
   ['ECHO', (connection, text) => connection.send(text)],
   ['TIME', (connection) => connection.send(new Date().toISOString())],

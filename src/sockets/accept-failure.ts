@@ -1,28 +1,28 @@
 import type { SystemError } from './errors.ts';
 import { trace } from './system-call.ts';
 
-/** These last: the listener is closed or was stopped, or is none. All other failures of accept() pass. */
+/** Errors that last: the listener is closed or shut down, or the descriptor is no listener. All others of accept() pass. */
 const lasting = ['EBADF', 'EINVAL', 'ENOTSOCK', 'EOPNOTSUPP', 'EAGAIN'];
 
-/** How long to wait before the next accept(), in milliseconds: a loop that waits serves no client meanwhile. */
+/** How long to wait before the next accept(), in milliseconds. It is short: a loop that waits serves no client meanwhile. */
 const PAUSE = 10;
-/** While accept() goes on failing, it is told once in so many milliseconds. */
+/** While accept() keeps failing, one failure in so many milliseconds is reported. */
 const BETWEEN_REPORTS = 1000;
 
 let report = (_error: SystemError): void => {};
 let reported = Number.NEGATIVE_INFINITY;
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
-/** Sets a function for {@link acceptAgainAfter} to call with a failure: the command line of a step writes it to the log. */
+/** Sets the function that {@link acceptAgainAfter} reports a failure to. src/cli/listen.ts writes it to the log. */
 export function onAcceptFailure(callback: (error: SystemError) => void): void {
   report = callback;
 }
 
 /**
- * Waits a moment, so that `accept()` can be called again. It may fail because the kernel has no memory or no descriptor left,
- * or because a firewall or the network refuses one client: neither is a reason to end the server.
+ * Waits 10 ms after an `accept()` that failed, so that you can call it again. The kernel may have had no memory or descriptor
+ * left, or a firewall refused one client: neither is a reason to end the server.
  *
- * @throws the error itself if it lasts
+ * @throws the error itself, if it lasts
  * @see accept(2), section Errors
  */
 export function acceptAgainAfter(error: unknown): void {

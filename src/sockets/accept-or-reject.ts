@@ -2,18 +2,18 @@ import { closeSync, openSync } from 'node:fs';
 import { acceptAgainAfter } from './accept-failure.ts';
 import type { Address, Socket, WouldBlock } from './socket.ts';
 
-// A descriptor in reserve, given up when accept() fails for want of one.
+// A descriptor in reserve, given up when accept() fails with EMFILE or ENFILE.
 let spare = reserve();
 
 /**
- * Like `listener.tryAccept()`, but when the process (`EMFILE`) or the system (`ENFILE`) has no descriptor left, the next
- * client is rejected: it gets the spare descriptor, and is closed at once. If it stayed in the listener's queue, the
- * listener would stay ready, and a loop that waits for readiness would never wait again. After any other failure that
- * passes, this waits 10 ms: see {@link acceptAgainAfter}.
+ * Like `listener.tryAccept()`, but it rejects the next client when the process (`EMFILE`) or the system (`ENFILE`) has no
+ * descriptor left: it accepts that client with a spare descriptor, and closes it. In the queue, the client would keep the
+ * listener ready, and a loop that waits for readiness would never sleep again. After any other failure that passes, this
+ * waits 10 ms: see {@link acceptAgainAfter}.
  *
- * @param rejected is called with the client's address, and the reason
- * @returns `'would-block'` also when a client was rejected, or `accept()` has failed
- * @throws SystemError `EBADF`, `EINVAL` when the listener is closed, or was stopped
+ * @param rejected is called with the client's address and the reason
+ * @returns `'would-block'` also after a rejected client or a failure that passes
+ * @throws SystemError `EBADF`, `EINVAL` when the listener is closed or shut down
  */
 export function acceptOrReject(
   listener: Socket,
@@ -36,7 +36,7 @@ export function acceptOrReject(
   return 'would-block';
 }
 
-/** Accepts with the spare descriptor, and closes. */
+/** Accepts a client with the spare descriptor, and closes it. */
 function reject(listener: Socket, rejected: (address: Address) => void): void {
   closeSync(spare as number);
   try {
@@ -53,6 +53,6 @@ function reserve(): number | undefined {
   try {
     return openSync('/dev/null', 'r');
   } catch {
-    return undefined; // There is none at this moment.
+    return undefined; // No descriptor is free at this moment.
   }
 }

@@ -1,4 +1,4 @@
-// Where a socket is: a host and a port, as people write them and as the kernel wants them.
+// Addresses of sockets, a host and a port: as you write them, and as the kernel wants them.
 
 import { SystemError } from './errors.ts';
 import koffi from './koffi.ts';
@@ -22,10 +22,10 @@ const darwin = process.platform === 'darwin';
 /** The size of a `struct sockaddr_in6`, in bytes: room for either kind of address. */
 export const ADDRESS_SIZE = 28;
 const IPV4_SIZE = 16;
-/** Room for the longest IPv6 address in text, and the zero behind it: `INET6_ADDRSTRLEN`. */
+/** The longest IPv6 address as text, and the zero behind it, in bytes: `INET6_ADDRSTRLEN`. */
 const TEXT_SIZE = 46;
 
-/** One end of a connection. As text it is `127.0.0.1:12345` or `[::1]:12345`. */
+/** The address of one end of a connection. As text it is `127.0.0.1:12345` or `[::1]:12345`. */
 export class Address {
   /** An IPv4 or IPv6 address, or a name. */
   readonly host: string;
@@ -43,7 +43,7 @@ export class Address {
   /** How many numbers {@link toNumbers} returns. */
   static readonly NUMBERS = 6;
 
-  /** The address as numbers of 32 bits, which can be passed through shared memory. */
+  /** The address as numbers of 32 bits, for memory that threads share. */
   toNumbers(): number[] {
     const family = this.host.includes(':') ? c.AF_INET6 : c.AF_INET;
     const host = new Int32Array(4);
@@ -58,7 +58,7 @@ export class Address {
 }
 
 /**
- * The address in a `struct sockaddr_in` or `sockaddr_in6`: a family, the port, big end first, and the bytes of the host.
+ * The address in a `struct sockaddr_in` or `sockaddr_in6`: the family, the port in big-endian order, and the bytes of the host.
  *
  * @see ip(7), ipv6(7)
  */
@@ -79,10 +79,10 @@ export function isIPv6(sockaddr: Buffer): boolean {
 }
 
 /**
- * Each `struct sockaddr_in` or `sockaddr_in6` of a host, in the order in which to try them. A name is looked up, which may
- * take as long as a question to the network takes.
+ * All addresses of a host, each a `struct sockaddr_in` or `sockaddr_in6`, in the order in which to try them. For a name,
+ * getaddrinfo() waits until a name server has answered.
  *
- * @param action what it is for, to begin an error's message with
+ * @param action begins the message of an error: `Cannot listen on 127.0.0.1:80`
  * @throws SystemError `ENOTFOUND` or `EAI_AGAIN`, as Node's `dns.lookup()` does
  * @see getaddrinfo(3)
  */

@@ -1,8 +1,8 @@
 import { getSystemErrorMap } from 'node:util';
 
 /**
- * A call of the operating system that failed, in the form of Node's own errors: `code` is the name
- * (`ECONNRESET`), `errno` the number, negative, and `syscall` the function.
+ * The error of a system call, in the form of Node's own: `code` is the name (`ECONNRESET`), `errno` the negative number,
+ * `syscall` the function.
  *
  * @see https://nodejs.org/api/errors.html#class-systemerror
  */
@@ -20,10 +20,10 @@ export class SystemError extends Error {
 }
 
 /**
- * The error for a call that failed.
+ * The error of a call that has failed.
  *
- * @param errno what it left behind, positive: see errno(3)
- * @param action what it was made for, to be said to people: `Cannot listen on 127.0.0.1:80`
+ * @param errno the positive number that the call has left in errno(3)
+ * @param action begins the message: `Cannot listen on 127.0.0.1:80`
  */
 export function systemError(syscall: string, errno: number, action?: string): SystemError {
   const [code, cause] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, 'unknown error'];

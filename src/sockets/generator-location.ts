@@ -1,25 +1,25 @@
-// Where a generator is suspended. It is on no stack then, so JavaScript can't tell; but V8 tells a debugger.
+// Where a generator is suspended. A suspended generator is on no stack, so JavaScript can't tell, but V8 tells a debugger.
 
 import type { Runtime, Session } from 'node:inspector';
 import type { Place } from './source-line.ts';
 
 let inspector: Inspector | undefined;
 
-/** Where a generator is suspended: in its own function, even while it waits in a `yield*`. */
+/** The place in its own function where a generator is suspended. During a `yield*`, that is the line of the `yield*`. */
 export function locationOf(generator: object): Place | undefined {
   inspector ??= new Inspector();
   return inspector.locationOf(generator);
 }
 
 /**
- * A debugger in this thread itself, which does not stop: it carries out each command before post() returns.
+ * A debugger of the thread that it runs in. It never pauses the thread, and carries out each command before post() returns.
  *
  * @see https://chromedevtools.github.io/devtools-protocol/v8/Runtime/
  */
 class Inspector {
   readonly #session: Session;
   readonly #files = new Map<string, string>();
-  /** The debugger looks into this object, which it has found as a global variable. */
+  /** Holds the generator that the debugger is to look at. The debugger has found this object as a global variable. */
   readonly #window: { generator?: object } = {};
   #windowId = '';
 
@@ -43,7 +43,7 @@ class Inspector {
     const properties = this.#propertiesOf(seen?.objectId);
     const location = properties.get('[[GeneratorLocation]]')?.value;
     for (const { objectId } of [...(seen ? [seen] : []), ...properties.values()]) {
-      if (objectId) this.#session.post('Runtime.releaseObject', { objectId }); // or the debugger would keep it
+      if (objectId) this.#session.post('Runtime.releaseObject', { objectId }); // Otherwise the debugger keeps it alive.
     }
     const file = this.#files.get(location?.scriptId);
     return file ? { file, line: location.lineNumber + 1, column: location.columnNumber + 1 } : undefined;

@@ -1,11 +1,11 @@
-// A loop within a loop: Node's own waits for a selector, as it waits for any other descriptor.
+// A loop within a loop: Node's own loop waits for a selector as it does for any other descriptor.
 
 import { isMainThread } from 'node:worker_threads';
 import { systemError } from './errors.ts';
 import type { Selector } from './selector.ts';
 import { libraryFunction, systemCall } from './system-call.ts';
 
-// libuv, the loop of Node, is part of the program: https://docs.libuv.org/en/v1.x/poll.html
+// The functions of libuv, the loop of Node, are in the program node itself: https://docs.libuv.org/en/v1.x/poll.html
 const uv_default_loop = libraryFunction<() => number>('uintptr_t uv_default_loop()');
 const uv_handle_size = libraryFunction<(type: number) => number>('size_t uv_handle_size(int type)');
 const uv_poll_init = libraryFunction<(loop: number, handle: number, fd: number) => number>(
@@ -27,17 +27,17 @@ const UV_POLL = 8;
 const UV_READABLE = 1;
 const RTLD_DEFAULT = 0;
 
-/** Without a descriptor to wait for, how long each turn may sleep in poll(), and Node's loop not run, in milliseconds. */
+/** How long a turn may sleep in poll() if the selector has no descriptor, in milliseconds. Node's loop stops meanwhile. */
 const NAP = 10;
-/** The longest time of `setTimeout()`: what is longer is made of several. */
+/** The longest time that `setTimeout()` takes. A longer wait takes several timers. */
 const MAX_MILLISECONDS = 2 ** 31 - 1;
 
 /**
- * Has a selector asked, by turns, in Node's own loop. That sleeps in the kernel until a socket of the selector is ready, or
- * anything else that Node waits for: neither of the two loops wakes for nothing, and neither holds up the other. Where the
- * selector has no descriptor (`poll`), each turn takes a nap instead, and Node's timers may be late by it.
+ * Runs a loop with a selector inside Node's own loop, turn by turn. Node's loop sleeps in the kernel until a socket of the
+ * selector is ready, or anything else that Node waits for. So neither loop wakes for nothing, and neither delays the other.
+ * A selector without a descriptor (`poll`) sleeps for up to 10 ms in each turn instead, and delays Node's timers by that.
  *
- * The process does not end while there is a guest: stop it.
+ * A guest keeps the process alive until you stop it.
  */
 export class Guest {
   readonly #turn: (most: number) => void;
@@ -48,8 +48,8 @@ export class Guest {
   #due = Number.POSITIVE_INFINITY;
 
   /**
-   * @param turn asks the selector, and may wait for so many milliseconds
-   * @throws Error in a worker, when the selector has a descriptor; SystemError `EEXIST` if it has a guest
+   * @param turn calls `select()`, with `most` milliseconds for its timeout at most
+   * @throws Error in a worker, if the selector has a descriptor; SystemError `EEXIST` if the selector has a guest already
    */
   constructor({ fd }: Selector<unknown>, turn: (most: number) => void) {
     this.#turn = turn;
@@ -57,7 +57,7 @@ export class Guest {
     this.#immediate = setImmediate(() => this.#run());
   }
 
-  /** Sees to it that there is a turn as soon as this time has come, on the clock of `performance.now()`. */
+  /** Takes a turn as soon as this time has come, on the clock of `performance.now()`. */
   at(time: number): void {
     if (time >= this.#due) return;
     const left = time - performance.now();
@@ -74,29 +74,29 @@ export class Guest {
     this.#timer = setTimeout(wake, Math.min(Math.ceil(left), MAX_MILLISECONDS));
   }
 
-  /** There are no more turns, and the process may end. */
+  /** Takes no more turns. The process may end. */
   stop(): void {
     clearImmediate(this.#immediate);
     clearTimeout(this.#timer);
-    if (this.#handle !== undefined) uv_close(this.#handle, address('free')); // libuv calls it when it is done with it.
+    if (this.#handle !== undefined) uv_close(this.#handle, address('free')); // libuv frees the handle later.
   }
 
   #run(): void {
     this.#immediate = setImmediate(() => this.#run());
-    // An immediate that is not counted runs after each wait of Node's loop, but does not keep it from waiting.
+    // After unref(), the immediate runs after each wait of Node's loop, but does not keep the loop from waiting.
     if (this.#handle !== undefined) this.#immediate.unref();
     this.#turn(this.#handle === undefined ? NAP : 0);
   }
 }
 
-/** Has Node's loop wake whenever a descriptor is readable. Returns the handle by which it does. */
+/** Makes Node's loop wake whenever a descriptor is readable. Returns the handle of libuv that does so. */
 function watch(fd: number): number {
   if (!isMainThread)
     throw new Error('Cannot be a guest in a worker: the default loop of libuv is that of the main thread');
   const handle = malloc(Number(uv_handle_size(UV_POLL)));
   const result = uv_poll_init(uv_default_loop(), handle, fd);
   if (result < 0) throw systemError('uv_poll_init', -result);
-  // All that is wanted is that Node's loop wakes. So the callback may be any function that does no harm.
+  // Node's loop is to wake, and that is all. So the callback is a function without effect.
   uv_poll_start(handle, UV_READABLE, address('uv_is_active'));
   return handle;
 }

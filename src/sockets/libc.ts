@@ -1,11 +1,11 @@
-// The floor: a line per system call. Whatever waits in this project, waits in one of these.
+// The system calls. All that waits in this project waits in one of these.
 
 import { constants } from 'node:os';
 import koffi from './koffi.ts';
 import { linuxCall, systemCall } from './system-call.ts';
 import { startTrace } from './trace.ts';
 
-// Each returns -1 when it fails; errno() says why, until the next call.
+// Each returns -1 when it fails. errno() then says why, until the next call.
 export const socket = systemCall<(domain: number, type: number, protocol: number) => number>(
   'int socket(int domain, int type, int protocol)',
 );
@@ -67,7 +67,7 @@ export const mmap = linuxCall<
   (address: 0, size: number, protection: number, flags: number, fd: number, offset: number) => number
 >('intptr_t mmap(uintptr_t address, size_t size, int protection, int flags, int fd, long offset)');
 
-/** Why the last call of this thread failed, as a positive number. Read it before making another. */
+/** Why the last call of this thread failed, as a positive number. Read it before you make another call. */
 export function errno(): number {
   return koffi.errno();
 }
@@ -100,7 +100,7 @@ const darwin: typeof linux = {
   O_NONBLOCK: 0x0004,
 };
 
-/** The numbers behind the names of the header files: some are the same everywhere, some are not. */
+/** The constants of the C header files. Some have the same value on Linux and macOS, some have not. */
 export const c = {
   AF_UNIX: 1,
   AF_INET: 2,

@@ -1,13 +1,13 @@
 // The lingering close: how to close while the peer is still sending.
 //
-// When a socket is closed with bytes that were not read, or when bytes arrive after that, the kernel resets the connection,
-// and what it still had to send is lost: RFC 1122, 4.2.2.13. So the stream is ended first, which the peer sees behind the
-// last answer. What still arrives is read and discarded until the peer has ended its stream, too. Then nothing is lost.
+// If you close a socket with unread bytes, or if bytes arrive after close(), the kernel resets the connection, and drops what it
+// still had to send: RFC 1122, 4.2.2.13. So the lingering close ends the stream first, with shutdown(): the peer receives
+// every answer, and then the end. Then it reads and discards bytes until the peer has ended its stream, too. Nothing is lost.
 
 import { READ, Selector } from './selector.ts';
 import type { Socket } from './socket.ts';
 
-/** A peer that does not end its stream is closed all the same: after so much time, or so many bytes. */
+/** If the peer does not end its stream, the socket is closed after so much time, or so many bytes. */
 export const LINGER = { milliseconds: 2000, bytes: 16 * 1024 * 1024 };
 
 /** The lingering close of a blocking socket. Waits for the peer, within {@link LINGER}. */
@@ -24,7 +24,7 @@ export function lingeringClose(socket: Socket): void {
       left -= length;
     }
   } catch {
-    // The connection is broken: the peer gets nothing more.
+    // The connection is broken: the peer receives nothing more.
   } finally {
     socket.close();
   }

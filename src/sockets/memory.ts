@@ -1,4 +1,4 @@
-// Memory that the kernel reads and writes: it never moves, and it is passed by its address.
+// Memory that the kernel reads and writes. It never moves, and calls take its address.
 
 import { systemError } from './errors.ts';
 import koffi from './koffi.ts';
@@ -9,7 +9,7 @@ export type Pinned = { readonly bytes: Buffer; readonly address: number };
 
 /** New memory that stays where it is, filled with zeros. */
 export function pin(size: number): Pinned {
-  // A small Buffer may live on the JavaScript heap, where the garbage collector moves it. This one can't.
+  // A small Buffer may be on the JavaScript heap, where the garbage collector moves it. An ArrayBuffer of its own never moves.
   const bytes = Buffer.from(new ArrayBuffer(size));
   return { bytes, address: Number(koffi.address(bytes)) };
 }
@@ -18,7 +18,7 @@ const PROT_READ_WRITE = 3;
 const MAP_SHARED_POPULATE = 0x8001;
 
 /**
- * Memory of the kernel's own, at this offset of a descriptor, which this process may read and write, too.
+ * Memory that this process shares with the kernel, at this offset of a descriptor.
  *
  * @throws SystemError `ENOMEM`
  * @see mmap(2)
@@ -30,16 +30,16 @@ export function shareMemory(fd: number, offset: number, size: number): Int32Arra
 }
 
 /**
- * The bytes of a slab, and so the most that one `recv()` returns. A suspended coroutine keeps the bytes it received last,
- * and with them their slab: so many KiB for each idle client, at worst.
+ * The bytes of a slab, and so the most that one `recv()` returns. A suspended coroutine keeps the bytes that it received last,
+ * and those keep their slab. So an idle client may cost this much memory.
  */
 const SLAB_SIZE = 16 * 1024;
-/** With less room than this, and less than was asked for, a slab is full. */
+/** A slab is full when it has less room than this, and less than you ask for. */
 const MIN_ROOM = 4 * 1024;
 
 /**
- * Memory to receive into. The kernel fills a slab from front to back; when a slab is full, a new one takes its place. So
- * no byte is written twice, and what {@link take} returns stays what it is. The first slab is made when it is needed.
+ * Memory to receive into. The kernel fills a slab from front to back, and then a new slab takes its place. So no byte is
+ * written twice, and the bytes that {@link take} returns never change. The first slab is made when it is needed.
  */
 export class Slabs {
   #slab: Pinned | undefined;
@@ -47,7 +47,7 @@ export class Slabs {
   #taken: Buffer | undefined;
   #takenAt = 0;
 
-  /** How many bytes may be written to {@link address}: as many as asked for, or fewer. */
+  /** How many bytes you may write to {@link address}: as many as you ask for, or fewer. */
   room(size: number): number {
     if (SLAB_SIZE - this.#used < Math.min(size, MIN_ROOM)) {
       this.#slab = pin(SLAB_SIZE);
@@ -61,7 +61,7 @@ export class Slabs {
     return (this.#slab as Pinned).address + this.#used;
   }
 
-  /** The bytes that have been written to {@link address}, as a view into the slab. */
+  /** The bytes that the kernel has written to {@link address}, as a view into the slab. */
   take(count: number): Buffer {
     const { bytes, address } = this.#slab as Pinned;
     const start = this.#used;
@@ -71,7 +71,7 @@ export class Slabs {
     return this.#taken;
   }
 
-  /** The address of the bytes that were taken last: an echo sends them back as they are. Undefined for any others. */
+  /** The address of these bytes, if they were taken last: an echo sends them without a copy. Undefined for any others. */
   addressOf(bytes: Uint8Array): number | undefined {
     return bytes === this.#taken ? this.#takenAt : undefined;
   }
@@ -80,11 +80,11 @@ export class Slabs {
 /** The most bytes that one `send()` takes from memory that is not pinned. */
 const SCRATCH_SIZE = 64 * 1024;
 
-/** Memory to send from: bytes that lie anywhere are copied here first, as many as fit. */
+/** Memory to send from. Bytes that are not pinned are copied here first, as many as fit. */
 export class Scratch {
   #memory: Pinned | undefined;
 
-  /** Copies these pieces, one behind the other. Returns how many bytes that are. */
+  /** Copies these pieces, one after the other, as many bytes as fit. Returns how many bytes it copied. */
   gather(pieces: readonly Uint8Array[]): number {
     const { bytes } = this.#pinned;
     let end = 0;
@@ -97,7 +97,7 @@ export class Scratch {
     return end;
   }
 
-  /** Where the bytes are that {@link gather} has copied. */
+  /** The address of the bytes that {@link gather} has copied. */
   get address(): number {
     return this.#pinned.address;
   }

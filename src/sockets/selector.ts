@@ -6,9 +6,9 @@ import { c, errno } from './libc.ts';
 import { pin } from './memory.ts';
 import type { Socket } from './socket.ts';
 
-/** Interest in reading: bytes have arrived, the stream has ended, or a client wants to connect. */
+/** Interest in reading. Bytes have arrived, the stream has ended, or a connection waits in the queue of a listener. */
 export const READ = 1;
-/** Interest in writing: the kernel has room again. */
+/** Interest in writing. The kernel has room for bytes to send. */
 export const WRITE = 2;
 
 /** What a selector knows of a socket. */
@@ -16,9 +16,9 @@ export type Key<Data> = {
   readonly socket: Socket;
   /** The data that you registered it with: a state, or a callback. */
   readonly data: Data;
-  /** What it is registered for: READ, WRITE, both (READ | WRITE), or 0, none. */
+  /** The interest: READ, WRITE, both (READ | WRITE), or 0, none. */
   readonly interest: number;
-  /** What it is ready for, out of its interest. 0 if for nothing, or if it has been unregistered since. */
+  /** The part of its interest that the socket is ready for. 0 if it is ready for nothing, or no longer registered. */
   readonly ready: number;
 };
 
@@ -27,7 +27,7 @@ export type Mechanism = 'epoll' | 'poll';
 
 export const mechanisms: readonly Mechanism[] = process.platform === 'linux' ? ['epoll', 'poll'] : ['poll'];
 
-/** What both mechanisms do, each with its own system calls. */
+/** What both mechanisms do, each with system calls of its own. */
 type Poller = {
   readonly fd?: number;
   add(fd: number, interest: number): void;
@@ -41,14 +41,14 @@ type Poller = {
 type OwnKey<Data> = { -readonly [Name in keyof Key<Data>]: Key<Data>[Name] };
 
 /**
- * Waits for any of the sockets that are registered with it, with readiness as the kernel sees it: a socket stays ready
- * as long as there is something to read, or room to write (level-triggered).
+ * Waits until any of its registered sockets is ready. Readiness is level-triggered: a socket stays ready as long as there are
+ * bytes to read, or room to write.
  *
  * @see epoll(7), poll(2)
  */
 export class Selector<Data> {
   readonly #poller: Poller;
-  // Descriptors are small numbers, each the smallest that is free: an array is the quickest of maps.
+  // The kernel always hands out the smallest free descriptor. So descriptors are small, and an array is the quickest map.
   readonly #keys: (OwnKey<Data> | undefined)[] = [];
   readonly #ready: OwnKey<Data>[] = [];
   #size = 0;
@@ -62,7 +62,7 @@ export class Selector<Data> {
     return this.#size;
   }
 
-  /** The descriptor of the epoll, which can be waited for in turn: it is readable while a socket is ready. `poll` has none. */
+  /** The descriptor of the epoll. It is readable while a socket is ready, so another loop can wait for it. `poll` has none. */
   get fd(): number | undefined {
     return this.#poller.fd;
   }
@@ -78,7 +78,7 @@ export class Selector<Data> {
     return key;
   }
 
-  /** Changes what a socket is registered for. Costs nothing if that is what it was. */
+  /** Changes the interest of a socket. Makes no system call if the interest stays the same. */
   modify(key: Key<Data>, interest: number): void {
     if (key.interest === interest) return;
     this.#poller.change(key.socket.fd, interest);
@@ -86,8 +86,8 @@ export class Selector<Data> {
   }
 
   /**
-   * Forgets a socket; a second time does nothing. Call it before the socket is closed: after that, the kernel may give
-   * the descriptor to another connection.
+   * Forgets a socket. A second call does nothing. Call it before you close the socket: after close(), the kernel may give
+   * the descriptor to a new connection.
    *
    * @throws Error if it is closed already
    */
@@ -101,11 +101,11 @@ export class Selector<Data> {
   }
 
   /**
-   * Waits until a socket is ready, and returns the keys of all that are. The array is the same each time, so it is good
-   * until the next call. While you go through it you may unregister any socket: its key then has `ready` 0.
+   * Waits until a socket is ready, and returns the keys of all ready sockets. Each call returns the same array, so its
+   * contents are valid until the next call. While you go through it you may unregister any socket: its `ready` is then 0.
    *
-   * @param timeout how long to wait at most, in milliseconds: 0 not at all, for ever if it is left out or infinite. What
-   *   the kernel cannot count, fractions of a millisecond, is rounded up, and more than 24 days are 24 days
+   * @param timeout how long to wait at most, in milliseconds: 0 does not wait, infinite waits for ever. A fraction of a
+   *   millisecond is rounded up, and more than 24 days count as 24 days
    */
   select(timeout = Number.POSITIVE_INFINITY): readonly Key<Data>[] {
     this.#ready.length = 0;
@@ -114,7 +114,7 @@ export class Selector<Data> {
     return this.#ready;
   }
 
-  /** Gives back what the selector holds. The sockets stay open. */
+  /** Closes the selector. Its sockets stay open. */
   close(): void {
     this.#poller.close();
   }
@@ -123,19 +123,19 @@ export class Selector<Data> {
     const key = this.#keys[fd];
     if (key === undefined) return;
     key.ready = ready & key.interest;
-    // A hang-up or an error is ready for everything. On Linux, epoll reports it even to a socket without interest.
+    // After a hang-up or an error, a socket is ready for everything. On Linux, epoll reports it even without interest.
     if (key.ready === 0) key.ready = ready;
     this.#ready.push(key);
   };
 }
 
-/** The longest wait that both calls know of: an int. */
+/** The longest timeout of both calls: an int. */
 const MAX_MILLISECONDS = 2 ** 31 - 1;
 
-/** How many events one epoll_wait() may return. If there are more, they are returned next time. */
+/** How many events one epoll_wait() may return. The next call returns the others. */
 const MAX_EVENTS = 1024;
 
-/** The kernel keeps the set of descriptors, and returns those that are ready: the idle ones cost nothing. */
+/** epoll: the kernel keeps the list of descriptors, and returns the ready ones. Idle connections cost no CPU time. */
 class Epoll implements Poller {
   readonly fd: number;
   // struct epoll_event: 32 bits of events, then 64 of data, ours to choose: the descriptor. On x86-64 it is packed.
@@ -191,9 +191,9 @@ const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLL_CTL_MOD = 3;
 
-/** The program keeps the set, and hands over all of it with each call: the idle ones are looked at every time. */
+/** poll: the program hands the whole list to each call, and the kernel looks at every descriptor, idle or not. */
 class Poll implements Poller {
-  // struct pollfd: an int, the descriptor, and two shorts: events we ask for, and events that are there.
+  // struct pollfd: an int, the descriptor, and two shorts: the events to wait for, and the events that have happened.
   #numbers = new Int32Array(64 * 2);
   #bytes = Buffer.from(this.#numbers.buffer);
   #count = 0;
@@ -213,7 +213,7 @@ class Poll implements Poller {
   }
 
   remove(fd: number): void {
-    // The last one takes the place of the one that goes, so the array has no holes.
+    // The last entry moves to the place of the removed one, so the array has no holes.
     const place = this.#places[fd] as number;
     const last = --this.#count;
     this.#numbers.copyWithin(2 * place, 2 * last, 2 * last + 2);
@@ -249,15 +249,15 @@ function toEvents(interest: number): number {
   return (interest & READ ? c.POLLIN : 0) | (interest & WRITE ? c.POLLOUT : 0);
 }
 
-/** A broken connection is ready for whatever you try on it: the next call tells what is wrong. */
+/** A broken connection is ready for everything. The next call on it fails, and says why. */
 function toReady(events: number): number {
   if (events & (c.POLLERR | c.POLLHUP | c.POLLNVAL)) return READ | WRITE;
   return (events & c.POLLIN ? READ : 0) | (events & c.POLLOUT ? WRITE : 0);
 }
 
-/** Waits again when a signal has ended the wait early, for as long as is left: signal(7). */
+/** Waits again for the rest of the time, if a signal has interrupted the wait: signal(7). */
 function retry(timeout: number, wait: (left: number) => number): number {
-  const begin = timeout > 0 ? performance.now() : 0; // To look at the clock takes a while: only if it matters.
+  const begin = timeout > 0 ? performance.now() : 0; // Reading the clock takes time, and only a timeout needs it.
   let count = wait(timeout);
   if (count >= 0 || errno() !== c.EINTR) return count;
   const deadline = begin + timeout;

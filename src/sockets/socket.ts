@@ -14,8 +14,8 @@
 // | Socket.pair()                       | never                    |                                                     |
 // | lingeringClose()                    | until the peer ends, 2 s |                                                     |
 //
-// A slab is memory of this thread. The kernel writes to each part of it once, so received bytes never change. But they
-// keep their slab alive: copy a small piece that you keep for long, as GrowingBuffer does.
+// A slab is memory of this thread. The kernel writes to each part of it once, so received bytes never change. But they keep
+// their whole slab in memory. If you keep a small piece for long, copy it, as GrowingBuffer does.
 
 import { acceptAgainAfter } from './accept-failure.ts';
 import { ADDRESS_SIZE, Address, decodeAddress, isIPv6, resolveAddress } from './address.ts';
@@ -27,13 +27,13 @@ import { pin, Scratch, Slabs } from './memory.ts';
 
 export { Address } from './address.ts';
 
-/** What a non-blocking socket says in place of waiting. It is an answer, not an error. */
+/** What a call on a non-blocking socket returns in place of waiting. It is a result, not an error. */
 export type WouldBlock = 'would-block';
 
-/** Connections that the kernel keeps for a listener that is busy. It lowers this to its own limit. */
+/** How many connections the kernel keeps in the queue of a listener. The kernel lowers this to its own limit. */
 export const BACKLOG = 4096;
 
-// One of each a thread.
+// Each thread loads this file, and so has slabs and a scratch of its own.
 const slabs = new Slabs();
 const scratch = new Scratch();
 const sockaddr = pin(ADDRESS_SIZE);
@@ -46,15 +46,15 @@ export type Endpoint = { host: string; port: number };
 export class Socket {
   #fd: number;
 
-  /** @param fd the descriptor of a socket that is open in this process, by whichever thread */
+  /** @param fd the descriptor of a socket that a thread of this process has opened */
   constructor(fd: number) {
     this.#fd = fd;
   }
 
   /**
    * A socket that accepts connections to `host` (an address or a name; a name's IPv4 address if it has one) and `port` (0:
-   * any free one). `::` accepts IPv4 clients, too. The connections have no Nagle delay, and one whose peer has vanished
-   * fails after some 90 s of silence.
+   * any free one). `::` accepts IPv4 clients, too. The connections have no Nagle delay. If the peer of a connection has
+   * vanished, calls on it fail after some 90 s.
    *
    * @throws SystemError `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `ENOTFOUND`
    * @see listen(2), tcp(7), ipv6(7)
@@ -64,10 +64,10 @@ export class Socket {
     const addresses = resolveAddress(host, port, action);
     const address = addresses.find((one) => !isIPv6(one)) ?? (addresses[0] as Buffer);
     return Socket.#open(address, action, (socket) => {
-      // Without it, the port of a server that has just ended stays taken for a minute: TIME_WAIT, tcp(7).
+      // Without it, the kernel keeps the port of an ended server taken for a minute: TIME_WAIT, tcp(7).
       socket.#set(c.SOL_SOCKET, c.SO_REUSEADDR, 1);
       if (isIPv6(address)) socket.#set(c.IPPROTO_IPV6, c.IPV6_V6ONLY, 0);
-      // A connection inherits the rest from its listener, which saves five calls for each.
+      // A connection inherits the other options from its listener. That saves five calls for each.
       socket.#set(c.IPPROTO_TCP, c.TCP_NODELAY, 1);
       socket.#set(c.SOL_SOCKET, c.SO_KEEPALIVE, 1);
       socket.#set(c.IPPROTO_TCP, c.TCP_KEEPIDLE, 60);
@@ -79,8 +79,8 @@ export class Socket {
   }
 
   /**
-   * A connection to `host` (an address or a name: then to the first of its addresses that answers) and `port`. Waits until
-   * it is made.
+   * A connection to `host` and `port`. `host` is an address, or a name: then the first of its addresses that answers. Waits
+   * until the connection is made.
    *
    * @throws SystemError `ECONNREFUSED`, `ETIMEDOUT`, `ENETUNREACH`, `ENOTFOUND`
    * @see connect(2)
@@ -101,7 +101,7 @@ export class Socket {
   }
 
   /**
-   * Two sockets that are connected to each other, within this process: what is sent on one is received on the other.
+   * Two sockets of this process that are connected to each other.
    *
    * @throws SystemError `EMFILE`, `ENFILE`
    * @see socketpair(2), unix(7)
@@ -114,9 +114,9 @@ export class Socket {
 
   /**
    * Begins to connect to an address (of a name: the first), and does not wait: the socket is non-blocking. When it is ready
-   * for writing, the connection is made, or has failed: {@link connectError} tells.
+   * for writing, the connection is made, or has failed: {@link connectError} tells which.
    *
-   * @throws SystemError `ENOTFOUND`, or what the kernel knows to be impossible at once
+   * @throws SystemError `ENOTFOUND`, or the error of a connect() that fails at once
    * @see connect(2), EINPROGRESS
    */
   static startConnect({ host, port }: Endpoint): Socket {
@@ -129,7 +129,7 @@ export class Socket {
     });
   }
 
-  /** A new socket for this kind of address, set up; closed again if that fails. `action` begins the messages of its errors. */
+  /** A new socket for this kind of address. Closes it if `setUp` fails. `action` begins the messages of errors. */
   static #open(address: Buffer, action: string, setUp: (socket: Socket) => void): Socket {
     const family = isIPv6(address) ? c.AF_INET6 : c.AF_INET;
     const socket = new Socket(check('socket', libc.socket(family, c.SOCK_STREAM, 0), action));
@@ -142,7 +142,7 @@ export class Socket {
     return socket;
   }
 
-  /** Why a connection that was begun has failed, or undefined if it has been made. Tells it once. */
+  /** Why {@link startConnect} has failed, or undefined if the connection is made. The kernel tells it once. */
   connectError(): SystemError | undefined {
     const size = sockaddrSize.address;
     sockaddrSize.bytes.writeUInt32LE(4);
@@ -151,7 +151,7 @@ export class Socket {
     return error === 0 ? undefined : systemError('connect', error);
   }
 
-  /** The descriptor: the number that the kernel knows this socket by. -1 once it is closed. */
+  /** The descriptor: the number by which the kernel knows this socket. -1 when it is closed. */
   get fd(): number {
     return this.#fd;
   }
@@ -169,10 +169,10 @@ export class Socket {
 
   /**
    * The next connection, and the address of its other end. Waits until there is one. When the kernel has no descriptor or no
-   * memory for it at this moment, this tries again, 10 ms later: see {@link acceptAgainAfter}.
+   * memory for it, this tries again 10 ms later: see {@link acceptAgainAfter}.
    *
-   * @throws SystemError `EBADF`, `EINVAL` when the listener is closed, or was stopped, `EAGAIN` in place of waiting when it
-   *   is non-blocking: {@link tryAccept} is made for that
+   * @throws SystemError `EBADF`, `EINVAL` when the listener is closed or shut down; `EAGAIN` when it is non-blocking and the
+   *   queue is empty: call {@link tryAccept} there
    * @see accept(2)
    */
   accept(): [Socket, Address] {
@@ -186,8 +186,8 @@ export class Socket {
   }
 
   /**
-   * Like {@link accept}, but a non-blocking listener with an empty queue answers `'would-block'`, and any failure is thrown:
-   * {@link acceptOrReject} is for loops that survive them.
+   * Like {@link accept}, but returns `'would-block'` if the listener is non-blocking and its queue empty, and throws any
+   * failure. {@link acceptOrReject} is for loops that survive failures.
    *
    * @throws SystemError `EMFILE`, `ENFILE`, `ENOBUFS` and the others of accept(2)
    */
@@ -198,15 +198,15 @@ export class Socket {
       if (fd >= 0) return [new Socket(fd), decodeAddress(sockaddr.bytes)];
       const error = errno();
       if (error === c.EAGAIN) return 'would-block';
-      // ECONNABORTED: this client has left the queue again. There may be a next one.
+      // ECONNABORTED: this client has closed its connection already. Another may be in the queue.
       if (error !== c.EINTR && error !== c.ECONNABORTED) throw systemError('accept', error);
     }
   }
 
   /**
-   * The next bytes of the stream, at most `size` (and at most 16 KiB): as many as are there, so what was sent at once may
-   * arrive in pieces, and what was sent in pieces at once. Waits while there are none. An empty buffer is the end of the
-   * stream: the peer will send nothing more.
+   * The next bytes of the stream, at most `size` and at most 16 KiB. Waits while there are none. The kernel returns the bytes
+   * that have arrived: one send() of the peer may take several recv(), and one recv() may return several send(). An empty
+   * buffer is the end of the stream: the peer will send nothing more.
    *
    * @returns a view into a slab, as the head of this file explains
    * @throws SystemError `ECONNRESET`, `ETIMEDOUT`; `EAGAIN` in place of waiting: see {@link tryRecv}
@@ -216,7 +216,7 @@ export class Socket {
     return orThrow('recv', this.tryRecv(size));
   }
 
-  /** Like {@link recv}, but a non-blocking socket with nothing to read answers `'would-block'`. */
+  /** Like {@link recv}, but returns `'would-block'` if the socket is non-blocking and there is nothing to read. */
   tryRecv(size: number): Buffer | WouldBlock {
     const room = slabs.room(size);
     while (true) {
@@ -227,7 +227,7 @@ export class Socket {
   }
 
   /**
-   * Hands bytes to the kernel, and returns how many it took: perhaps not all. Waits while it has no room.
+   * Hands bytes to the kernel, and returns how many it took: perhaps not all. Waits while the kernel has no room.
    *
    * @throws SystemError `ECONNRESET`, `EPIPE`; `EAGAIN` in place of waiting: see {@link trySend}
    * @see send(2)
@@ -236,7 +236,7 @@ export class Socket {
     return orThrow('send', this.trySend(bytes));
   }
 
-  /** Like {@link send}, but a non-blocking socket without room answers `'would-block'`. */
+  /** Like {@link send}, but returns `'would-block'` if the socket is non-blocking and the kernel has no room. */
   trySend(bytes: Uint8Array): number | WouldBlock {
     const address = slabs.addressOf(bytes);
     if (address !== undefined) return this.#send(address, bytes.length);
@@ -245,8 +245,8 @@ export class Socket {
   }
 
   /**
-   * Like {@link trySend}, for a queue: sends pieces from its front, as one, up to 64 KiB of them, and removes from the array
-   * what the kernel took. An empty queue costs no call. Of a queue that stays long, the small pieces are joined.
+   * Like {@link trySend}, for a queue: sends up to 64 KiB from its front with one call, and removes from the array what the
+   * kernel took. Makes no call if the queue is empty. Joins the small pieces of a long queue.
    */
   trySendPieces(pieces: Uint8Array[]): number | WouldBlock {
     if (pieces.length === 0) return 0;
@@ -257,15 +257,15 @@ export class Socket {
     return count;
   }
 
-  /** Sends all of these bytes, and waits until the kernel has taken the last one. For blocking sockets. */
+  /** Sends all of these bytes. Waits until the kernel has taken the last one. For blocking sockets. */
   sendAll(bytes: Uint8Array): void {
     let sent = this.send(bytes);
     while (sent < bytes.length) sent += this.send(bytes.subarray(sent));
   }
 
   /**
-   * Ends the stream in one direction, or in both. The peer sees the end after what was sent before; a thread
-   * that waits in a call on this socket is woken.
+   * Ends the stream in one direction, or in both. The peer receives all that was sent before, and then the end. A thread that
+   * waits in a call on this socket wakes.
    *
    * @see shutdown(2)
    */
@@ -291,23 +291,23 @@ export class Socket {
   }
 
   /**
-   * Gives the descriptor back. What was sent still arrives, unless the peer has sent bytes that were not received, or sends
-   * more: then it may be lost, and {@link lingeringClose} is safe. Closing again does nothing.
+   * Gives the descriptor back. The kernel still delivers what was sent, unless the peer has sent bytes that you did not
+   * receive, or sends more: then bytes may be lost, and {@link lingeringClose} is safe. A second call does nothing.
    *
    * @see close(2)
    */
   close(): void {
     if (this.#fd === -1) return;
-    // Forget the number first: even if the call fails, the kernel may give it to another connection.
+    // First of all, forget the number: even if close() fails, the kernel may give it to a new connection.
     const fd = this.#fd;
     this.#fd = -1;
-    // EBADF is a mistake of the program. Whatever else it says, the descriptor is free: close(2).
+    // EBADF is a mistake of the program. After any other error, too, the descriptor is free: close(2).
     if (libc.close(fd) < 0 && errno() === c.EBADF) throw systemError('close', c.EBADF);
   }
 
   /**
-   * Ends the stream, discards what still arrives, and closes when the peer has ended its stream, too: then all that was sent
-   * has arrived. Waits for that, two seconds at most. For blocking sockets.
+   * Ends the stream, discards what still arrives, and closes when the peer has ended its stream, too: then the peer has
+   * received everything. Waits two seconds at most. For blocking sockets.
    */
   lingeringClose(): void {
     lingeringClose(this);
@@ -315,7 +315,7 @@ export class Socket {
 
   #send(address: number, length: number): number | WouldBlock {
     while (true) {
-      // On a connection that is gone this fails with EPIPE. The signal of that name is ignored by Node.
+      // On a broken connection, send() fails with EPIPE: Node ignores the signal SIGPIPE.
       const count = libc.send(this.#fd, address, length, 0);
       if (count >= 0) return count;
       if (failure('send') === 'would-block') return 'would-block';
@@ -334,11 +334,11 @@ function check(syscall: string, result: number, action?: string): number {
   return result;
 }
 
-/** What the failure of the last call means: to wait, or to make the call again. Any other is thrown. */
+/** What the failure of the last call means: would block, or call again. Throws any other. */
 function failure(syscall: string): WouldBlock | 'again' {
   const error = errno();
   if (error === c.EAGAIN) return 'would-block';
-  // A signal may end a wait early: signal(7). Nothing has happened.
+  // A signal has interrupted the call: signal(7). Nothing was received or sent.
   if (error === c.EINTR) return 'again';
   throw systemError(syscall, error);
 }
@@ -354,16 +354,16 @@ function removeBytes(pieces: Uint8Array[], count: number): void {
   let whole = 0;
   for (let piece = pieces[0]; piece && piece.length <= left; piece = pieces[++whole]) left -= piece.length;
   if (whole === pieces.length)
-    while (pieces.length > 0) pieces.pop(); // Nearly always. splice() would take longer.
+    while (pieces.length > 0) pieces.pop(); // The usual case. splice() takes longer.
   else pieces.splice(0, whole);
   if (left > 0) pieces[0] = (pieces[0] as Uint8Array).subarray(left);
 }
 
-/** From so many pieces on, splice() takes longer than send(): it moves all that stay. */
+/** With more pieces than this, splice() takes longer than send(), because it moves all pieces that stay. */
 const MANY = 1024;
 const JOINED = 64 * 1024;
 
-/** Copies the small pieces at the end of a queue together: a million short lines become a few hundred pieces. */
+/** Joins the small pieces at the end of a queue: a million short lines become a few hundred pieces. */
 function joinSmall(pieces: Uint8Array[]): void {
   let start = pieces.length;
   while (start > 0 && (pieces[start - 1] as Uint8Array).length < JOINED) start--;

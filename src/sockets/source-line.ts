@@ -1,5 +1,5 @@
-// From the JavaScript that runs to the lines of the .ts files: tsx and esbuild write source maps, and Node, where it takes
-// the types out by itself, leaves each line where it is.
+// From the JavaScript that runs to the lines of the .ts files. tsx and esbuild write source maps. Node, where it takes the
+// types out itself, keeps each line in its place.
 
 import { readFileSync } from 'node:fs';
 import { findSourceMap, SourceMap } from 'node:module';
@@ -12,13 +12,13 @@ export type Place = { file: string; line: number; column: number };
 /** A line of a file of the project. Its path begins in the folder of the project: `src/single/single3.ts`. */
 export type Line = { path: string; line: number; text: string };
 
-/** The folder of the project. What esbuild has made lies in its node_modules/.cache. */
+/** The folder of the project. The files that esbuild makes are in its node_modules/.cache. */
 const root =
   /^(.*?)\/node_modules\/\.cache\//.exec(import.meta.dirname)?.[1] ?? join(import.meta.dirname, '../..');
 
 const lines = new Map<string, Line | undefined>();
 
-/** The line of the project that this place was made of; undefined if it is none of the project. */
+/** The line of the .ts file that this place was compiled from; undefined if that file is not of the project. */
 export function toLine({ file, line, column }: Place): Line | undefined {
   const key = `${file}:${line}:${column}`;
   if (!lines.has(key)) lines.set(key, find({ file, line, column }));
@@ -44,7 +44,7 @@ function mapOf(url: string): SourceMap | undefined {
   return maps.get(url);
 }
 
-/** The map at the end of a file that esbuild has made. Node does not read it unless it is told to before it reads the file. */
+/** The source map at the end of a file that esbuild has made. Node reads it only if told to before it loads the file. */
 function inlineMap(url: string): SourceMap | undefined {
   if (url.endsWith('.ts')) return undefined;
   const [, base64] =
@@ -64,6 +64,6 @@ function read(file: string | URL): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    return ''; // A file that is gone has no line to show.
+    return ''; // The file is gone: there is no line to show.
   }
 }

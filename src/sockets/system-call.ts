@@ -7,8 +7,8 @@ import koffi from './koffi.ts';
 import type { SystemCall } from './trace-event.ts';
 
 /**
- * Every call publishes a {@link SystemCall} here: to `start` before it is made, and, the same object, to
- * `end` when it has returned. Without subscribers, a call costs a look at two flags.
+ * Every call publishes a {@link SystemCall}: to `start` before it is made, and the same object to `end` when it has
+ * returned. Without subscribers, a call reads two flags, and that is all.
  *
  * @see https://nodejs.org/api/diagnostics_channel.html
  */
@@ -16,11 +16,11 @@ export const systemCalls = tracingChannel<SystemCall, SystemCall>('async-compari
 const { start, end } = systemCalls;
 
 const supported = process.platform === 'linux' || process.platform === 'darwin';
-// The library is Node itself: the C library it runs on is part of it, whatever its file is called.
+// null stands for the running program, Node: the functions of its C library can be called without the name of a file.
 const library = supported ? koffi.load(null) : undefined;
 
 /**
- * The C function with this prototype, as a function of TypeScript.
+ * The C function with this prototype, as a function that you can call.
  *
  * @throws when called, on a system that is neither Linux nor macOS
  * @see https://koffi.dev
@@ -30,17 +30,17 @@ export function libraryFunction<F extends (...args: never[]) => unknown>(prototy
 }
 
 /**
- * A function of the C library that calls the kernel: like {@link libraryFunction}, and traced. Pointers to
- * memory that stays where it is are best declared `uintptr_t` and passed as numbers: see `pin()` in memory.ts.
+ * A function of the C library that calls the kernel: like {@link libraryFunction}, and traced. Declare pointers to pinned
+ * memory as `uintptr_t`, and pass them as numbers: see `pin()` in memory.ts.
  *
- * @param number of the call, if the C library has no function for it: syscall(2)
+ * @param number the number of the call, if the C library has no function for it: syscall(2)
  */
 export function systemCall<F extends (...args: never[]) => number>(prototype: string, number?: number): F {
   const [, name = prototype, onDescriptor] = /(\w+)\((int (?:ep)?fd)?/.exec(prototype) ?? [];
   const native = number === undefined ? nativeFunction(prototype) : numberedCall(prototype, number);
   const traced = (args: unknown[]) =>
     trace(name, () => native(...args), onDescriptor === undefined ? undefined : (args[0] as number));
-  // No call here takes more than six arguments. Counting them out costs nothing, a rest array would.
+  // No call here takes more than six arguments. Six parameters cost nothing, while a rest array takes time.
   const call = (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown, f: unknown): number =>
     start.hasSubscribers || end.hasSubscribers ? traced([a, b, c, d, e, f]) : native(a, b, c, d, e, f);
   return call as unknown as F;
@@ -50,17 +50,17 @@ type Native = (...args: unknown[]) => number;
 
 function nativeFunction(prototype: string): Native {
   const f = libraryFunction<Native>(prototype);
-  // koffi ignores surplus arguments, but not those of a variadic function. There is one: fcntl, with four.
+  // koffi ignores surplus arguments, except those of a variadic function. There is one, fcntl, with four.
   return prototype.includes('...') ? (...args) => f(...args.slice(0, 4)) : f;
 }
 
-/** syscall() with this number, and behind it the arguments of the prototype. */
+/** A call of syscall() with this number, followed by the arguments of the prototype. */
 function numberedCall(prototype: string, number: number): Native {
   const syscall = libraryFunction<Native>(prototype.replace(/\w+\(/, 'syscall(long number, '));
   return (a, b, c, d, e) => syscall(number, a, b, c, d, e);
 }
 
-/** A {@link systemCall} that only Linux has. On other systems it throws when called. */
+/** A {@link systemCall} that only Linux has. On other systems it throws when you call it. */
 export function linuxCall<F extends (...args: never[]) => number>(prototype: string, number?: number): F {
   return process.platform === 'linux' ? systemCall<F>(prototype, number) : (refuse as unknown as F);
 }
@@ -71,7 +71,7 @@ export function now(): number {
 }
 
 /**
- * Makes a call, and publishes it. A wait in the kernel that is no {@link systemCall} goes through here, too.
+ * Makes a call, and publishes it. `Atomics.wait()` goes through here, too: it waits in the kernel, but is no {@link systemCall}.
  *
  * @param call its name
  * @param make returns a negative number if it has failed
@@ -81,14 +81,14 @@ export function trace(call: string, make: () => number, fd?: number): number {
   const event: SystemCall = { call, pid: process.pid, thread: threadId, begin: now() };
   if (fd !== undefined) event.fd = fd;
   start.publish(event);
-  koffi.errno(0); // What does not set it has no error of its own.
+  koffi.errno(0); // A call that succeeds may leave errno as it was.
   event.begin = now();
   event.result = make();
   const errno = koffi.errno();
   event.took = Number((now() - event.begin).toFixed(3)); // The clock counts nanoseconds.
   if (event.result < 0 && errno > 0) event.error = getSystemErrorName(-errno);
   end.publish(event);
-  koffi.errno(errno); // The caller still has to read it, and subscribers make calls of their own.
+  koffi.errno(errno); // Subscribers make calls of their own, and the caller reads errno after them.
   return event.result;
 }
 

@@ -1,18 +1,18 @@
-// What TRACE=file.jsonl writes, one of these a line. There are only types in this file, so a page in a browser may import it.
+// The lines of the file that TRACE=file.jsonl names: one event a line. This file has only types, so a browser can import it.
 
 /**
- * An event of a trace. It is written when a call or a wait begins, and once more, with `took`, when it is over: the two have
- * the same `pid`, `thread` and `id`. Without the second one, it still goes on. The wait of a generator that is over before the
- * loop sleeps is written once, without `at`.
+ * An event of a trace. Each call and wait is written when it begins, and again, with `took`, when it ends. Both lines have the
+ * same `pid`, `thread` and `id`. If the second line is missing, the call or wait goes on. The wait of a generator that ends
+ * before the loop sleeps is written once, without `at`.
  */
 export type TraceEvent = (SystemCall | CoroutineWait | NodeWait) & {
-  /** Counts the calls and waits of this thread. */
+  /** The number of this call or wait in its thread. */
   id: number;
   /**
-   * The line that waits, with its file: `src/single/single3.ts:15`. Of a call, the innermost line outside src/sockets,
-   * src/parallel and src/cli; of `Atomics.wait()`, which semaphores and queues make, the innermost line of a step, if there is
-   * one. Of a coroutine, the line where the function that was spawned is suspended. None, if the line is not known, or Node's
-   * own loop waits.
+   * The line that waits, with its file: `src/single/single3.ts:15`. For a call, it is the innermost line outside src/sockets,
+   * src/parallel and src/cli. For `Atomics.wait()`, which semaphores and queues call, it is the innermost line of a step, if
+   * there is one. For a coroutine, it is the line where the spawned function is suspended. It is missing if the line is
+   * unknown, or Node's own loop waits.
    */
   at?: string;
 };
@@ -26,11 +26,11 @@ type Moment = {
   begin: number;
 };
 
-/** One call into the kernel. `result`, `took` and `error` are there once it has returned. */
+/** One call into the kernel. `result`, `took` and `error` are there when it has returned. */
 export type SystemCall = Moment & {
   /** The name of the function, `recv` for example. */
   call: string;
-  /** The descriptor it was called on, if it was called on one. */
+  /** The descriptor that is its first argument, if it takes one. */
   fd?: number;
   /** Microseconds from the call to its return. */
   took?: number;
@@ -40,7 +40,7 @@ export type SystemCall = Moment & {
   error?: string;
 };
 
-/** A coroutine of this project's loop is suspended until a socket can be read or written, for a time, or until a task has ended. */
+/** A coroutine of this project's loop is suspended: until a socket is ready, for a time, or until a task has ended. */
 export type CoroutineWait = Moment & {
   wait: 'read' | 'write' | 'sleep' | 'join';
   /** The descriptor of the socket. A socket has at most one coroutine that waits to read, and one that waits to write. */
@@ -49,5 +49,5 @@ export type CoroutineWait = Moment & {
   took?: number;
 };
 
-/** The main thread has entered Node's own loop. From then on, while it makes no call, that is where it waits. */
+/** The main thread has entered Node's own loop. From then on, it waits there whenever it is in no call. */
 export type NodeWait = Moment & { wait: 'node' };

@@ -1,4 +1,4 @@
-// TRACE=file.jsonl before any step: which line waits, and for how long, in all threads and processes.
+// TRACE=file.jsonl before a step: the trace says which line waits, and for how long, in all threads and processes.
 
 import type { Channel } from 'node:diagnostics_channel';
 import { openSync, writeSync } from 'node:fs';
@@ -10,22 +10,22 @@ import { lineOfCall, lineOfCoroutine } from './where.ts';
 
 /**
  * Writes every system call and every wait of this thread to the file that the environment variable `TRACE` names, a JSON
- * object a line, when it begins and when it is over: see {@link TraceEvent}. Workers and child processes inherit the variable
- * and add to the same file. Does nothing when the variable is not set. When the disk is full, the trace ends there, and the
- * program goes on.
+ * object a line, when it begins and when it ends: see {@link TraceEvent}. Workers and child processes inherit the variable,
+ * and append to the same file. Does nothing without the variable. When the disk is full, the trace ends and the program
+ * goes on.
  */
 export function startTrace(): void {
   const path = process.env.TRACE;
   if (!path) return;
-  // The first thread of the first process starts the file anew. The workers and children that it starts find the mark.
+  // The first thread of the first process empties the file, and sets TRACE_BEGUN. Its workers and children inherit that.
   const first = process.env.TRACE_BEGUN !== path;
   process.env.TRACE_BEGUN = path;
   const fd = open(path, first);
   let count = 0;
   const begin = (event: Event, at?: string) =>
-    write(Object.assign(event, { id: ++count, ...(at && { at }), begin: now() })); // To find the line takes a while.
-  // To ask where a generator is suspended takes longer than all the rest. So it is asked when the loop is about to sleep: most
-  // waits are over by then.
+    write(Object.assign(event, { id: ++count, ...(at && { at }), begin: now() })); // Finding the line took time: begin now.
+  // To find where a generator is suspended takes longer than all else. So the trace looks only when the loop is about to
+  // sleep: most waits have ended by then.
   const suspended = new Set<Suspended>();
   const locate = () => {
     for (const { event, generator } of suspended)
@@ -59,24 +59,24 @@ export function startTrace(): void {
     ],
   ];
   for (const [channel, listener] of listeners) channel.subscribe(listener);
-  // If the program gets as far as Node's own loop. A blocking step does not.
+  // This runs when the program enters Node's own loop. A blocking step never does.
   const node = setImmediate(() => begin({ wait: 'node', pid: process.pid, thread: threadId, begin: now() }));
   if (!isMainThread) clearImmediate(node);
 
   function write(event: Event): void {
     try {
-      // Opened to append, so lines of several threads and processes never overwrite each other.
+      // The file is opened to append, so threads and processes never overwrite each other's lines.
       writeSync(fd, `${JSON.stringify(event)}\n`);
     } catch (error) {
       for (const [channel, listener] of listeners) channel.unsubscribe(listener);
       clearImmediate(node);
-      process.env.TRACE = ''; // Threads and child processes that start from now on write no trace either.
+      process.env.TRACE = ''; // Threads and child processes that start later write no trace either.
       complain(path as string, error, ', no more of it from here on');
     }
   }
 }
 
-/** Whether a call may sleep: one on an epoll that has nothing ready, or poll(). */
+/** Whether a call of the loop may sleep: epoll_wait() with no descriptor ready, or poll(). */
 function mayWait({ call, fd }: SystemCall): boolean {
   if (call === 'poll') return true;
   if (call !== 'epoll_wait' || fd === undefined) return false;
@@ -106,5 +106,5 @@ function open(path: string, anew: boolean): number {
 function complain(path: string, error: unknown, remedy = ''): void {
   try {
     writeSync(2, `Cannot write TRACE=${path}: ${(error as NodeJS.ErrnoException).code}${remedy}\n`);
-  } catch {} // The reader of stderr has gone, too.
+  } catch {} // stderr is closed, too.
 }

@@ -1,4 +1,4 @@
-// Which line of a step waits. Only a trace asks: without TRACE, nothing of this runs.
+// Which line of a step waits. Without TRACE, nothing of this runs.
 
 import { locationOf } from './generator-location.ts';
 import { type Line, toLine } from './source-line.ts';
@@ -14,8 +14,8 @@ export function lineOfCall(call: string): string | undefined {
 }
 
 /**
- * The line where the function of a coroutine is suspended, as the `at` of an event has it: this generator, or the async
- * function that is on the stack. There, the function that has spawned it may stand below it.
+ * The line where the function of a coroutine is suspended, as the `at` of an event has it: that of this generator, or of the
+ * async function on the stack. Below that function on the stack there may be the one that has spawned it.
  */
 export function lineOfCoroutine(generator?: object): string | undefined {
   const suspended = generator && locationOf(generator);
@@ -29,12 +29,12 @@ function shown(line: Line | undefined): string | undefined {
   return line && `${line.path}:${line.line}`;
 }
 
-/** How many frames of the stack to look at: each call and each await on the way is one. */
+/** How many frames of the stack to look at. Each call and each await is one. */
 const FRAMES = 50;
 
 /**
- * The lines of the project that are being executed or awaited, the innermost first, without those of src/sockets, src/parallel
- * and src/cli.
+ * The lines of the project on the stack, awaited ones too, the innermost first, without those of src/sockets, src/parallel and
+ * src/cli.
  *
  * @see https://v8.dev/docs/stack-trace-api
  */

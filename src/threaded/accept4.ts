@@ -1,11 +1,11 @@
-// accept4: four threads that all sit in accept(), on the same listener.
+// accept4: four threads that all call accept(), on the same listener.
 //
-// New since thread4: the threads are there before the first client. Each runs the whole loop of single4, and the main
-//   thread is one of them. The kernel chooses which one gets the next client, so no client waits for a thread to start.
+// New since thread4: the threads start before the first client connects. Each runs the whole loop of single4, and the main
+//   thread is one of them. The kernel wakes one thread for each client, so no client waits for a thread to start.
 // Try: nc localhost 12345 in five terminals: four are served, the fifth waits until one of them leaves. Ctrl-C ends
 //   the server at once, and cuts all of them off; drain4 has two kinder ways to stop.
-// Still wrong: there are as many threads as --workers says, however few clients there are, and no more, however many.
-//   pool4 starts them as they are needed.
+// Still wrong: the number of threads is fixed by --workers, for a few clients as for many. pool4 starts threads when it
+//   needs them.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -3,9 +3,9 @@
 // New since accept4: the main thread serves no client. It waits for Ctrl-C (SIGINT) or SIGTERM, and then does what
 //   --on-stop says: kill cuts all users off, join waits until the last of them leaves, drain ends their streams.
 // Try: npm start drain4 -- --on-stop join, nc localhost 12345 in a second terminal, and Ctrl-C in the first: a new nc
-//   ends at once, and the server when the old one does. With --on-stop drain the server ends at once, unless a client
-//   does not read (yes | nc localhost 12345 > /dev/null, then Ctrl-Z): that one is cut off after three seconds.
-// Still wrong: join waits for ever for one user who stays, and drain ends a conversation without a word. To say why,
+//   ends at once, and the server ends with the old nc. With --on-stop drain the server ends at once, unless a client
+//   does not read (yes | nc localhost 12345 > /dev/null, then Ctrl-Z): drain cuts that one off after three seconds.
+// Still wrong: one user who stays keeps join waiting for ever, and drain ends a conversation without a word. To say why,
 //   the main thread would have to send to clients that other threads serve: in thread11, threads do that.
 
 import { fail } from '../cli/fail.ts';
@@ -22,7 +22,7 @@ export function acceptAndServe(fd: number, clients: Int32Array, me: number): voi
     const accepted = acceptUntilStopped(listener);
     if (accepted === undefined) return;
     const [client, address] = accepted;
-    clients[me] = client.fd; // The main thread needs it to end the stream.
+    clients[me] = client.fd; // The main thread ends the stream by this number.
     serve(client, address);
     clients[me] = 0;
   }
@@ -52,7 +52,7 @@ function echo(client: Socket, address: Address): void {
 if (isMainThread) {
   const { workers, ...options } = readOptions({
     workers: { default: 4, min: 1, max: 100, help: 'how many threads' },
-    'on-stop': { default: 'kill', choices: waysToStop, help: 'what becomes of the users' },
+    'on-stop': { default: 'kill', choices: waysToStop, help: 'how to stop' },
   });
   const listener = listen(options);
   const clients = new Int32Array(new SharedArrayBuffer(4 * workers));
@@ -60,7 +60,7 @@ if (isMainThread) {
   try {
     for (let i = 0; i < workers; i++) startThread(acceptAndServe, listener.fd, clients, i);
   } catch (error) {
-    stopAccepting(listener); // A process cannot exit while a thread sits in accept().
+    stopAccepting(listener); // While a thread sleeps in accept(), the process cannot exit.
     fail(`Cannot start ${workers} threads: ${(error as Error).message}`);
   }
 }

@@ -1,12 +1,12 @@
 import { threadId } from 'node:worker_threads';
 import { waitOn } from '../parallel/wait-on.ts';
 
-/** What stands in the mutex while this thread holds it. (The main thread is 0, which stands there while it is free.) */
+/** The mutex's number while this thread holds it. (0 means free, and is the main thread's id: hence the 1.) */
 const ME = threadId + 1;
 
 /**
- * A lock for one thread at a time. Its number in shared memory says which thread holds it: so the mutex of a thread that has
- * died can be taken from it. The first number is 0.
+ * A lock for one thread at a time. Its number in shared memory says which thread holds it, so another thread can take it
+ * over when that one dies. It begins with 0, which means free.
  */
 export class Mutex {
   readonly #memory: Int32Array<SharedArrayBuffer>;
@@ -18,7 +18,7 @@ export class Mutex {
     this.#at = at;
   }
 
-  /** Waits while another thread holds it. @param dead the number of a thread that has died: it is not waited for */
+  /** Sleeps while another thread holds the mutex. @param dead the id of a thread that has died: takes the mutex over from it */
   acquire(dead?: number): void {
     while (true) {
       const owner = Atomics.load(this.#memory, this.#at);

@@ -1,11 +1,11 @@
 // pool4: at most 20 threads, and a queue of clients for them.
 //
-// New since thread4: a thread that has served its client does not end, but takes the next one from the queue. The main
-//   thread starts a new one when a client comes and no thread is free, until there are as many as --workers says.
+// New since thread4: after one client, a thread takes the next from the queue. The main thread starts another thread when
+//   a client connects and no thread is free, until there are --workers threads.
 // Try: npm start pool4 -- --workers 2, and nc localhost 12345 in three terminals. The third is connected, but gets no
 //   echo until one of the first two leaves.
-// Still wrong: 20 users who say nothing keep all others waiting, and cost 20 threads that do nothing. A thread is a
-//   high price for waiting: select3 waits for all clients in one.
+// Still wrong: 20 idle users keep all others waiting, and cost 20 threads that do nothing. A thread is a high price for
+//   waiting: in select3, one thread waits for all clients.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -16,14 +16,14 @@ import { Address, Socket } from '../sockets/socket.ts';
 
 /** A client in the queue is some numbers: its descriptor, and its address. */
 const WIDTH = 1 + Address.NUMBERS;
-/** More clients than these wait in the listener's queue, where they cost no descriptor. */
+/** How many clients the queue holds. More wait in the listener's queue, where they cost no descriptor. */
 const CAPACITY = 64;
 
-/** What a thread does. */
+/** Runs in each thread. */
 export function work(memory: SharedArrayBuffer): void {
   const queue = new BlockingQueue(memory, WIDTH);
   while (true) {
-    const [fd = -1, ...address] = queue.pop(); // sleeps while there is nothing to do
+    const [fd = -1, ...address] = queue.pop(); // sleeps while the queue is empty
     serve(new Socket(fd), Address.fromNumbers(address));
   }
 }
@@ -51,7 +51,7 @@ function echo(client: Socket, address: Address): void {
 
 if (isMainThread) {
   const { workers, ...options } = readOptions({
-    workers: { default: 20, min: 1, max: 100, help: 'how many threads there may be' },
+    workers: { default: 20, min: 1, max: 100, help: 'the most threads to start' },
   });
   const listener = listen(options);
   const queue = BlockingQueue.create(CAPACITY, WIDTH);

@@ -1,11 +1,11 @@
 // prefork4: accept4 with processes in place of threads.
 //
-// New since accept4: the workers are processes of their own, which inherit the listener. Each runs the loop of single4;
-//   the first process only looks after them, and starts a new one when one dies.
+// New since accept4: the workers are child processes, which inherit the listener. Each runs the loop of single4; the
+//   parent serves no client, and starts a new child when one dies.
 // Try: nc localhost 12345 in a few terminals. lsof -nPi :12345 (or ss -tnp) names the process of each connection: kill
-//   -9 one of these. Its user is cut off, the others notice nothing, and there are as many processes as before.
-// Still wrong: processes share no memory, so users of one can't talk to those of another; thread11 does that, with
-//   threads. And each process takes some 80 MB.
+//   -9 one of these. Its user is cut off, the others notice nothing, and the parent starts another child.
+// Still wrong: processes share no memory, so their users can't talk to each other; in thread11, with threads, they can.
+//   And each process takes some 80 MB.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -2,27 +2,27 @@ import { type Guest, lines, NearRoom } from '../protocol/room.ts';
 import { Socket } from '../sockets/socket.ts';
 import { Mutex } from './mutex.ts';
 
-// Where things are in the shared memory, before the guests themselves.
+// Indexes in the shared memory, before the guests.
 const MUTEX = 0;
 const COUNT = 1;
 const NAMED = 2;
 const FIRST = 3;
 
-// And of a guest: the descriptor, and the name, which has 16 letters at most.
+// And in a guest's entry: first the descriptor, then the name, of at most 16 letters.
 const LENGTH = 1;
 const NAME = 2;
 const WIDTH = NAME + 4;
 
 /**
- * A room for users who are served by a thread each. Its table of users is in shared memory, as numbers, because that is all
- * that threads can share. A thread holds the mutex while it reads the table, changes it, or sends to a user in it.
+ * A room for users with a thread each. Its table of users is numbers in shared memory, because threads share nothing
+ * else. A thread holds the mutex while it reads the table, changes it, or sends to a user in it.
  */
 export class SharedRoom extends NearRoom {
   readonly #numbers: Int32Array<SharedArrayBuffer>;
   readonly #mutex: Mutex;
   readonly #client: Socket;
 
-  /** @param client the user whom this thread serves */
+  /** @param client the client of this thread */
   constructor(memory: SharedArrayBuffer, client: Socket) {
     super();
     this.#numbers = new Int32Array(memory);
@@ -30,7 +30,7 @@ export class SharedRoom extends NearRoom {
     this.#client = client;
   }
 
-  /** Memory for a room with so many places. */
+  /** Memory for a room with this many places. */
   static memory(places: number): SharedArrayBuffer {
     return new SharedArrayBuffer((FIRST + places * WIDTH) * Int32Array.BYTES_PER_ELEMENT);
   }
@@ -61,7 +61,7 @@ export class SharedRoom extends NearRoom {
     this.#remove(this.#find(guest));
   }
 
-  /** Has the client leave whose thread has died, perhaps with the mutex in its hands. */
+  /** Removes the client, whose thread has died, and takes over the mutex if that thread held it. */
   leaveDead(thread: number): void {
     this.#mutex.acquire(thread);
     try {
@@ -78,8 +78,8 @@ export class SharedRoom extends NearRoom {
 
   #remove(at: number): void {
     const count = this.#count;
-    this.#numbers.copyWithin(at, at + WIDTH, FIRST + count * WIDTH); // Those behind move up.
-    this.#numbers[COUNT] = count - 1; // No memory is asked for in between: so no thread dies there for want of it.
+    this.#numbers.copyWithin(at, at + WIDTH, FIRST + count * WIDTH); // Later entries move up.
+    this.#numbers[COUNT] = count - 1; // Nothing allocates in between, so no thread runs out of memory there.
   }
 
   protected setName(guest: Guest, name: string): void {
@@ -115,7 +115,7 @@ export class SharedRoom extends NearRoom {
   }
 }
 
-/** A descriptor belongs to the process: any thread may send on it. If it is broken, its own thread will find out. */
+/** Sends from any thread: descriptors belong to the process. If the connection is broken, the client's own thread notices. */
 function sendTo(fd: number, line: Buffer): void {
   try {
     new Socket(fd).sendAll(line);

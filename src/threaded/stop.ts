@@ -1,24 +1,24 @@
-// What becomes of the users when a server is stopped: three ways, all with threads that sit in system calls.
+// Three ways to stop a server whose threads sleep in system calls.
 
 import { log } from '../cli/log.ts';
 import { type Address, Socket } from '../sockets/socket.ts';
 
 /**
- * - `kill`: the kernel ends the process with all its threads, and with them all connections, at once.
- * - `join`: the server accepts no more clients, and ends when the last of its users leaves. One who stays keeps it running.
- * - `drain`: the server accepts no more clients, and ends the streams of those it has. What they have sent is still
- *   answered. A client that has not taken its answers after a few seconds is cut off.
+ * - `kill`: the kernel ends the process at once, with all threads and all connections.
+ * - `join`: the server accepts no more clients, and ends when the last user leaves. A user who stays keeps it running.
+ * - `drain`: the server accepts no more clients, answers what they have sent, and ends their streams. After a few seconds it
+ *   cuts off clients that have not read their answers.
  */
 export const waysToStop = ['kill', 'join', 'drain'];
 
-/** How long `drain` waits until it cuts off, in milliseconds. */
+/** After how many milliseconds `drain` cuts clients off. */
 const GRACE = 3000;
 
 /**
- * Stops the server in one of {@link waysToStop} on Ctrl-C (SIGINT) or SIGTERM. Node runs the handler only while the main
- * thread sits in no system call of its own. A second signal always kills.
+ * Stops the server in one of {@link waysToStop} on Ctrl-C (SIGINT) or SIGTERM. Node can run the handler only while the main
+ * thread's event loop turns, not while that thread blocks in a call of the step. A second signal always kills.
  *
- * @param clients the descriptors of the clients that are being served, 0 for none, in memory shared by all threads
+ * @param clients the descriptor of each thread's client, 0 for none, in memory that all threads share
  */
 export function onStop(way: string, listener: Socket, clients: Int32Array): void {
   let stopping = false;
@@ -31,25 +31,25 @@ export function onStop(way: string, listener: Socket, clients: Int32Array): void
       if (way === 'join') return;
       // Each recv() returns what has arrived, and then the end of the stream, as if the user had left.
       shutdownAll(clients, 'read');
-      // A send() to a client that does not read goes on waiting: this ends it.
+      // A send() to a client that does not read goes on sleeping: this makes it fail.
       setTimeout(() => shutdownAll(clients, 'both'), GRACE).unref();
     });
   }
 }
 
-/** Has accept() fail in all threads. On Linux, shutdown() does that, and close() would not; on macOS it is close(). */
+/** Makes accept() fail in all threads. On Linux, shutdown() does that, and close() does not; on macOS, close() does. */
 export function stopAccepting(listener: Socket): void {
   if (process.platform === 'darwin') listener.close();
   else listener.shutdown('both');
 }
 
-/** What the kernel does when there is no handler. tsx has one: it calls process.exit(), which waits for all threads. */
+/** Removes all handlers, so that the kernel ends the process. That of tsx calls process.exit(), which waits for all threads. */
 function kill(signal: NodeJS.Signals): void {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
 }
 
-/** The next client, as by `listener.accept()`, or undefined when the server has been stopped. */
+/** Returns the next client, as `listener.accept()` does, or undefined after {@link stopAccepting}. */
 export function acceptUntilStopped(listener: Socket): [Socket, Address] | undefined {
   try {
     return listener.accept();
@@ -65,7 +65,7 @@ function shutdownAll(clients: Int32Array, how: 'read' | 'both'): void {
     try {
       if (fd > 0) new Socket(fd).shutdown(how);
     } catch {
-      // The client has left since: there is no stream to end.
+      // The client has left: there is no stream to end.
     }
   }
 }

@@ -1,5 +1,5 @@
-// A server made of two parts, as in Python's socketserver: one accepts, the other handles. And a mixin that makes of
-// any such server one that handles each client in a thread.
+// A server in two parts, as in Python's socketserver: one accepts, the other handles. And a mixin that handles each client
+// in a thread.
 
 import { serveInThread } from '../parallel/thread.ts';
 import type { Address, Socket } from '../sockets/socket.ts';
@@ -7,7 +7,7 @@ import type { Address, Socket } from '../sockets/socket.ts';
 /** A class whose objects serve one client each: serve() returns when the client has left. */
 export type HandlerClass = new (client: Socket, address: Address) => { serve(): void };
 
-/** Accepts clients, and has each handled before it accepts the next. */
+/** Accepts a client, handles it, and only then accepts the next. */
 export class TcpServer {
   readonly listener: Socket;
   readonly Handler: HandlerClass;
@@ -29,7 +29,7 @@ export class TcpServer {
   }
 }
 
-/** The mixin: overrides handle(), and nothing else. The handler has to be exported by the step: see thread.ts. */
+/** The mixin: overrides handle(), and nothing else. The step has to export the handler: see thread.ts. */
 export function threaded<Base extends new (...args: never[]) => TcpServer>(Server: Base) {
   return class extends (Server as unknown as typeof TcpServer) {
     override handle(client: Socket, address: Address): void {

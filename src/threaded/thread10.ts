@@ -1,11 +1,11 @@
 // thread10: any protocol, a thread for each client.
 //
-// New since single10: threaded(TcpServer) in place of Server, as in thread9. Connection is what it was: a chain decides
-//   what is said, so the server speaks any protocol. (--crlf has stayed behind; --help lists the protocols.)
+// New since single10: threaded(TcpServer) in place of Server, as in thread9. Connection is what it was, and --protocol
+//   chooses its chain. (--crlf has stayed behind; --help lists the protocols.)
 // Try: npm start thread10 -- --protocol zen, and in a second terminal: npx tsx src/clients/ask.ts localhost 12345
 //   With --protocol oracle: npx tsx src/clients/ask.ts --protocol oracle localhost 12345
 //   With --protocol http: curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345
-// Still wrong: each of the users talks to the server, and none to another. thread11 is a chat.
+// Still wrong: users talk to the server, but not to each other. thread11 is a chat.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -1,14 +1,14 @@
 // thread11: users who talk to each other, a thread for each.
 //
 // New since thread10: a room, and a chat on top of the chain. The table of users is in memory that all threads share,
-//   with a mutex. The thread of the user who speaks sends to the descriptors of all the others, and holds the mutex
-//   meanwhile: so lines of two speakers never mix, and no thread sends to a descriptor that was closed and used anew.
+//   with a mutex. A thread sends its user's line to the descriptors of all the others, and holds the mutex meanwhile:
+//   so lines of two speakers never mix, and no thread sends to a descriptor that was closed and used anew.
 // Try: npm start thread11 -- --quiet, and nc localhost 12345 in three terminals, with NICK alice, SAY hello,
-//   MSG alice psst, WHO, QUIT. (There is no --web-port for browsers, as select11 has it: the main thread sits in
-//   accept() of one listener, and so it can't accept from a second one.)
+//   MSG alice psst, WHO, QUIT. (select11 has --web-port for browsers; here the main thread sleeps in accept() on one
+//   listener, and can't accept from a second.)
 // Still wrong: stop one of the three with Ctrl-Z, and let another say a lot: yes SAY hello | nc localhost 12345. When
-//   the kernel's buffer for the stopped one is full, send() waits for it, with the mutex, and all other threads wait
-//   for the mutex. select11 never waits for one client, and select12 cuts it off.
+//   the kernel's buffer for the stopped user is full, send() blocks with the mutex held, and all other threads wait for
+//   the mutex. In select11, no call waits for one client, and select12 cuts the stopped one off.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -24,7 +24,7 @@ const PLACES = 1000;
 
 export function serve(client: Socket, address: Address, memory: SharedArrayBuffer): void {
   log(`${address} connected`);
-  const send = (bytes: Buffer) => client.sendAll(bytes); // Wrong on purpose: it waits, with the mutex. See select11.
+  const send = (bytes: Buffer) => client.sendAll(bytes); // Wrong on purpose: it blocks, with the mutex held. See select11.
   const chat = new ChatProtocol(new SharedRoom(memory, client), send);
   let closing = false;
   const transport = {
@@ -53,7 +53,7 @@ export function serve(client: Socket, address: Address, memory: SharedArrayBuffe
   }
 }
 
-/** Runs in another thread when that of a client has died, which may have held the mutex. */
+/** Runs in another thread when a client's thread has died. That thread may have held the mutex. */
 serve.died = (thread: number, client: Socket, _address: Address, memory: SharedArrayBuffer): void => {
   new SharedRoom(memory, client).leaveDead(thread);
 };

@@ -1,10 +1,10 @@
 // thread4: the server of single4, with a thread for each client.
 //
 // New since single4: serveInThread(serve, ...) in place of serve(...). The main thread goes on to accept() at once,
-//   and each client has a thread that sits in recv() for it. (A thread loads this file anew, and finds serve() by its
+//   and each client has a thread that sleeps in recv() for it. (A thread loads this file anew, and finds serve() by its
 //   name: so serve() is exported, and isMainThread guards what only the main thread does.)
 // Try: nc localhost 12345 in three terminals. Each gets its echo at once.
-// Still wrong: a thread takes 40 ms to start, and about 10 MB, and each client gets one; pool4 has a limit.
+// Still wrong: each client gets a thread, which takes 40 ms to start, and about 10 MB; pool4 has a limit.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

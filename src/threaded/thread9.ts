@@ -1,13 +1,13 @@
 // thread9: the server of single9, threaded in one line.
 //
-// New since single9: Server has moved to tcp-server.ts. There it is told which class handles a client, and a mixin,
-//   threaded(), has each handled in a thread of its own: class ThreadedServer is the one line. The handler, Connection,
-//   is what it was, except that its table of commands is a Dispatcher now: single9's Map and dispatch(), for all steps.
-//   And it has a command that takes long, FIB n, because in a thread of its own it may.
-// Try: nc localhost 12345 in two terminals, with HELP, TIME, QUIT. FIB 40 in one of them does not keep the other waiting.
+// New since single9: Server has moved to tcp-server.ts. Its constructor takes the class that handles a client, and a
+//   mixin, threaded(), handles each client in a thread of its own: class ThreadedServer is the one line. The handler,
+//   Connection, is what it was, except that its table of commands is a Dispatcher: single9's Map and dispatch(), for all
+//   steps. A new command, FIB n, computes for long: in a thread of its own it may.
+// Try: nc localhost 12345 in two terminals, with HELP, TIME, QUIT. FIB 40 in one of them does not delay the other.
 //   Then take threaded(...) away: single9 again, and it does.
-// Still wrong: it works because a thread may wait wherever it likes. None of the mechanisms to come can be mixed in
-//   like this: each needs a handler of another kind. See select9.
+// Still wrong: this works because a thread may block anywhere. No later mechanism can be mixed in like this: each needs a
+//   handler of another kind. See select9.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -1,9 +1,9 @@
-// How what goes on in a lane is drawn: in colours, and in patterns that can be told apart without them.
+// Draws the spans of a lane, each kind in a colour and a pattern. The patterns differ without colour, too.
 
 import { type Colour, round } from '../../svg.ts';
 import type { Kind, Span } from './timeline.ts';
 
-/** What a kind looks like: its colour, and what is drawn again and again in a square of eight pixels. */
+/** How a kind looks: its colour, and the tile of eight pixels by eight that its pattern repeats. */
 const looks: Record<Kind, { colour: Colour; tile: string }> = {
   unanswered: { colour: 'grey', tile: 'M0 4h8' },
   running: { colour: 'blue', tile: 'M0 0h8v8h-8z' },
@@ -18,7 +18,7 @@ const looks: Record<Kind, { colour: Colour; tile: string }> = {
   node: { colour: 'grey', tile: '' },
 };
 
-/** What {@link box} needs to be defined once in the picture. */
+/** The definition that {@link box} needs once in a picture. */
 export function pattern(kind: Kind): string {
   const { colour, tile } = looks[kind];
   const shade = kind === 'running' ? 1 : kind === 'node' ? 0.12 : 0.2;
@@ -35,8 +35,8 @@ export function box(kind: Kind, path: string): string {
 }
 
 /**
- * The spans of a lane. In each column of pixels the kind is drawn that prevails there. Where something has run, too short to
- * be seen, there is a tick for it.
+ * The spans of a lane. Each column of pixels shows the kind with the largest share of it. Work that is too short for a column
+ * gets a tick.
  */
 export function bars(
   spans: readonly Span[],
@@ -54,7 +54,7 @@ export function bars(
   return boxes(prevailing, top, height) + boxes(ticks, top + height / 2, height / 2);
 }
 
-/** How much of each column of pixels belongs to which kind. */
+/** The share of each kind in each column of pixels. */
 function toColumns(spans: readonly Span[], x: (time: number) => number): Map<Kind, number>[] {
   const columns: Map<Kind, number>[] = [];
   for (const { kind, begin, end } of spans) {
@@ -67,7 +67,7 @@ function toColumns(spans: readonly Span[], x: (time: number) => number): Map<Kin
   return columns;
 }
 
-/** Columns, neighbours of one kind as one box, and all boxes of a kind as one path. */
+/** The columns as boxes. Neighbours of one kind become one box, and all boxes of a kind one path. */
 function boxes(columns: readonly Kind[], top: number, height: number): string {
   const paths = new Map<Kind, string>();
   columns.forEach((kind, column) => {

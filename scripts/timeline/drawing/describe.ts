@@ -1,14 +1,14 @@
-// What there is to be seen in a timeline, in words and figures.
+// A timeline in words and figures, for screen readers.
 
 import { gap, kinds, type Lane, type Timeline } from './timeline.ts';
 
-/** A gap of so many milliseconds is worth a figure. */
+/** Gaps of so many milliseconds or more get a figure. */
 export const LATE = 100;
 
-/** What goes on in a lane for less time than this, all in all, is not worth one: milliseconds. */
+/** A kind with less time than this in a lane, in milliseconds, gets none. */
 const LITTLE = 50;
 
-/** A sentence for each client, on what woke for it and when, and one for each lane of the server. */
+/** A sentence for each client, which lanes woke for it and when, and one for each lane of the server. */
 export function describe({ clients, servers, arrows }: Timeline): string {
   const heard = clients.map(({ name, spans }, i) => {
     const own = arrows.filter(({ from }) => from === i);

@@ -1,16 +1,16 @@
-// The picture of a timeline: time goes to the right, and every wait can be seen.
+// The picture of a timeline. Time goes to the right, and shows every wait.
 
 import { line, round, svg, text } from '../../svg.ts';
 import { bars, box, pattern } from './bars.ts';
 import { describe, LATE } from './describe.ts';
-import { type ClientLane, gap, type Kind, kinds, type Timeline } from './timeline.ts';
+import { type Arrow, type ClientLane, gap, type Kind, kinds, type Timeline } from './timeline.ts';
 
-// Where things are, in pixels.
+// Sizes and places, in pixels.
 const WIDTH = 880;
 const LEFT = 158;
 const RIGHT = WIDTH - 16;
 const TOP = 56;
-const CLIENT = 30;
+const CLIENT = 36;
 const SERVER = 26;
 const BAR = 16;
 const GAP = 12;
@@ -18,14 +18,22 @@ const LEGEND = 20;
 /** Columns of the legend. */
 const COLUMNS = 3;
 
-/** From a time to its place. */
+/** The place of a time. */
 type Scale = (time: number) => number;
 type Point = [x: number, y: number];
 
+/** How a picture may differ from those of the scenario. */
+export type Look = {
+  heading?: string;
+  /** What the time at the left end is called, in milliseconds. */
+  from?: number;
+};
+
 /** The picture, as a file of SVG. */
-export function draw(timeline: Timeline): string {
+export function draw(timeline: Timeline, look: Look = {}): string {
   const { step, clients, servers, arrows, duration } = timeline;
-  const below = TOP + clients.length * CLIENT + GAP;
+  const { heading = `${step}: four clients, and who waits for what`, from = 0 } = look;
+  const below = belowClients(timeline);
   const bottom = below + servers.length * SERVER;
   const x = (time: number) => LEFT + (time / duration) * (RIGHT - LEFT);
   const client = (i: number) => TOP + (i + 0.5) * CLIENT;
@@ -41,8 +49,8 @@ export function draw(timeline: Timeline): string {
       patterns: used.map(pattern),
     },
     [
-      text(16, 26, `${step}: four clients, and who waits for what`, { size: 'large' }),
-      ...axis(x, duration, bottom),
+      text(16, 26, heading, { size: 'large' }),
+      ...axis(x, from, duration, bottom),
       ...clients.map((lane, i) => drawClient(lane, x, client(i))),
       ...servers.map(
         ({ name, spans }, i) => text(16, server(i) + 4, name) + bars(spans, x, server(i) - BAR / 2, BAR),
@@ -50,31 +58,66 @@ export function draw(timeline: Timeline): string {
       ...arrows.map(({ from, to, arrived, woke }) =>
         drawArrow([x(arrived), client(from) + 1], [x(woke), server(to) - BAR / 2 - 1]),
       ),
-      // The longest gap of each client, in figures, at its arrow.
-      ...clients.flatMap((_, i) => {
-        const own = arrows.filter(({ from }) => from === i).sort((a, b) => gap(b) - gap(a));
-        const [longest] = own;
-        if (!longest || gap(longest) < LATE) return [];
-        const y = (client(i) + server(longest.to)) / 2 + 4;
-        const figure = `${Math.round(gap(longest))} ms`;
-        return text(x((longest.arrived + longest.woke) / 2), y, figure, { anchor: 'middle', halo: true });
+      // The longest gap of each client, where its arrow begins. Each client has a row, so no label covers another.
+      ...clients.flatMap((lane, i) => {
+        const wait = longestWait(
+          lane,
+          arrows.filter(({ from }) => from === i),
+        );
+        if (wait === undefined) return [];
+        const label = `${lane.name.split(',', 1)} waits ${wait.told}`;
+        return text(x(wait.begin) - 4, client(i) - 13, label, { size: 'small', halo: true });
       }),
       ...legend(used, bottom + 36),
     ],
   );
 }
 
-function axis(x: Scale, duration: number, bottom: number): string[] {
+/** The longest wait of a client for the server to wake, if it is worth a figure. */
+function longestWait({ spans }: ClientLane, own: Arrow[]): { begin: number; told: string } | undefined {
+  if (spans[0] && own.length < 1 + spans.length) return { begin: spans[0].begin, told: 'to the end' };
+  const [longest] = [...own].sort((a, b) => gap(b) - gap(a));
+  if (!longest || gap(longest) < LATE) return undefined;
+  return { begin: longest.arrived, told: `${Math.round(gap(longest))} ms` };
+}
+
+/** How far apart the times are that are written at the top, in milliseconds: the first that makes ten of them or fewer. */
+const STEPS = [200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
+
+function axis(x: Scale, begin: number, duration: number, bottom: number): string[] {
   const parts: string[] = [];
-  for (let time = 0; time <= duration; time += 200) {
-    const from: Point = [x(time), TOP - 8];
-    const to: Point = [x(time), bottom];
-    parts.push(line([from, to], { colour: 'faint' }));
+  const step = STEPS.find((step) => duration / step <= 10) ?? duration / 10;
+  for (let time = Math.ceil(begin / step) * step; time <= begin + duration; time += step) {
+    const at = x(time - begin);
     parts.push(
-      text(x(time), TOP - 12, `${time / 1000} s`, { anchor: 'middle', colour: 'grey', size: 'small' }),
+      line(
+        [
+          [at, TOP - 8],
+          [at, bottom],
+        ],
+        { colour: 'faint' },
+      ),
     );
+    parts.push(text(at, TOP - 12, `${time / 1000} s`, { anchor: 'middle', colour: 'grey', size: 'small' }));
   }
   return parts;
+}
+
+/** The lane of the server and the time that are drawn at this point, in pixels of the picture. */
+export function placeAt(timeline: Timeline, x: number, y: number): { lane: number; time: number } {
+  return {
+    lane: Math.floor((y - belowClients(timeline)) / SERVER),
+    time: ((x - LEFT) / (RIGHT - LEFT)) * timeline.duration,
+  };
+}
+
+/** Where a time is drawn, as a part of the width of the picture. */
+export function shareAt({ duration }: Timeline, time: number): number {
+  return (LEFT + (time / duration) * (RIGHT - LEFT)) / WIDTH;
+}
+
+function belowClients({ clients }: Timeline): number {
+  return TOP + clients.length * CLIENT + GAP;
 }
 
 /** A line as long as it is connected; above it what it says, below it what is answered, on it how long it has to wait. */
@@ -95,17 +138,17 @@ function inked(path: string): string {
   return `<path class="f-ink" d="${path}"/>`;
 }
 
-/** For what a client says: it points to this place. */
+/** The mark of a message. It points to this place. */
 function triangle(x: number, y: number): string {
   return `M${x} ${y}l-4-7h8z`;
 }
 
-/** For what a client has been answered. */
+/** The mark of an answer. */
 function circle(x: number, y: number): string {
   return `<circle class="f-paper s-ink" cx="${x}" cy="${y}" r="3" stroke-width="1.5"/>`;
 }
 
-/** From the client whose bytes have arrived to the lane that woke: the longer it is, the longer they lay there. */
+/** From the client, when its bytes arrived, to the lane that woke for them. A flat arrow is a long wait. */
 function drawArrow(from: Point, [x, y]: Point): string {
   const angle = Math.atan2(y - from[1], x - from[0]);
   const wing = (turn: number): Point => [x - 7 * Math.cos(angle + turn), y - 7 * Math.sin(angle + turn)];

@@ -1,11 +1,11 @@
-// The lanes of coroutines, and of Node's own loop: what a loop tells of itself.
+// The lanes of coroutines, and of Node's own loop.
 
 import type { Recording } from './recording.ts';
 import type { Clock, Seen } from './seen.ts';
 import type { Connection } from './threads.ts';
 import type { Lane } from './timeline.ts';
 
-/** Of a step with coroutines: below its thread, the one that accepts, and one for each client. */
+/** The lanes of a step with coroutines: below its thread, the coroutine that accepts, and one for each client. */
 export function readCoroutines(
   { waits, clients }: Recording,
   time: Clock,
@@ -17,7 +17,7 @@ export function readCoroutines(
   const lanes = clients.map(({ name }): Lane => ({ name: `coroutine of ${name}`, spans: [] }));
   for (const { wait, fd, begin, took = Number.MAX_VALUE } of waits) {
     const [from, to] = [time(begin), time(begin + took)];
-    // A descriptor that is free again may be that of the next connection.
+    // The kernel may give a freed descriptor to the next connection.
     const own = connections.findLastIndex(
       ({ fd: of, heard: [accepted] }) => of === fd && accepted.begin <= from,
     );
@@ -29,21 +29,21 @@ export function readCoroutines(
     woken(client, offset) {
       const wake = thread.woken(client, offset);
       const lane = offset < 0 ? accepts : lanes[client];
-      // The thread woke, perhaps for many of them, and then resumed this one.
+      // The thread woke, perhaps for many coroutines, and later resumed this one.
       const resumed = wake && lane?.spans.find(({ end }) => end >= wake.at);
       return resumed && lane ? { lane, at: resumed.end } : wake;
     },
   };
 }
 
-/** The coroutine that runs at that moment is the one that was resumed last. It may wait for what is no client: see work.ts. */
+/** The coroutine that runs at this time: the one that was resumed last. It may wait for a thread's result: see work.ts. */
 function running(lanes: readonly Lane[], now: number): Lane | undefined {
   const resumed = ({ spans }: Lane) =>
     spans.findLast(({ end }) => end <= now)?.end ?? Number.NEGATIVE_INFINITY;
   return [...lanes].sort((a, b) => resumed(b) - resumed(a))[0];
 }
 
-/** Of a step on Node's own loop: when it has called JavaScript, and for which connection. */
+/** The lane of a step on Node's own loop: when the loop calls JavaScript, and for which connection. */
 export function readNode({ callbacks }: Recording, time: Clock): Seen {
   const lane: Lane = { name: "Node's loop", spans: [] };
   let idle = 0;

@@ -1,4 +1,4 @@
-// A recording as a file for the Perfetto viewer, https://ui.perfetto.dev, which shows each call from near by.
+// A recording as a file for the Perfetto viewer, https://ui.perfetto.dev, which zooms in to each call.
 // The format is the Trace Event Format of Chrome, in JSON: times are in microseconds.
 
 import type { SystemCall } from '../../../src/sockets/trace-event.ts';
@@ -19,7 +19,7 @@ export type TraceEvent = {
   [more: string]: unknown;
 };
 
-// What the viewer shows as processes: the clients, the lanes of the server, and the calls of each thread.
+// The viewer shows these as processes: the clients, the lanes of the server, and the calls of each thread.
 const CLIENTS = 1;
 const SERVER = 2;
 const CALLS = 3;
@@ -34,7 +34,7 @@ export function toTraceEvents({ begin, calls }: Recording, timeline: Timeline): 
     ...named(SERVER, step, names(servers)),
     ...named(CALLS, `${step}, call by call`, threads),
     ...clients.map(({ connected, left }, i) => {
-      // The server may accept a client before the client is told that it is connected. Its arrows begin in the slice.
+      // The server may accept a client before the client knows that it is connected. Its arrows begin in the slice.
       const own = arrows.filter(({ from }) => from === i).map(({ arrived }) => arrived);
       return slice('is connected', CLIENTS, i, Math.min(connected, ...own), left);
     }),
@@ -56,7 +56,7 @@ export function toTraceEvents({ begin, calls }: Recording, timeline: Timeline): 
       ];
     }),
   ];
-  // The viewer drops what is before 0, and the server has started before the scenario.
+  // The viewer drops events before 0, and the server starts before the scenario.
   const first = events.reduce((least, { ts = 0 }) => Math.min(least, ts), 0);
   return events.map((event) => (event.ts === undefined ? event : { ...event, ts: event.ts - first }));
 }
@@ -68,7 +68,7 @@ function named(pid: number, process: string, tracks: readonly string[]): TraceEv
   });
 }
 
-/** On track number `i`; from and until when, in milliseconds. */
+/** A slice on track number `i`. Times are in milliseconds. */
 function slice(name: string, pid: number, i: number, begin: number, end: number): TraceEvent {
   return { name, ph: 'X', pid, tid: i + 1, ts: 1000 * begin, dur: 1000 * (end - begin) };
 }

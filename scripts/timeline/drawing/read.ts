@@ -1,4 +1,4 @@
-// What a recording shows, as lanes and arrows.
+// Turns a recording into lanes and arrows.
 
 import { readCoroutines, readNode } from './loops.ts';
 import type { ClientLog, Recording } from './recording.ts';
@@ -6,10 +6,10 @@ import type { Clock, Seen } from './seen.ts';
 import { readThreads } from './threads.ts';
 import type { ClientLane, Kind, Span, Timeline } from './timeline.ts';
 
-/** A wait that is shorter, in milliseconds, counts as work: it can not be seen, and any call may take that long. */
+/** A shorter wait than this, in milliseconds, counts as work: it is invisible, and any call may take that long. */
 const SHORT = 1;
 
-/** What a recording shows. */
+/** The timeline of a recording. */
 export function toTimeline(recording: Recording): Timeline {
   const { step, begin, duration } = recording;
   const time = (at: number) => Math.round(at - begin) / 1000;
@@ -19,7 +19,7 @@ export function toTimeline(recording: Recording): Timeline {
     [{ said: connected, offset: -1 }, ...messages].flatMap(({ said, offset }) => {
       const wake = woken(from, offset);
       if (!wake || wake.at >= duration) return [];
-      // The server may accept a client before the client is told that it is connected.
+      // The server may accept a client before the client knows that it is connected.
       const arrived = Math.min(time(said), wake.at);
       return { from, to: lanes.indexOf(wake.lane), arrived, woke: wake.at };
     }),
@@ -58,7 +58,7 @@ function clientLane(
   };
 }
 
-/** What a lane does in the scenario, without gaps: what is between two spans is work. Neighbours of one kind become one. */
+/** The spans of a lane in the scenario, without gaps: time between two spans is work. Neighbours of one kind become one. */
 function filled(spans: readonly Span[], duration: number): Span[] {
   const result: Span[] = [];
   const add = (kind: Kind, from: number, to: number) => {

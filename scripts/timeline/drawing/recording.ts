@@ -1,10 +1,11 @@
-// What a timeline is drawn from: what a step did, and what its clients saw. Times are in microseconds, on one and the same clock.
+// A recording, from which timelines are drawn: what a step did, and what its clients saw. All times are in microseconds, on one
+// clock.
 
 import type { SystemCall } from '../../../src/sockets/trace-event.ts';
 
 export type Recording = {
   step: string;
-  /** Where the step ran, as `process.platform` says it. */
+  /** The `process.platform` that the step ran on. */
   platform: string;
   /** When the scenario began. */
   begin: number;
@@ -14,16 +15,16 @@ export type Recording = {
   clients: ClientLog[];
   /** In the order in which they began. A call without `took` has not returned. */
   calls: SystemCall[];
-  /** Of steps on the loop of this project. */
+  /** The waits of coroutines, in steps on the project's own loop. */
   waits: Wait[];
-  /** Of steps on Node's own loop. */
+  /** The callbacks of steps on Node's own loop. */
   callbacks: Callback[];
 };
 
-/** What a client did and saw. Its role is what it is known for: `comes late`. */
+/** What a client did and saw. Its role says how it differs from the others: `comes late`. */
 export type ClientLog = { name: string; role: string; connected: number; left: number; messages: Message[] };
 
-/** Some lines that a client sent at once. */
+/** Lines that a client sent at once. */
 export type Message = {
   said: number;
   /** How many bytes the client had sent before them. */
@@ -32,13 +33,13 @@ export type Message = {
   answered?: number;
 };
 
-/** A coroutine waited until it could read or write. Without `took`, it still does. */
+/** A coroutine waited until it could read or write. Without `took`, it still waits. */
 export type Wait = { wait: 'read' | 'write'; fd: number; begin: number; took?: number };
 
 /** Node called JavaScript, or accepted a connection. */
 export type Callback = {
   callback: 'called' | 'accepted';
-  /** The connection that it is about, if it is about one: a number of Node's own. */
+  /** Node's number of the connection that it was called for, if it was called for one. */
   connection?: number;
   /** How many bytes Node has received on it so far. */
   received?: number;

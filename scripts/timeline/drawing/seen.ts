@@ -6,9 +6,9 @@ export type Clock = (at: number) => number;
 /** Which lane woke, and when. */
 export type Wake = { lane: Lane; at: number };
 
-/** What can be seen of a server. */
+/** What a recording shows of a server. */
 export type Seen = {
   lanes: Lane[];
-  /** What woke for the byte at this offset of what a client sent, or, at -1, for its connection. */
+  /** The lane that woke for the byte at this offset of a client's stream, or, at -1, for its connection. */
   woken: (client: number, offset: number) => Wake | undefined;
 };

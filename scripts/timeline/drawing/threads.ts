@@ -1,4 +1,4 @@
-// The lanes of threads and processes: all that is known of them are their calls, and what is between two calls is work.
+// The lanes of threads and processes. The trace has their calls. Time between two calls is work.
 
 import type { SystemCall } from '../../../src/sockets/trace-event.ts';
 import type { Recording } from './recording.ts';
@@ -7,9 +7,9 @@ import type { Kind, Lane } from './timeline.ts';
 
 type Thread = Lane & {
   pid: number;
-  /** When poll(), epoll_wait() or io_uring_enter() last told it what to do. */
+  /** When poll(), epoll_wait() or io_uring_enter() last returned. */
   told?: number;
-  /** Whether its loop is a guest in Node's, which waits in place of it. */
+  /** Whether its loop is a guest in Node's loop, which waits in its place. */
   guest?: boolean;
 };
 
@@ -24,16 +24,16 @@ type Heard = {
   until: number;
 };
 
-/** A connection, as the server knows it: its descriptor, and the calls that accepted it and tried to receive on it. */
+/** A connection of the server: its descriptor, the call that accepted it, and the calls that tried to receive on it. */
 export type Connection = { fd: number; heard: [Heard, ...Heard[]] };
 
-/** A call with its times in milliseconds. `waits` is how it waited, if it can. */
+/** A call, with times in milliseconds. `waits` is the kind of its wait, if it can wait. */
 type Call = Required<Pick<SystemCall, 'call' | 'pid' | 'thread' | 'fd' | 'result' | 'begin'>> & {
   end: number;
   waits: Kind | undefined;
 };
 
-/** When a call returns that never did. */
+/** The end of a call that has not returned. */
 const NEVER = Number.MAX_VALUE;
 
 /** The calls that wait, unless their socket is non-blocking. */
@@ -56,7 +56,7 @@ export function readThreads(recording: Recording, time: Clock): Seen & { connect
     const thread = threads.get(`${pid} ${id}`) ?? { name: '', spans: [], pid };
     threads.set(`${pid} ${id}`, thread);
     if (call === 'uv_poll_start') thread.guest = true;
-    const asks = thread.guest && waits === 'poll'; // with a timeout of 0: until then it has waited in Node's loop
+    const asks = thread.guest && waits === 'poll'; // Its timeout is 0. Before, it waited in Node's loop.
     if (asks) thread.spans.push({ kind: 'node', begin: thread.spans.at(-1)?.end ?? begin, end: begin });
     thread.spans.push({ kind: asks ? 'running' : (waits ?? 'running'), begin, end });
     if (waits === 'poll' || waits === 'ring') thread.told = end;
@@ -64,14 +64,14 @@ export function readThreads(recording: Recording, time: Clock): Seen & { connect
     const known = open.get(`${pid} ${fd}`)?.heard;
     if (call === 'close') open.delete(`${pid} ${fd}`);
     if (call === 'recv') known?.push({ ...heard, until: (known.at(-1)?.until ?? 0) + Math.max(0, result) });
-    if (call !== 'accept' || result < 0 || end < 0) continue; // Those before the scenario are the guests'.
+    if (call !== 'accept' || result < 0 || end < 0) continue; // Connections before the scenario are those of the guests.
     const connection: Connection = { fd: result, heard: [heard] };
     connections.push(connection);
     open.set(`${pid} ${result}`, connection);
   }
   const [first] = threads.values();
   const end = first?.spans.at(-1)?.end ?? NEVER;
-  first?.spans.push({ kind: 'node', begin: end, end: NEVER }); // It goes on in Node's own loop.
+  first?.spans.push({ kind: 'node', begin: end, end: NEVER }); // From then on, it is in Node's own loop.
   return {
     lanes: named([...threads.values()], connections, recording),
     connections,
@@ -82,7 +82,7 @@ export function readThreads(recording: Recording, time: Clock): Seen & { connect
   };
 }
 
-/** The calls, in the order in which they took effect: a descriptor is free, and may be another's, before close() returns. */
+/** The calls in the order in which they took effect. Before close() returns, the kernel may give its descriptor away. */
 function readCalls({ calls, platform }: Recording, time: Clock): Call[] {
   const nonBlocking = new Set<string>();
   const effect = ({ call, begin, end }: Call) => (call === 'close' ? begin : end);
@@ -93,12 +93,12 @@ function readCalls({ calls, platform }: Recording, time: Clock): Call[] {
     })
     .sort((a, b) => effect(a) - effect(b));
   for (const one of inOrder) {
-    const socket = `${one.pid} ${one.fd}`; // A descriptor is known in its process, to all of its threads.
+    const socket = `${one.pid} ${one.fd}`; // All threads of a process share its descriptors.
     if (nonBlocking.has(socket)) one.waits = undefined;
     if (one.call === 'close') nonBlocking.delete(socket);
-    // Socket.setBlocking() asks for the flags, which are not 0, and turns one over if it has to, which returns 0.
+    // Socket.setBlocking() reads the flags with a first fcntl(), which are not 0. A second one, if needed, returns 0.
     if (one.call === 'fcntl' && one.result === 0 && !nonBlocking.delete(socket)) nonBlocking.add(socket);
-    // On macOS, a connection is at first what its listener is.
+    // On macOS, a connection inherits O_NONBLOCK from its listener.
     if (one.call === 'accept' && platform === 'darwin' && nonBlocking.has(socket)) {
       nonBlocking.add(`${one.pid} ${one.result}`);
     }
@@ -106,7 +106,7 @@ function readCalls({ calls, platform }: Recording, time: Clock): Call[] {
   return inOrder;
 }
 
-/** The first thread, then those that serve a client, in the order of the clients, then those that wait in vain, with names. */
+/** The lanes, with names: the main thread, then threads that serve a client, in the order of the clients, then idle ones. */
 function named(
   [main, ...workers]: Thread[],
   connections: Connection[],
@@ -120,7 +120,7 @@ function named(
     }
   }
   served.delete(main);
-  // The others were there for the guests.
+  // All other threads served guests.
   const inVain = workers.filter(
     (thread) =>
       !served.has(thread) &&

@@ -1,7 +1,7 @@
-// What a picture shows: lanes, each with what goes on in it, and arrows between them. It is plain data, so JSON can keep it.
-// Times are in milliseconds from the beginning of the scenario.
+// The contents of a picture: lanes with spans, and arrows between them. It is plain data, so JSON can keep it. Times are in
+// milliseconds from the beginning of the scenario.
 
-/** What may go on in a lane. */
+/** The kinds of spans, and their names in the legend. */
 export const kinds = {
   unanswered: 'waits for an answer',
   running: 'runs',
@@ -18,16 +18,16 @@ export const kinds = {
 
 export type Kind = keyof typeof kinds;
 
-/** A time in which the same goes on. */
+/** A time in which a lane does one thing. */
 export type Span = { kind: Kind; begin: number; end: number };
 
 /** A client, a thread, a process, a loop, or a coroutine. */
 export type Lane = { name: string; spans: Span[] };
 
-/** A span of it lasts from when the client says something until it has all of the answer, or leaves. */
+/** The lane of a client. A span begins when it sends, and ends when it has all of the answer, or disconnects. */
 export type ClientLane = Lane & { connected: number; left: number; answered: number[] };
 
-/** From when client number `from`, or bytes of it, arrived, until lane number `to` of the server woke for them. */
+/** Client number `from`, or bytes of it, arrived at `arrived`. Lane number `to` of the server woke for them at `woke`. */
 export type Arrow = { from: number; to: number; arrived: number; woke: number };
 
 export type Timeline = {
@@ -38,12 +38,12 @@ export type Timeline = {
   arrows: Arrow[];
 };
 
-/** How long bytes lay there before the server woke for them. */
+/** How long the bytes waited until the server woke for them. */
 export function gap({ arrived, woke }: Arrow): number {
   return woke - arrived;
 }
 
-/** JSON with a line for each lane and each arrow, so that a difference between two of them can be read. */
+/** The timeline as JSON, with a line for each lane and each arrow, so that a diff is readable. */
 export function toJson({ step, duration, ...lists }: Timeline): string {
   const parts = Object.entries(lists).map(
     ([name, list]) => `"${name}":[\n${list.map((one) => JSON.stringify(one)).join(',\n')}\n]`,

@@ -1,0 +1,53 @@
+// Where the page gets what it shows: from the server that has sent it, or from files beside it. It asks no other.
+
+import type { Content, Overview } from '../shared/content.ts';
+import type { Recorded, Report } from '../shared/events.ts';
+
+/** Whether this page is of a server that runs steps. */
+export const live = document.documentElement.dataset.form === 'live';
+
+export function loadOverview(): Promise<Overview> {
+  return load('content/overview.json');
+}
+
+const contents = new Map<string, Promise<Content>>();
+
+export function loadContent(step: string): Promise<Content> {
+  const known = contents.get(step) ?? load<Content>(`content/${step}.json`);
+  contents.set(step, known);
+  return known;
+}
+
+export function loadRecording(step: string): Promise<Recorded> {
+  return load(`recordings/${step}.json`);
+}
+
+async function load<Type>(path: string): Promise<Type> {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${(await response.text()).trim()}`);
+  return response.json();
+}
+
+const page = crypto.getRandomValues(new Uint32Array(4)).join('-');
+
+/** Listens to what happens. `lost` is told whether the server does not answer. */
+export function listen(take: (report: Report) => void, lost: (isLost: boolean) => void): void {
+  const stream = new EventSource(`events?page=${page}`);
+  stream.onmessage = ({ data }) => take(JSON.parse(data));
+  stream.onopen = () => lost(false);
+  stream.onerror = () => lost(true);
+}
+
+/** Asks the server to do something. Returns why it does not, if it does not. */
+export async function act(what: Record<string, unknown>): Promise<string | undefined> {
+  try {
+    const response = await fetch(`act?page=${page}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(what),
+    });
+    return response.ok ? undefined : (await response.text()).trim();
+  } catch {
+    return 'The server does not answer';
+  }
+}

@@ -1,0 +1,69 @@
+// Who may talk to the tour, which starts processes: a page that it has served itself, in a browser on this machine.
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** What of a request decides. */
+export type Asking = { method: string; headers: IncomingHttpHeaders };
+
+/**
+ * Why a request is refused; undefined if it is not. `secret` is what the cookie has to hold.
+ *
+ * A page from elsewhere may send requests to 127.0.0.1, too, and a name of its own may lead there. So the name that the browser
+ * asked for has to be one of these, and so has the page that it asks for.
+ *
+ * @see https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site
+ */
+export function refusal({ method, headers }: Asking, port: number, secret: string): string | undefined {
+  return (
+    elsewhere({ method, headers }, port) ??
+    (hasCookie(headers, port, secret) ? undefined : 'no cookie of this tour')
+  );
+}
+
+/** The same, without the cookie: for the address that hands it out. */
+export function elsewhere({ method, headers }: Asking, port: number): string | undefined {
+  const own = [`127.0.0.1:${port}`, `localhost:${port}`];
+  const { host = '', origin } = headers;
+  const site = headers['sec-fetch-site'];
+  if (!own.includes(host)) return 'another Host';
+  if (origin === undefined ? method !== 'GET' : !own.some((name) => origin === `http://${name}`))
+    return 'another Origin';
+  if (site !== undefined && site !== 'same-origin' && !(site === 'none' && method === 'GET'))
+    return 'another site';
+  return undefined;
+}
+
+/** The cookie, which no script of a page can read and no other site can have sent. Its name has the port: browsers don't tell ports apart. */
+export function cookie(port: number, secret: string): string {
+  return `${nameOf(port)}=${secret}; Path=/; HttpOnly; SameSite=Strict`;
+}
+
+/** Whether two words are the same, in a time that does not depend on where they differ. */
+export function isSame(a: string, b: string): boolean {
+  const digest = (word: string) => createHash('sha256').update(word).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}
+
+function hasCookie(headers: IncomingHttpHeaders, port: number, secret: string): boolean {
+  const cookies = (headers.cookie ?? '').split('; ');
+  return cookies.some(
+    (one) => one.startsWith(`${nameOf(port)}=`) && isSame(one, `${nameOf(port)}=${secret}`),
+  );
+}
+
+function nameOf(port: number): string {
+  return `tour-${port}`;
+}
+
+/** What every answer says: which code may run on the page, and that no page may frame it. */
+export const headers = {
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+  'Cache-Control': 'no-store',
+};

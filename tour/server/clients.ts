@@ -1,0 +1,89 @@
+// The clients of a run: A, B and C, which do what the page tells them to.
+
+import { Client, type Happening } from '../../src/behaviours/client.ts';
+import { quote } from '../../src/cli/log.ts';
+import { now } from '../../src/sockets/system-call.ts';
+import type { ClientEvent } from '../shared/events.ts';
+
+export const names = ['A', 'B', 'C'] as const;
+export type Name = (typeof names)[number];
+
+/** What a client may be told to do. */
+export const doings = [
+  ...(['connects', 'leaves', 'says', 'sends', 'ends its half', 'resets'] as const),
+  ...(['stops reading', 'reads again', 'talks without end'] as const),
+];
+export type Doing = (typeof doings)[number];
+
+/** What one says that talks without end: lines, this many bytes at a time. */
+const CHATTER = Buffer.from('the quick brown fox\n'.repeat(800));
+/** It is silent after so many bytes. */
+const MOST = 64 * 1024 * 1024;
+
+/** An event of what a client did or saw. */
+export function eventOf(name: string, { what, length }: Happening, bytes?: Buffer): ClientEvent {
+  if (!bytes) return { kind: 'client', time: now(), name, what };
+  const text = quote(bytes.subarray(0, 80)).replace(/…?$/, length > 80 ? '…' : '');
+  return { kind: 'client', time: now(), name, what, length, text, lines: linesIn(bytes) };
+}
+
+function linesIn(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf('\n'); at >= 0; at = bytes.indexOf('\n', at + 1)) count++;
+  return count;
+}
+
+export class Clients {
+  readonly #port: number;
+  readonly #tell: (event: ClientEvent) => void;
+  readonly #open = new Map<Name, Client>();
+  /** Those that talk without end. */
+  readonly #talking = new Set<Client>();
+
+  constructor(port: number, tell: (event: ClientEvent) => void) {
+    this.#port = port;
+    this.#tell = tell;
+  }
+
+  /** What a client can't do now, it does not do. */
+  async do(name: Name, doing: Doing, text = ''): Promise<void> {
+    if (doing === 'connects') return this.#connect(name);
+    const client = this.#open.get(name);
+    if (!client) return;
+    if (doing === 'says') await client.send(`${text}\n`);
+    if (doing === 'sends') await client.send(text);
+    if (doing === 'ends its half') client.end();
+    if (doing === 'talks without end') void this.#talk(client);
+    if (doing === 'stops reading' || doing === 'reads again') {
+      if (doing === 'stops reading') client.socket.pause();
+      else client.socket.resume();
+      this.#tell({ kind: 'client', time: now(), name, what: doing });
+    }
+    if (doing === 'leaves') client.close();
+    if (doing === 'resets') client.reset();
+  }
+
+  close(): void {
+    for (const client of this.#open.values()) client.close();
+  }
+
+  async #connect(name: Name): Promise<void> {
+    this.#open.get(name)?.close();
+    const onHappening = (happening: Happening, bytes?: Buffer) => this.#tell(eventOf(name, happening, bytes));
+    const client = await Client.connect(this.#port, { onHappening }).catch(() => undefined);
+    if (!client) return this.#tell({ kind: 'client', time: now(), name, what: 'is refused' });
+    this.#open.set(name, client);
+    client.socket.on('data', () => client.forget()); // It has been told, and is not kept.
+    client.socket.on('close', () => {
+      if (this.#open.get(name) === client) this.#open.delete(name);
+    });
+  }
+
+  async #talk(client: Client): Promise<void> {
+    if (this.#talking.has(client)) return;
+    this.#talking.add(client);
+    for (let sent = 0; sent < MOST && client.socket.writable; sent += CHATTER.length)
+      await client.send(CHATTER);
+    this.#talking.delete(client);
+  }
+}

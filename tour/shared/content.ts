@@ -1,0 +1,33 @@
+// What the page shows of a step besides what happens in it. There are only types in this file.
+
+import type { Changes } from '../../scripts/difference.ts';
+
+/** The map, and what to ask before the scene. */
+export type Overview = {
+  mechanisms: string[];
+  levels: { level: string; adds: string; steps: string[][] }[];
+  /** All steps in the order in which to read them, each with what the first line of its header says. */
+  steps: { name: string; title: string }[];
+};
+
+/** A file, and its lines as HTML. */
+export type Source = { path: string; lines: string[] };
+
+export type Content = {
+  name: string;
+  title: string;
+  path: string;
+  predecessor?: string;
+  /** What the header says, as HTML. */
+  header: { new: string; try: string; wrong: string };
+  /** The section of the chapter's README, as HTML. */
+  section: string;
+  /** The step first, then the files of its chapter that it imports, then the others. */
+  files: Source[];
+  changes: Changes;
+  /** Whether A asks for a number in the scene, in place of saying nothing. */
+  asks: boolean;
+  /** What can be played, and the options that it can be started with. */
+  tries: { words: string; options: readonly string[]; acts: readonly string[] }[];
+  options: string[][];
+};
