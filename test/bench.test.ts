@@ -37,6 +37,7 @@ describe.concurrent('npm run bench', () => {
   const figures: Partial<Record<TableName, RegExp>> = {
     echo: /^[\d,]+ \| [\d.–]+ \| [\d.–]+ \| [\d.–]+$/,
     compute: /^[\d.]+ m?s \| [\d.]+ m?s \| [\d,]+$/,
+    attack: /^[a-z ]+ \| [\d,]+ \| [\d.]+ \| [\d.]+ m?s \| [\d.]+ MB$/,
     chat: /^[\d,]+ \| 0 \| [\d.–]+ \| [\d.–]+$/, // Nothing is lost.
     machines: /^[\d,]+ \| 0 \| [\d.–]+$/,
     cpu: /^[\d.]+ µs \| [\d.]+ µs$/,
@@ -49,7 +50,9 @@ describe.concurrent('npm run bench', () => {
       const { exit, stdout, stderr } = await run(process.execPath, bench('--only', name), options);
       expect(exit, stderr).toBe(0);
       const rows = [...stdout.matchAll(/^\| ([^|]+) \| (.*) \|$/gm)].slice(2);
-      const servers = tables[name].groups(true).flatMap(({ servers }) => servers.filter(isHere));
+      const servers = tables[name].groups(true).flatMap(({ servers, attacks = [undefined] }) => {
+        return servers.filter(isHere).flatMap((server) => attacks.map(() => server));
+      });
       expect(rows.map(([, who]) => who)).toEqual(servers.map(({ name }) => name));
       for (const [, who, cells] of rows) expect(cells, who).toMatch(figure);
       expect(stdout).toMatch(/^Rough: one round( of 0.1 s)?\.$/m);
@@ -119,7 +122,7 @@ test('npm run bench -- --help lists the options and the tables', async () => {
 
 describe.skipIf(missingForC).concurrent('the load client', () => {
   /** Has it play clients of a server for a moment: 8 of them, or 4 that talk. */
-  async function asked(mode: string, serve: (client: Socket, all: Set<Socket>) => void) {
+  async function asked(mode: string, serve: (client: Socket, all: Set<Socket>) => void, ...more: string[]) {
     const all = new Set<Socket>();
     const server = createServer({ allowHalfOpen: true }, (client) => {
       all.add(client.setNoDelay());
@@ -131,7 +134,9 @@ describe.skipIf(missingForC).concurrent('the load client', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     const extent = mode === 'talk' ? ['4', '32', '100'] : ['8', '32', '0.1'];
-    const result = await run(compile('scripts/bench/load.c'), [mode, `${port}`, ...extent], { patience });
+    const result = await run(compile('scripts/bench/load.c'), [mode, `${port}`, ...extent, ...more], {
+      patience,
+    });
     server.close();
     return { ...result, counted: result.exit === 0 ? JSON.parse(result.stdout) : undefined };
   }
@@ -167,6 +172,59 @@ describe.skipIf(missingForC).concurrent('the load client', () => {
       });
     }
   }
+
+  /** Answers to `ECHO text`, with a notice before each. */
+  const echo = (client: Socket) =>
+    createInterface(client)
+      .on('line', (line) => client.write(`* a notice\n${line.replace('ECHO ', '')}\n`))
+      .on('error', () => {}); // An attacker resets, and readline passes that on.
+  test('counts answers, past notices, and says how long they take', async () => {
+    const { counted, stderr } = await asked('ask', echo);
+    expect(counted?.count, stderr).toBeGreaterThan(0);
+    expect(counted.late).toBeGreaterThan(0);
+    expect(counted.late).toBeLessThanOrEqual(1000 * counted.seconds);
+  });
+
+  test('ends with one line when an answer is wrong', async () => {
+    const { exit, stderr } = await asked('ask', (client) => client.on('data', () => client.write('A\n')));
+    expect({ exit, stderr }).toEqual({
+      exit: 1,
+      stderr: expect.stringMatching(/^[^\n]+ not what was sent\n$/),
+    });
+  });
+
+  /** What the server sees of an attack, beside a client who asks. */
+  async function seen(attack: string) {
+    const texts = new Map<Socket, string>();
+    const { counted, stderr } = await asked(
+      'ask',
+      (client) => {
+        texts.set(client, '');
+        client.on('data', (data) => texts.set(client, `${texts.get(client)}${data}`));
+        echo(client);
+      },
+      attack,
+    );
+    expect(counted?.count, stderr).toBeGreaterThan(0);
+    return [...texts.values()];
+  }
+
+  test('trickles: as many clients as it is told send a line that never ends', async () => {
+    expect((await seen('trickle')).filter((text) => /^x+$/.test(text))).toHaveLength(8);
+  });
+
+  test('hoards: as many clients ask for more than the kernel keeps, and no more than it may', async () => {
+    const lengths = (await seen('hoard'))
+      .filter((text) => /^ECHO x+\n/.test(text))
+      .map(({ length }) => length);
+    expect(lengths).toHaveLength(8);
+    for (const length of lengths) expect(length).toBeLessThanOrEqual(512 * 1024);
+    expect(Math.max(...lengths)).toBeGreaterThan(64 * 1024);
+  });
+
+  test('floods: more connections than it has clients, which say nothing', async () => {
+    expect((await seen('flood')).filter((text) => text === '').length).toBeGreaterThan(10);
+  });
 
   /** A chat. `times` says how often a client gets a line. */
   const chat = (times: (line: string) => number) => (client: Socket, all: Set<Socket>) =>
@@ -234,6 +292,16 @@ describe('a table', () => {
     expect(byNumber?.rows).toEqual([
       ['single6', '30', '–'],
       ['select6', '–', '40'],
+    ]);
+  });
+
+  test('compares a server under attack to itself alone, in the same round', () => {
+    const attacked = entry('select12', 90, 100);
+    const rows = blocks('attack', measured(entry('select12', 100, 200), { ...attacked, attack: 'flood' }))[0]
+      ?.rows;
+    expect(rows).toEqual([
+      ['select12', 'nothing', '150', '1.00', '–', '–'],
+      ['select12', 'a flood of connections', '95', '0.70', '–', '–'],
     ]);
   });
 

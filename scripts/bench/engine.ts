@@ -47,7 +47,14 @@ const HELLO = 'hello\n';
 type Situation = { server: Contestant; entry: Entry };
 
 /** The results of a turn: see load.c. */
-type Turn = { count: number; seconds: number; all?: number; lost?: number; duplicates?: number };
+type Turn = {
+  count: number;
+  seconds: number;
+  all?: number;
+  late?: number;
+  lost?: number;
+  duplicates?: number;
+};
 
 export async function measure(table: Table, plan: Plan): Promise<Entry[]> {
   const { how, groups, weighed = () => [], fewer } = table;
@@ -57,6 +64,7 @@ export async function measure(table: Table, plan: Plan): Promise<Entry[]> {
   if (how === 'threads') await inRounds(situations, own, (situation) => greetMany(situation, plan.quick));
   else if (how === 'start-up') await inRounds(situations, own, startUp);
   else if (how === 'compute') await inRounds(situations, own, (situation) => compute(situation, plan.quick));
+  else if (how === 'ask') await inRounds(situations, own, (situation) => attacked(table, situation, own));
   else if (how === 'suspended') await inRounds(situations, own, countMemory);
   else await speeds(table, situations, own);
   await inRounds(byServer(others), own, (situations) => weigh(table, situations, plan.seconds));
@@ -66,16 +74,21 @@ export async function measure(table: Table, plan: Plan): Promise<Entry[]> {
 /** The situations of these groups, from few busy connections to many. */
 function situationsOf(groups: Group[], { say }: Plan): Situation[] {
   const most = Number(spawnSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).stdout) - SPARE; // NaN: unlimited
-  const situations = groups.flatMap(({ servers, busy = [undefined], idle = [undefined] }) =>
-    busy.flatMap((busy) =>
-      idle.flatMap((wanted) => {
-        const idle = wanted && wanted > most ? most : wanted;
-        if (idle !== wanted) say(`ulimit -n allows ${idle} idle connections, not ${wanted}`);
-        const numbers = { ...(busy !== undefined && { busy }), ...(idle !== undefined && { idle }) };
-        const entry = (server: Contestant): Entry => ({ server: server.name, ...numbers, figures: {} });
-        return servers.filter(isHere).map((server) => ({ server, entry: entry(server) }));
-      }),
-    ),
+  const situations = groups.flatMap(
+    ({ servers, busy = [undefined], idle = [undefined], attacks = [undefined] }) =>
+      busy.flatMap((busy) =>
+        idle.flatMap((wanted) => {
+          const idle = wanted && wanted > most ? most : wanted;
+          if (idle !== wanted) say(`ulimit -n allows ${idle} idle connections, not ${wanted}`);
+          const numbers = { ...(busy !== undefined && { busy }), ...(idle !== undefined && { idle }) };
+          return servers.filter(isHere).flatMap((server) =>
+            attacks.map((attack) => {
+              const entry = { server: server.name, ...numbers, ...(attack && { attack }), figures: {} };
+              return { server, entry };
+            }),
+          );
+        }),
+      ),
   );
   return situations.sort(({ entry: a }, { entry: b }) => (a.busy ?? 0) - (b.busy ?? 0));
 }
@@ -100,11 +113,13 @@ async function inRounds<Subject>(
 }
 
 /** Adds the figures of a round to an entry. Returns a line about it. */
-function keep({ server, busy, idle, figures }: Entry, turn: Figures): string {
+function keep({ server, busy, idle, attack, figures }: Entry, turn: Figures): string {
   for (const [name, value] of Object.entries(turn) as [Figure, number][]) {
     figures[name] = [...(figures[name] ?? []), value];
   }
-  const where = [busy && `, ${busy} busy`, idle && `, ${idle} idle`].filter(Boolean).join('');
+  const where = [busy && `, ${busy} busy`, idle && `, ${idle} idle`, attack && `, ${attack}`]
+    .filter(Boolean)
+    .join('');
   const told = Object.entries(turn).map(([name, value]) => `${name} ${value}`);
   return `${server}${where}: ${told.join(', ')}`;
 }
@@ -124,13 +139,13 @@ async function start(contestant: Contestant): Promise<[server: Server, milliseco
 /** Runs the clients of a situation against a server. In a chat, a quick server gets more lines than a slow one. */
 async function load(
   { how, size }: Table,
-  { server, busy = 0, idle = 0 }: Entry,
+  { server, busy = 0, idle = 0, attack }: Entry,
   { port }: Server,
   seconds: number,
   speed = AT_LEAST,
 ): Promise<Turn> {
   const extent = how === 'talk' ? Math.ceil((seconds * speed) / (busy * (busy - 1))) || 1 : seconds;
-  const args = [how, port, busy, size, extent, idle].map(String);
+  const args = [how, port, busy, size, extent, attack ?? (idle || '')].map(String);
   const clients = new Program(compile('scripts/bench/load.c'), args, { patience: NO_LIMIT });
   const [output, errors] = await Promise.all([clients.stdout.rest(), clients.stderr.rest()]);
   if ((await clients.exited()) !== 0)
@@ -219,6 +234,23 @@ async function mostMemory(server: Server, use: () => Promise<unknown>): Promise<
   await use();
   clearInterval(sampling);
   return most;
+}
+
+/** Measures a client who asks, and the most memory of the server. Each turn takes a new process, for its memory. */
+async function attacked(
+  table: Table,
+  { server: contestant, entry }: Situation,
+  { seconds }: Plan,
+): Promise<string> {
+  const [server] = await start(contestant);
+  await load(table, { ...entry, attack: undefined }, server, seconds);
+  let turn: Turn | undefined;
+  const memory = await mostMemory(server, async () => {
+    turn = await load(table, entry, server, seconds);
+  });
+  await server.stop();
+  const { count, seconds: taken, late = Number.NaN } = turn as Turn;
+  return keep(entry, { speed: Math.round(count / taken), late, memory });
 }
 
 /** Connects a few clients one by one, and then many at once. */

@@ -7,8 +7,12 @@
 //   load talk PORT CLIENTS SIZE LINES  Each client says LINES lines, as fast as the server takes them, with `SAY ` before each,
 //     and hears those of all others, as they were sent or as `<name> text`. A line that begins with `*` does not count.
 //     `duplicates` have arrived twice, or after a later line of the same client.
+//   load ask PORT CLIENTS SIZE SECONDS [ATTACK]  One client asks `ECHO text`, waits for the answer, and asks again. `late` is
+//     how many milliseconds 99 of 100 answers take at most. Meanwhile, a child process attacks: `trickle` is CLIENTS that send
+//     a byte now and then of a line that never ends, `hoard` is CLIENTS that ask and never read, `flood` is a thousand
+//     connections a second, each of which is reset soon.
 //
-// SIZE is that of a message or line, in bytes, with its \n. Prints {"count":N,"seconds":S}, with "all", or "lost" and
+// SIZE is that of a message or line, in bytes, with its \n. Prints {"count":N,"seconds":S}, with "all", "late", or "lost" and
 // "duplicates".
 
 #define _GNU_SOURCE
@@ -16,17 +20,20 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define WARM_UP 0.3 // seconds, but no longer than what follows
-#define PATIENCE 30 // seconds that a blocking call may take
+#define PATIENCE 60 // seconds that a blocking call may take
 #define MAX_EVENTS 512
 #define LARGEST 4096 // fits any send buffer, so that the first send() of a message is never partial
 
@@ -41,15 +48,25 @@
 #define MEMORY (1 << 18)
 #define LONGEST (LARGEST + 256) // a line, with a name before it
 
+#define PACE 1000 // microseconds after which the next attacker acts
+#define AT_ONCE 10 // connections of a flood that are open at a time
+#define FIRST_ACTS 8 // of each attacker, before the client asks
+#define SEGMENT 1460 // bytes, as on Ethernet: for the 64 KB of loopback, the kernel has room for megabytes that are not read
+#define PLENTY (512 * 1024) // bytes of questions of a client that never reads
+#define ECHO 5 // the length of `ECHO `
+#define MOST_ANSWERS (1 << 20) // whose times are kept
+
 struct client {
   int fd;
   bool asked;
   size_t received; // of the message that is under way
+  size_t sent; // by an attacker
 };
 
 static int port;
 static int count; // of clients
 static size_t size;
+static int segment; // at most, if not 0
 static char message[LARGEST];
 static int selector;
 
@@ -84,6 +101,7 @@ static int open_socket(int flags, in_addr_t source) {
   setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience); // for connect() as well
+  if (segment > 0) setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
   if (bind(fd, (struct sockaddr *)&own, sizeof own) < 0) die("connect to", strerror(errno));
   if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS)
     die("connect to", strerror(errno));
@@ -406,9 +424,125 @@ static void talk(int extent) {
   printf("{\"count\":%ld,\"seconds\":%.6f,\"lost\":%ld,\"duplicates\":%ld}\n", deliveries, seconds, lost, duplicates);
 }
 
+// ask
+
+/** Sends the next bytes of this text, again and again, if there is room for them and the server has not closed the connection. */
+static void pester(struct client *attacker, const char *text, size_t length, size_t most) {
+  while (most > 0) {
+    size_t begin = attacker->sent % length;
+    size_t part = length - begin < most ? length - begin : most;
+    ssize_t sent = send(attacker->fd, text + begin, part, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) return;
+    attacker->sent += sent;
+    most -= sent;
+  }
+}
+
+static void act(struct client *attacker, const char *kind) {
+  static char question[1024] = "ECHO "; // long, so that the answers soon fill all buffers
+  memset(question + ECHO, 'x', sizeof question - ECHO - 1);
+  question[sizeof question - 1] = '\n';
+  if (*kind == 't') pester(attacker, "x", 1, 1);
+  if (*kind == 'h') pester(attacker, question, sizeof question, PLENTY - attacker->sent);
+  if (*kind != 'f') return;
+  reset(attacker, 1);
+  attacker->fd = open_socket(0, INADDR_ANY);
+}
+
+/** Attacks until it is ended. Says when the attack is under way. */
+static void attack(const char *kind, int ready) {
+  int number = *kind == 'f' ? AT_ONCE : count;
+  segment = SEGMENT;
+  struct client *attackers = allocate(number, sizeof *attackers);
+  for (int i = 0; i < number; i++) attackers[i].fd = open_socket(0, INADDR_ANY);
+  for (int i = 0; i < FIRST_ACTS * number; i++) act(&attackers[i % number], kind);
+  if (write(ready, "", 1) != 1) exit(1);
+  double end = now() + PATIENCE;
+  for (int i = 0; now() < end; i = (i + 1) % number) {
+    usleep(PACE);
+    act(&attackers[i], kind);
+  }
+  die("attack", "this takes too long");
+}
+
+static pid_t start_attack(const char *kind) {
+  int ready[2];
+  char byte;
+  if (pipe(ready) < 0) die("attack", strerror(errno));
+  pid_t attackers = fork();
+  if (attackers < 0) die("attack", strerror(errno));
+  if (attackers == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    attack(kind, ready[1]);
+  }
+  close(ready[1]);
+  if (read(ready[0], &byte, 1) != 1) exit(1); // It has said why.
+  return attackers;
+}
+
+static void stop_attack(pid_t attackers) {
+  int status;
+  kill(attackers, SIGKILL);
+  waitpid(attackers, &status, 0);
+  if (!WIFSIGNALED(status)) exit(1); // It had ended before, and has said why.
+}
+
+/** Receives the answer, and the lines that begin with `*` before it. */
+static void hear_answer(int fd) {
+  static char memory[MEMORY];
+  static size_t kept;
+  while (true) {
+    for (char *end; (end = memchr(memory, '\n', kept)) != NULL;) {
+      size_t length = end + 1 - memory;
+      bool notice = *memory == '*';
+      if (!notice && (length != size - ECHO || memcmp(memory, message + ECHO, length) != 0))
+        die("receive from", "what came back is not what was sent");
+      kept -= length;
+      memmove(memory, end + 1, kept);
+      if (!notice) return;
+    }
+    ssize_t received = receive(fd, memory + kept, sizeof memory - kept, 0);
+    if (received == 0) die("receive from", kept == MEMORY ? "a line is too long" : "the server has closed the connection");
+    if (received > 0) kept += received;
+  }
+}
+
+/** Asks for so long, once at least. Returns how many answers came, and how long each took. */
+static long question(int fd, double seconds, double *times) {
+  double begin = now();
+  long answers = 0;
+  for (double asked = begin; answers == 0 || (asked < begin + seconds && answers < MOST_ANSWERS); answers++) {
+    send_to(fd, message);
+    hear_answer(fd);
+    times[answers] = now() - asked;
+    asked += times[answers];
+  }
+  return answers;
+}
+
+static int ascending(const void *a, const void *b) {
+  double difference = *(const double *)a - *(const double *)b;
+  return (difference > 0) - (difference < 0);
+}
+
+static void ask(double seconds, const char *kind) {
+  double *times = allocate(MOST_ANSWERS, sizeof *times);
+  memcpy(message, "ECHO ", ECHO);
+  pid_t attackers = *kind ? start_attack(kind) : 0;
+  int fd = open_socket(0, INADDR_ANY);
+  question(fd, warm_up(seconds), times);
+  double begin = now();
+  long answers = question(fd, seconds, times);
+  double taken = now() - begin;
+  if (*kind) stop_attack(attackers);
+  qsort(times, answers, sizeof *times, ascending);
+  double late = 1000 * times[(99 * answers + 99) / 100 - 1];
+  printf("{\"count\":%ld,\"seconds\":%.6f,\"late\":%.3f}\n", answers, taken, late);
+}
+
 int main(int argc, char **argv) {
   if (argc < 6 || (size = strtoul(argv[4], NULL, 10)) > LARGEST) {
-    fprintf(stderr, "Usage: %s messages|visits|talk PORT CLIENTS SIZE SECONDS|LINES [IDLE]\n", argv[0]);
+    fprintf(stderr, "Usage: %s messages|visits|talk|ask PORT CLIENTS SIZE SECONDS|LINES [IDLE|ATTACK]\n", argv[0]);
     return 1;
   }
   struct rlimit limit;
@@ -420,6 +554,7 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < size; i++) message[i] = i + 1 == size ? '\n' : 'a' + i % 26;
   selector = epoll_create1(EPOLL_CLOEXEC);
   if (strcmp(argv[1], "talk") == 0) talk(atoi(argv[5]));
+  else if (strcmp(argv[1], "ask") == 0) ask(atof(argv[5]), argc > 6 ? argv[6] : "");
   else if (strcmp(argv[1], "visits") == 0) visits(atof(argv[5]));
   else messages(atof(argv[5]), argc > 6 ? atoi(argv[6]) : 0);
 }

@@ -28,7 +28,7 @@ const readmes: Record<string, (TableName | 'summary')[]> = {
   'README.md': ['summary'],
   'src/single/README.md': ['start-up'],
   'src/threaded/README.md': ['threads', 'connections'],
-  'src/select/README.md': ['echo', 'cores', 'chat', 'idle'],
+  'src/select/README.md': ['echo', 'cores', 'attack', 'chat', 'idle'],
   'src/coroutine/README.md': ['suspended', 'compute', 'machines', 'lines', 'cpu'],
 };
 

@@ -18,6 +18,7 @@ export const tableNames = [
   'suspended',
   'cpu',
   'compute',
+  'attack',
   'cores',
   'machines',
 ] as const;
@@ -53,11 +54,15 @@ export type Figure =
 /** The figures of a turn. */
 export type Figures = Partial<Record<Figure, number>>;
 
-/** The figures of a server in one situation: with so many busy connections, and so many idle ones. */
+/** Attacks on a server, by the names that load.c has for them. */
+export type Attack = 'trickle' | 'hoard' | 'flood';
+
+/** The figures of a server in one situation: with so many busy connections, and so many idle ones, or under attack. */
 export type Entry = {
   server: string;
   busy?: number;
   idle?: number;
+  attack?: Attack | undefined;
   /** A number for each round. */
   figures: Partial<Record<Figure, number[]>>;
 };

@@ -2,14 +2,28 @@
 
 import { asJavaScript, type Contestant, c, net, py, step, steps, waiting } from './contestants.ts';
 import { REDIS } from './redis.ts';
-import { compare, type Entry, type Figure, having, mean, median, type TableName } from './results.ts';
+import {
+  type Attack,
+  compare,
+  type Entry,
+  type Figure,
+  having,
+  mean,
+  median,
+  type TableName,
+} from './results.ts';
 
-/** Servers, each of which is tried with each number of busy connections beside each number of idle ones. */
-export type Group = { servers: Contestant[]; busy?: number[]; idle?: number[] };
+/** Servers, each of which is tried with each number of busy connections beside each number of idle ones, and under each attack. */
+export type Group = {
+  servers: Contestant[];
+  busy?: number[];
+  idle?: number[];
+  attacks?: (Attack | undefined)[];
+};
 
 export type Table = {
   /** What the clients do, by the modes of load.c; or another way to measure, by the name that engine.ts has for it. */
-  how: 'messages' | 'visits' | 'talk' | 'threads' | 'start-up' | 'suspended' | 'compute';
+  how: 'messages' | 'visits' | 'talk' | 'threads' | 'start-up' | 'suspended' | 'compute' | 'ask';
   /** How long a message or line is, in bytes, with its \n. */
   size?: number;
   groups(quick: boolean): Group[];
@@ -57,6 +71,9 @@ const ratioTo =
   ({ busy, ...entry }: Entry, entries: Entry[]) =>
     ratio(compare(entry, having(entries, busy === undefined ? { server } : { server, busy })[0]));
 
+const ofAlone = (entry: Entry, entries: Entry[]) =>
+  ratio(compare(entry, having(entries, { server: entry.server, attack: undefined })[0]));
+
 const speed = (what: string): Column => [`${what} a second`, figure('speed', whole)];
 const ofC: Column = ['of C', ratioTo('C, epoll')];
 const ofNode: Column = ['of node:net', ratioTo('node:net')];
@@ -74,9 +91,23 @@ const blocking = steps('single3', 'single6', 'thread4', 'accept4', 'pool4', 'pre
 const chats = [
   c('C, epoll, a send for each', 'chat'),
   c('C, epoll, a send for each user and tick', 'gathered'),
-  ...steps('select11', 'ring11', 'generator11', 'await11', 'callback11', 'stream11'),
+  ...steps('select11', 'select12', 'ring11', 'generator11', 'await11', 'callback11', 'stream11'),
   py('Python, asyncio', 'chat'),
   net('chat'),
+];
+
+/** Names of attacks: see load.c. */
+const attacks: Record<Attack, string> = {
+  trickle: 'slow writers',
+  hoard: 'readers that never read',
+  flood: 'a flood of connections',
+};
+/** Room for the attackers, and little for each: a client that takes nothing has to go within the turn. */
+const LIMITS = '--max-clients 3000 --max-per-address 0 --max-owed 65536 --stall-timeout 0.2';
+const attacked = [
+  ...steps('select11'),
+  ...['select12', 'await12', 'stream12'].map((name) => step(name, name, ...LIMITS.split(' '))),
+  net('commands'),
 ];
 
 const machines = [
@@ -235,6 +266,26 @@ export const tables: Record<TableName, Table> = {
         ['99 of 100 take at most', figure('late', milliseconds)],
         ['numbers a second', figure('numbers', whole)],
       ]),
+    ],
+  },
+  attack: {
+    how: 'ask',
+    size: LINE,
+    fewer: true,
+    groups: (quick) => [
+      { servers: attacked, busy: [quick ? 50 : 1000], attacks: [undefined, 'trickle', 'hoard', 'flood'] },
+    ],
+    blocks: [
+      rows(
+        `A user who has lines of ${LINE} bytes echoed, alone and beside {busy} attackers; level 12 with \`${LIMITS}\``,
+        [
+          ['beside', ({ attack }) => (attack ? attacks[attack] : 'nothing')],
+          speed('messages'),
+          ['of alone', ofAlone],
+          ['99 of 100 take at most', figure('late', milliseconds)],
+          ['memory', figure('memory', bytes)],
+        ],
+      ),
     ],
   },
   cores: {
