@@ -116,9 +116,9 @@ function accept(client: Socket, framing: Framing): void {
     void serve(client, address, framing);
 }
 
+serveStatus(options, guard);
 const servers = listenForChat(options, guard.limits).map(({ listener, framing }) => {
   const server = createServer({ allowHalfOpen: true }, (client) => accept(client, framing()));
   return server.listen({ fd: listener.fd }, BACKLOG);
 });
-serveStatus(options, guard);
 guard.drainOnSignal(options.drain, servers);
