@@ -8,7 +8,8 @@ import { Address } from '../sockets/socket.ts';
 import type { Guard } from './guard.ts';
 
 /**
- * Where `--status-port` says, answers `GET /health`, with 200, or 503 while the server drains, and `GET /metrics`, in the text format of Prometheus.
+ * On the port of `--status-port`, answers `GET /health`, with 200, or 503 while the server drains, and `GET /metrics`, in the text
+ * format of Prometheus.
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
