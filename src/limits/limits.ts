@@ -21,7 +21,7 @@ export type LimitValues = Record<Exclude<keyof typeof limitOptions, 'status-port
 /** The same in the units of the guard: bytes, clients, and milliseconds. A limit that is switched off is infinite. */
 export type Limits = {
   maxLine: number;
-  /** The kernel's send buffer of a client, in bytes. The guard counts what is beyond it. */
+  /** About how many unsent bytes of a client the kernel keeps. The guard counts the rest. */
   maxUnsent: number;
   lineTimeout: number;
   idleTimeout: number;

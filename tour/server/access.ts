@@ -35,8 +35,8 @@ export function elsewhere({ method, headers }: Asking, port: number): string | u
 }
 
 /**
- * The cookie. No script can read it, and browsers do not send it with a request of another site. Its name has the port, because one cookie
- * is for all ports.
+ * The cookie. No script can read it, and browsers do not send it with a request of another site. Its name has the port, because
+ * one cookie is for all ports.
  */
 export function cookie(port: number, secret: string): string {
   return `${nameOf(port)}=${secret}; Path=/; HttpOnly; SameSite=Strict`;
