@@ -206,7 +206,7 @@ describe.concurrent('level 12', () => {
       }));
 
     test(`${step} loses nothing of honest users in a drill, and nothing is left of the offenders`, async () => {
-      const { stdout, exit } = await runScript('scripts/drill.ts', step, '--seconds', '4', '--seed', '7');
+      const { stdout, exit } = await runScript('scripts/drill.ts', step, '--seconds', '4', '--seed', '3');
       expect(stdout).toMatch(/\d+ lines heard by 6 honest users: none lost\n$/);
       expect(exit).toBe(0);
     });

@@ -74,7 +74,11 @@ export class Link {
     return new Link(client, url, process, (message) => on.received(message));
   }
 
-  /** After it has connected: subscribes, and loads the script, which Redis forgets when it ends. */
+  get connected(): boolean {
+    return this.#client.isReady;
+  }
+
+  /** Subscribes, and loads the script, which Redis forgets when it ends. */
   async prepare(): Promise<void> {
     // node-redis subscribes again by itself, but only if an earlier subscribe() has succeeded.
     if (!this.#subscribed) await this.#client.subscribe([this.#channel, this.#own], this.#received);
