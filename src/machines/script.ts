@@ -81,7 +81,7 @@ local function each(present, gone)
   end
 end
 
--- Renews the name of a user. If it is lost, claims it again, or another if that is taken. Those who were told that the user has
+-- Renews the name of a user. If it is lost, claims it again, or another if that is taken. Users who were told that the user has
 -- left are told of the return.
 local function renew(user, name, came, missed)
   local known = nameOf(user)
