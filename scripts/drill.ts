@@ -39,12 +39,17 @@ if (levelOf(step.name) !== 12) fail(`Cannot drill ${step.name}: it has no limits
 const seconds = numberOrFail(values.seconds ?? '60', 'Cannot use --seconds', { min: 1, fraction: true });
 const random = generator(numberOrFail(values.seed ?? '1', 'Cannot use --seed', { max: 2 ** 32 - 1 }));
 
-await serving(step.path, drill, { args: ['--quiet', ...LIMITS.split(' ')] });
+await serving(
+  step.path,
+  (server) => drill(server).catch((error) => fail(`${error.message}\n${server.stderr.waiting}`)),
+  { args: ['--quiet', ...LIMITS.split(' ')] },
+);
 
 async function drill(server: Server): Promise<void> {
-  const before = measure(server);
   const end = performance.now() + 1000 * seconds;
   const talk = await Talk.start(server.port, HONEST);
+  const before = measure(server);
+  before.descriptors -= HONEST;
   const committed = new Map<string, number>();
   const offend = async () => {
     while (performance.now() < end) {
@@ -56,8 +61,7 @@ async function drill(server: Server): Promise<void> {
     }
   };
   const offenders = Array.from({ length: OFFENDERS }, offend);
-  await talk.until(end);
-  await Promise.all(offenders);
+  await Promise.all([talk.until(end), ...offenders]);
   const problems = await talk.finish();
   while (measure(server).descriptors > before.descriptors && performance.now() < end + 10_000)
     await sleep(50);

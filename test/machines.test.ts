@@ -2,13 +2,13 @@
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasRedis, startRedis } from '../scripts/bench/redis.ts';
 import { Client } from '../src/behaviours/client.ts';
 import type { Program } from '../src/behaviours/program.ts';
 import { runnable, Server } from '../src/behaviours/server.ts';
-import { listening, onLinux, run, until } from './harness.ts';
+import { listening, onLinux, run, serving, until } from './harness.ts';
 
 const step = 'src/coroutine/await13.ts';
 const BACK = '* back in touch: what others said meanwhile may be missing';
@@ -275,6 +275,28 @@ describe.skipIf(!onLinux || !hasRedis)(
     test('lets a browser in, whichever process it connects to', async () => {
       expect(pages.length).toBe(3);
       for (const page of pages) expect(await (await fetch(page)).text()).toContain('WebSocket');
+    });
+
+    test('is in touch however long it takes to connect', async () => {
+      let connections = 0;
+      const slow = createServer(async (client) => {
+        // The first connection is to see whether Redis is there. The second takes longer than names are renewed after.
+        if (++connections > 1) await new Promise((resolve) => setTimeout(resolve, 4000));
+        const server = connect(port, '127.0.0.1');
+        client.pipe(server).pipe(client);
+        for (const socket of [client, server]) socket.on('error', () => {});
+      });
+      await listening(slow, (port) =>
+        serving(
+          'await13',
+          async (server) => {
+            await server.logged(/^in touch with Redis$/);
+            const client = await enter(server, 'patient');
+            await leave(client);
+          },
+          { args: ['--redis', `redis://127.0.0.1:${port}`] },
+        ),
+      );
     });
 
     test('replaces a process that has died', async () => {

@@ -51,7 +51,9 @@ async function converse(
       const subject = { port: server.port, level, statusPort, program: server, log: server.stdout };
       const look = async (name: BehaviourName) => {
         server.stdout.forget();
-        tell(name, await attempt(name, subject, { patience }));
+        // Where there is no limit, none is reached later either, however busy the server is.
+        const unlimited = patience === SHORT_PATIENCE && behaviours[name].level === 12;
+        tell(name, await attempt(name, subject, { patience, ...(unlimited && { isBusy: () => false }) }));
       };
       const ends = (name: BehaviourName) => name === CTRL_C || name === SIGTERM;
       const atOnce = (name: BehaviourName) => behaviours[name].level === 12 && !ends(name);

@@ -21,6 +21,7 @@ const TIMES = '--line-timeout 0.5 --idle-timeout 0.7 --status-port {status}';
 const OWED = '--max-owed 65536 --stall-timeout 1';
 const STAYS: Symptom = 'a client may stay for ever';
 const OWES: Symptom = 'a client that does not read is kept';
+const CUTS: Symptom = 'SIGTERM ends it in mid-word';
 
 export const limitBehaviours = {
   [ENDLESS]: {
@@ -65,7 +66,7 @@ export const limitBehaviours = {
     converse: async ({ connect }) => {
       const deaf = await connect();
       const speaker = await connect();
-      const [, name] = WELCOME.exec(await deaf.lineLike(WELCOME)) ?? [];
+      const [, name] = WELCOME.exec(await suspecting(OWES, deaf.lineLike(WELCOME), ANY)) ?? [];
       deaf.socket.pause();
       void speaker.send(`SAY ${'x'.repeat(4000)}\n`.repeat(250));
       await suspecting(OWES, speaker.lineLike(new RegExp(`^\\* ${name} left$`)), ANY);
@@ -124,9 +125,9 @@ export const limitBehaviours = {
     converse: async (subject) => {
       const { program } = subject;
       const client = await subject.connect();
-      await echo(subject, client, 'here');
+      await suspecting(CUTS, echo(subject, client, 'here'), ANY);
       program?.kill('SIGTERM');
-      await suspecting('SIGTERM ends it in mid-word', client.lineLike(/^\* .*stop/), ANY);
+      await suspecting(CUTS, client.lineLike(/^\* .*stop/), ANY);
       await echo(subject, client, 'still here');
       await client.send('QUIT\n');
       await hear(client, ['BYE']);

@@ -149,6 +149,7 @@ async function acceptAll(listener: AsyncSocket, framing: () => Framing): Promise
   }
 }
 
+serveStatus(options, guard);
 const listeners = listenForChat(options, guard.limits).map(({ listener, framing }) => {
   const socket = new AsyncSocket(loop, listener);
   loop.spawn(
@@ -158,6 +159,5 @@ const listeners = listenForChat(options, guard.limits).map(({ listener, framing 
   );
   return socket;
 });
-serveStatus(options, guard);
 guard.drainOnSignal(options.drain, listeners);
 await loop.run();

@@ -180,7 +180,6 @@ async function run(chatListeners: ChatListener[]): Promise<void> {
     );
     return socket;
   });
-  serveStatus(options, guard);
   guard.drainOnSignal(options.drain, listeners, () => room.close());
   await loop.run();
 }
@@ -188,6 +187,7 @@ async function run(chatListeners: ChatListener[]): Promise<void> {
 const inherited = inheritedListeners();
 const isFirst = inherited.length === 0;
 if (isFirst) await expectMachines(options);
+serveStatus(options, guard);
 const chatListeners = listenForChat(options, guard.limits, inherited);
 if (isFirst && options.processes > 1) {
   const listeners = chatListeners.map(({ listener }) => listener);

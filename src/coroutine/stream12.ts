@@ -39,7 +39,6 @@ async function serve(client: Socket, address: Address, framing: Framing): Promis
     while (!isSo() && !client.destroyed) await once(moves, 'move');
   };
   log(`${address} connected`);
-  client.on('error', () => {}); // The awaits below throw it. But an 'error' event without a listener ends the program.
   client.on('close', goOn);
 
   const unsent = new GrowingBuffer();
@@ -108,16 +107,18 @@ async function serve(client: Socket, address: Address, framing: Framing): Promis
 }
 
 function accept(client: Socket, framing: Framing): void {
+  // The awaits of serve() throw it. But an 'error' event without a listener ends the program, of a refused client, too.
+  client.on('error', () => {});
   const { remoteAddress: host, remotePort: port } = client;
-  if (host === undefined || port === undefined) return; // The client has reset by now.
+  if (host === undefined || port === undefined) return void client.destroy(); // The client has reset by now.
   const address = new Address(host, port);
   if (guard.admits(address, (line) => client.end(line, () => client.destroy())))
     void serve(client, address, framing);
 }
 
+serveStatus(options, guard);
 const servers = listenForChat(options, guard.limits).map(({ listener, framing }) => {
   const server = createServer({ allowHalfOpen: true }, (client) => accept(client, framing()));
   return server.listen({ fd: listener.fd }, BACKLOG);
 });
-serveStatus(options, guard);
 guard.drainOnSignal(options.drain, servers);

@@ -74,7 +74,11 @@ export class Link {
     return new Link(client, url, process, (message) => on.received(message));
   }
 
-  /** Once it is connected: subscribes, and has Redis keep the script, which it forgets when it ends. */
+  get connected(): boolean {
+    return this.#client.isReady;
+  }
+
+  /** Subscribes, and has Redis keep the script, which it forgets when it ends. */
   async prepare(): Promise<void> {
     // node-redis subscribes again by itself, but only to what it has once been subscribed to.
     if (!this.#subscribed) await this.#client.subscribe([this.#channel, this.#own], this.#received);

@@ -178,7 +178,7 @@ export class RedisRoom extends Room {
 
   /** Renews the names of this process. If Redis answers, it is there. */
   async #renew(): Promise<void> {
-    if (this.#renewing !== NEVER) return;
+    if (this.#renewing !== NEVER || !this.#link.connected) return;
     this.#renewing = performance.now();
     try {
       if (this.#away) await this.#link.prepare();

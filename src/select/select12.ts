@@ -137,9 +137,9 @@ class Connection extends AsyncChat implements Guarded {
 }
 
 const loop = new Loop(mechanism);
+serveStatus(options, guard);
 const servers = listenForChat(options, guard.limits).map(
   ({ listener, framing }) => new Server(loop, listener, framing),
 );
-serveStatus(options, guard);
 guard.drainOnSignal(options.drain, servers);
 loop.runInNode();
