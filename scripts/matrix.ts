@@ -1,19 +1,19 @@
 // npm run matrix [-- STEP]: tries every behaviour on steps, and prints the table of what they do.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { examine } from '../src/behaviours/examine.ts';
 import { expectations, flaw } from '../src/behaviours/expectations.ts';
 import { fail } from '../src/cli/fail.ts';
 import { parseOrHelp } from '../src/cli/parse.ts';
-import { matrix, type Seen, withMatrix } from './matrix-table.ts';
+import { documents, matrix, type Seen } from './matrix-table.ts';
 import { failIfTaken } from './npm.ts';
 import { findStep, findSteps, levelOf, root } from './steps.ts';
 
 const usage = `Usage: npm run matrix [-- STEP...] [--write]
 
   STEP     the steps to try; without any, all
-  --write  write the table into README.md; only with all steps
+  --write  write the table into results/matrix.md, in short into README.md; only with all steps
 
 Exit code 1: a step does not do what src/behaviours/expectations.ts says.`;
 
@@ -40,8 +40,7 @@ for (const { name, path } of steps) {
     console.log(`  but ${expected} was expected: ${failure?.error.message ?? 'it passes'}`);
   });
 }
-const path = join(root, 'README.md');
-const readme = readFileSync(path, 'utf8');
-if (values.write) writeFileSync(path, withMatrix(readme, matrix(all)));
-else console.log(`\n${matrix(all)}`);
+if (values.write) {
+  for (const [path, text] of documents(all)) writeFileSync(join(root, path), text);
+} else console.log(`\n${matrix(all)}`);
 process.exit(surprises > 0 ? 1 : 0);

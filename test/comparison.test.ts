@@ -4,7 +4,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { matrix, withMatrix } from '../scripts/matrix-table.ts';
+import { documents, matrix } from '../scripts/matrix-table.ts';
 import { findSteps, levelOf, root } from '../scripts/steps.ts';
 import { type BehaviourName, behaviours } from '../src/behaviours/behaviours.ts';
 import { examine } from '../src/behaviours/examine.ts';
@@ -12,9 +12,10 @@ import { expectations, flaw } from '../src/behaviours/expectations.ts';
 import { symptoms } from '../src/behaviours/symptoms.ts';
 import { runScript, runsHere } from './harness.ts';
 
-test('the README shows what is expected', () => {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  expect(withMatrix(readme, matrix(expectations))).toBe(readme);
+test('README.md and results/matrix.md show what is expected', () => {
+  const files = documents(expectations);
+  expect([...files.keys()].sort()).toEqual(['README.md', 'results/matrix.md']);
+  for (const [path, text] of files) expect(text, path).toBe(readFileSync(join(root, path), 'utf8'));
 });
 
 test('every step has its row in the table', () => {
@@ -48,14 +49,14 @@ describe.concurrent('a step passes what it is to pass, and fails the rest with t
 
 describe.concurrent('npm run matrix', () => {
   test('tries a step, prints its row, and writes nothing', async () => {
-    const readme = join(root, 'README.md');
-    const before = statSync(readme).mtimeMs;
+    const times = () => ['README.md', 'results/matrix.md'].map((path) => statSync(join(root, path)).mtimeMs);
+    const before = times();
     const { exit, stdout } = await runScript('scripts/matrix.ts', 'select3');
     expect(stdout).toContain('✘ select3: a slow reader gets every byte: bytes are missing after a pause\n');
     const row = matrix(new Map([...expectations].filter(([step]) => step === 'select3')));
     expect(stdout.endsWith(`\n\n${row}\n`)).toBe(true);
     expect(exit).toBe(0);
-    expect(statSync(readme).mtimeMs).toBe(before);
+    expect(times()).toEqual(before);
   });
 
   test('writes the table only with all steps in it', async () => {

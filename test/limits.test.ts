@@ -1,7 +1,6 @@
 // The limits of level 12, without sockets: what a guard does with clients, at which time.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { beQuiet } from '../src/cli/log.ts';
 import { Guard, type Guarded } from '../src/limits/guard.ts';
 import type { Limits } from '../src/limits/limits.ts';
 import type { Watch } from '../src/limits/watch.ts';
@@ -17,7 +16,6 @@ const limits: Limits = {
   maxClients: 3,
   maxPerAddress: 2,
 };
-beQuiet();
 
 type Entered = { guest: Guarded; watch: Watch; done: string[]; resume: () => void };
 

@@ -282,7 +282,10 @@ describe('what the page shows', () => {
         expect(optionsOf(stepOf(name)), name).toContainEqual([...options]);
       }
     }
-    for (const step of steps.values()) expect(triesOf(step).length, step.name).toBeGreaterThan(0);
+    for (const step of steps.values()) {
+      if (/redis-server/.test(partOf(step, 'Try'))) continue; // The page starts no server of others.
+      expect(triesOf(step).length, step.name).toBeGreaterThan(0);
+    }
   });
 });
 

@@ -91,8 +91,8 @@ describe.concurrent('npm run try', () => {
     expect(exit).toBe(0);
   });
 
-  test.runIf(hasPython)('says of the server in the README what the README shows', async () => {
-    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  test.runIf(hasPython)('says of the server in src/behaviours/README.md what is shown there', async () => {
+    const readme = readFileSync(join(root, 'src/behaviours/README.md'), 'utf8');
     const [, code = ''] = /^```python mine\.py\n(.*?)^```$/ms.exec(readme) ?? [];
     const [, shown = ''] =
       /^\$ npm run try -- --level 6 -- python3 mine\.py \{port\}\n(.*?)^```$/ms.exec(readme) ?? [];

@@ -10,7 +10,7 @@ import { Run } from './server/run.ts';
 import type { Recorded } from './shared/events.ts';
 import { Kept } from './shared/kept.ts';
 
-/** Writes it into this folder. Each step runs, and says so when its recording is there. */
+/** Writes it into this folder. Runs each step, and prints its name when its recording is there. */
 export async function build(
   folder: string,
   tell: (line: string) => void,

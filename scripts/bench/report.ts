@@ -32,20 +32,30 @@ const readmes: Record<string, (TableName | 'summary')[]> = {
   'src/coroutine/README.md': ['suspended', 'compute', 'machines', 'lines', 'cpu'],
 };
 
-/** The mechanisms, and the server that each is measured by. */
-const mechanisms: [mechanism: string, server: string][] = [
-  ['one after the other', 'single6'],
-  ['threads', 'thread4'],
-  ['a pool of threads', 'pool4'],
-  ['processes', 'prefork4'],
-  ['a selector', 'select6'],
-  ['a ring', 'ring6'],
-  ['generators', 'generator6'],
-  ["async functions on a loop of one's own", 'await6'],
-  ["callbacks on Node's loop", 'callback6'],
-  ["streams and `await` on Node's loop", 'stream6'],
-  ['node:net without this project', 'node:net'],
-  ['a selector in C', 'C, epoll'],
+/** The mechanisms, the server that each is measured by, and when to take it, and when not to. */
+const mechanisms: [mechanism: string, server: string, takeItFor: string, cannot: string][] = [
+  ['one after the other', 'single6', 'a test, a tool for one user', 'serve a second user'],
+  ['threads', 'thread4', 'a few users, code that blocks', 'serve hundreds'],
+  [
+    'a pool of threads',
+    'pool4',
+    'code that blocks, users who come and go',
+    'serve more users at once than threads',
+  ],
+  ['processes', 'prefork4', 'isolation, all cores', 'serve more users at once than processes'],
+  ['a selector', 'select6', 'the most speed, the least memory', 'wait in the middle of a function'],
+  ['a ring', 'ring6', 'many messages for each system call', 'run without Linux 6.1 and io_uring'],
+  ['generators', 'generator6', 'seeing how `await` works', "use Node's library meanwhile"],
+  [
+    "`await` on a loop of one's own",
+    'await6',
+    "a loop of your own beside Node's",
+    'wait with one call: it has two loops',
+  ],
+  ["callbacks on Node's loop", 'callback6', 'a busy server in Node', 'be read from top to bottom'],
+  ["streams and `await` on Node's loop", 'stream6', 'most servers in Node', 'show which call waits'],
+  ['node:net without this project', 'node:net', 'production', ''],
+  ['a selector in C', 'C, epoll', 'comparison', ''],
 ];
 
 /** The new contents of all files that show these results, by path. Tables that have not been measured stay as they are. */
@@ -79,18 +89,20 @@ function section(name: TableName | 'summary', results: Results): string | undefi
 function summary({ lines, connections, idle }: Results): string {
   const speed = (entry: Entry | undefined) => whole(median(entry?.figures.speed));
   const talking = (server: string, busy: number) => having(lines?.entries ?? [], { server, busy })[0];
-  const rows = mechanisms.map(([mechanism, server]) => [
+  const rows = mechanisms.map(([mechanism, server, takeItFor, cannot]) => [
     /\d$/.test(server) ? `${mechanism}: [${server}](${pathOf(server)})` : mechanism,
-    speed(talking(server, 1)),
+    takeItFor,
+    cannot,
     speed(talking(server, USUAL)),
     ratio(compare(talking(server, USUAL), talking('C, epoll', USUAL))),
     speed(having(connections?.entries ?? [], { server })[0]),
     bytes(memoryOfEach(idle?.entries ?? [], server)),
   ]);
-  const speeds = ['messages a second, one user', `${USUAL} users`, 'of C', 'connections a second'];
+  const words = ['take it for', "it can't"];
+  const speeds = [`messages a second, ${USUAL} users`, 'of C', 'connections a second'];
   const measured = [lines, connections, idle].filter((table) => table !== undefined);
   return [
-    markdown({ columns: ['mechanism', ...speeds, 'memory for each idle user'], rows }),
+    markdown({ columns: ['mechanism', ...words, ...speeds, 'memory for each idle user'], rows }, 3),
     `${[...new Set(measured.map(equipped))].join('; ')}.`,
   ].join('\n\n');
 }
@@ -128,9 +140,9 @@ function filled(text: string, busy: number): string {
   return text.replace('{busy}', `${busy}`);
 }
 
-/** A table in Markdown, without its title. */
-export function markdown({ columns, rows }: Omit<Block, 'title'>): string {
-  const line = columns.map((_, i) => (i === 0 ? '---' : '--:'));
+/** A table in Markdown, without its title. The first columns hold words, all others numbers. */
+export function markdown({ columns, rows }: Omit<Block, 'title'>, words = 1): string {
+  const line = columns.map((_, i) => (i < words ? '---' : '--:'));
   return [columns, line, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
@@ -150,6 +162,7 @@ export function rounds({ seconds, entries }: Measured): string {
   const lengths = entries.flatMap(({ figures: { calls: _, ...own } }) =>
     Object.values(own).map(({ length }) => length),
   );
+  if (lengths.length === 0) return 'not measured yet';
   const [least, most] = [Math.min(...lengths), Math.max(...lengths)];
   const what = entries.some(({ figures }) => figures.kernel) ? 'means' : 'medians';
   const many = `${what} of ${least === most ? most : `${least} to ${most}`} rounds`;

@@ -1,4 +1,4 @@
-// Async functions on the loop: each await is for a promise of the loop, and to wake the function is to resolve it.
+// Async functions on the loop: each awaits a promise of the loop, and the loop resolves it to wake the function.
 
 import { Guest } from '../sockets/guest.ts';
 import type { Socket } from '../sockets/socket.ts';
@@ -10,17 +10,17 @@ export class AsyncLoop extends Loop {
   #guest: Guest | undefined;
   #allEnded = () => {};
 
-  /** Until there is something to read, or the stream has ended. */
+  /** Waits until there is something to read, or the stream has ended. */
   readable(socket: Socket): Promise<void> {
     return new Promise((resolve) => this.wait(['read', socket], resolve));
   }
 
-  /** Until there is room to write. */
+  /** Waits until there is room to write. */
   writable(socket: Socket): Promise<void> {
     return new Promise((resolve) => this.wait(['write', socket], resolve));
   }
 
-  /** For so many milliseconds. */
+  /** Waits for so many milliseconds. */
   sleep(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
       this.wait(['sleep', milliseconds], resolve);
@@ -28,7 +28,7 @@ export class AsyncLoop extends Loop {
     });
   }
 
-  /** Takes on an async function that has begun. No `await` waits for it, so the loop logs its error if it fails. */
+  /** Counts an async function that has begun. No `await` waits for it, so the loop logs its error if it fails. */
   spawn(task: Promise<void>): void {
     this.tasks++;
     task.catch(logFailure).finally(() => {
@@ -36,7 +36,7 @@ export class AsyncLoop extends Loop {
     });
   }
 
-  /** Until all have ended. Its ticks are turns in Node's own loop: functions that a tick has woken run when it is over. */
+  /** Runs until all have ended. Each tick is a turn of Node's own loop: functions that it wakes run when it is over. */
   async run(): Promise<void> {
     const guest = new Guest(this.selector, (most) => {
       this.tick(most);

@@ -20,7 +20,7 @@ export class AsyncSocket {
     return this.#closing || this.#socket.closed;
   }
 
-  /** The next connection. @param rejected is called for each client that there was no descriptor for */
+  /** The next connection. @param rejected called for each client that the process has no descriptor for */
   async accept(rejected: (address: Address, why: string) => void): Promise<[AsyncSocket, Address]> {
     while (true) {
       await this.#loop.readable(this.#socket);
@@ -43,7 +43,7 @@ export class AsyncSocket {
   /**
    * Sends a queue, and returns when it is empty: when the kernel has taken the last byte.
    *
-   * @param took is told how many bytes the kernel takes, each time
+   * @param took called with the number of bytes that the kernel takes, each time
    */
   async sendAll(queue: Buffer[], took = (_bytes: number): void => {}): Promise<void> {
     while (queue.length > 0) {
@@ -77,7 +77,7 @@ export class AsyncSocket {
         if (length === 0) break;
         left -= length;
       }
-    } catch {} // The connection is broken, or closed by now.
+    } catch {} // The connection is broken, or already closed.
     this.close();
   }
 

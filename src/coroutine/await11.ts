@@ -27,7 +27,7 @@ class Connection implements Transport<Buffer> {
   readonly protocol: Receiver<Buffer>;
   readonly unsent: Buffer[] = [];
   flushing = false;
-  /** Why it ends, as soon as all has been sent. */
+  /** Why the connection ends, as soon as all has been sent. */
   ending: string | undefined;
 
   constructor(client: AsyncSocket, address: Address, framing: Framing) {
@@ -49,7 +49,7 @@ class Connection implements Transport<Buffer> {
       }
       if (!this.ending) this.protocol.ended();
       this.ending ??= 'end of stream';
-      if (!this.flushing) this.leave(this.ending); // Otherwise flush() does, when all has been sent.
+      if (!this.flushing) this.leave(this.ending); // Otherwise flush() calls leave(), when all has been sent.
     } catch (error) {
       this.leave(error);
     }
@@ -65,7 +65,7 @@ class Connection implements Transport<Buffer> {
   async flush(): Promise<void> {
     await loop.sleep(0);
     try {
-      // Another function may push a line while this one is about to resume: so look again.
+      // Before this function resumes, another may push a line: so it looks again.
       while (this.unsent.length > 0) await this.client.sendAll(this.unsent);
     } catch (error) {
       this.leave(error);

@@ -1,9 +1,9 @@
 // await12: a chat to leave running, an async function for each user.
 //
-// New since await11: limits to what one client may cost, and an orderly end, as in select12, with the same guard. Where
-//   select12 is called when a client may be heard again, serve() awaits it.
+// New since await11: limits to what one client may cost, and an orderly end, as in select12, with the same guard. When the
+//   server may read from a client again, the guard calls a method of select12; here serve() awaits that moment.
 // Try: what you tried with select12.
-// Still wrong: one process, on one machine. When it ends, the room does.
+// Still wrong: one process, on one machine. When it ends, the room is gone.
 
 import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { log, quote } from '../cli/log.ts';
@@ -36,9 +36,9 @@ class Connection implements Transport<Buffer>, Guarded {
   readonly pace: PaceProtocol;
   readonly unsent: Buffer[] = [];
   flushing = false;
-  /** Has serve() go on, which waits in untilHeard(). */
+  /** Resolves the promise of untilHeard(), so that serve() goes on. */
   goOn = (): void => {};
-  /** Why it ends, as soon as all has been sent. */
+  /** Why the connection ends, as soon as all has been sent. */
   ending: string | undefined;
 
   constructor(client: AsyncSocket, address: Address, framing: Framing) {
@@ -66,7 +66,7 @@ class Connection implements Transport<Buffer>, Guarded {
       this.watch.finished();
       if (!this.ending) this.protocol.ended();
       this.ending ??= 'end of stream';
-      if (!this.flushing) this.leave(this.ending); // Otherwise flush() does, when all has been sent.
+      if (!this.flushing) this.leave(this.ending); // Otherwise flush() calls leave(), when all has been sent.
     } catch (error) {
       this.leave(error);
     }
@@ -93,7 +93,7 @@ class Connection implements Transport<Buffer>, Guarded {
   async flush(): Promise<void> {
     await loop.sleep(0);
     try {
-      // Another function may push a line while this one is about to resume: so look again.
+      // Before this function resumes, another may push a line: so it looks again.
       while (this.unsent.length > 0) {
         await this.client.sendAll(this.unsent, (bytes) => this.watch.took(bytes));
       }
@@ -132,7 +132,7 @@ class Connection implements Transport<Buffer>, Guarded {
 
   close(): void {
     this.ending = 'closed by the protocol';
-    this.flushSoon(); // It also closes, while serve() waits for bytes.
+    this.flushSoon(); // flush() also closes, while serve() waits for bytes.
   }
 
   report(problem: string, bytes: Buffer): void {
@@ -149,6 +149,7 @@ async function acceptAll(listener: AsyncSocket, framing: () => Framing): Promise
   }
 }
 
+serveStatus(options, guard);
 const listeners = listenForChat(options, guard.limits).map(({ listener, framing }) => {
   const socket = new AsyncSocket(loop, listener);
   loop.spawn(
@@ -158,6 +159,5 @@ const listeners = listenForChat(options, guard.limits).map(({ listener, framing 
   );
   return socket;
 });
-serveStatus(options, guard);
 guard.drainOnSignal(options.drain, listeners);
 await loop.run();

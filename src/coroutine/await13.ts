@@ -1,13 +1,13 @@
 // await13: a chat in several processes, on several machines.
 //
 // New since await12: Redis keeps the room (src/machines), so that all processes and machines that name the same Redis share it.
-//   What a user does comes back from there, in one order for all, and then the user's next command is carried out. Redis's
-//   library runs on Node's loop, in which ours is a guest. (node-redis is a development dependency: npm ci installs it.)
+//   Redis publishes the commands of all users in one order, and a user's next command waits until the last one has come back.
+//   Redis's library runs on Node's loop, in which ours is a guest. (node-redis is a development dependency: npm ci installs it.)
 // Try: redis-server --save '' in a terminal; npm start await13 -- --redis redis://localhost:6379 --processes 2; the same with
 //   --port 12346, as if on another machine. nc localhost 12345 and nc localhost 12346 are in one room. kill -9 a process, or
 //   stop Redis by Ctrl-Z, say something, and start it again by fg.
-// Still wrong: a line arrives at most once. To be sure that it arrives, something has to be kept of what was said, until each
-//   user has it. And there is one Redis.
+// Still wrong: a line arrives at most once. To make sure that it arrives, Redis would have to keep it until each user has it.
+//   And there is one Redis.
 
 import { type ChatListener, listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { log, quote } from '../cli/log.ts';
@@ -48,9 +48,9 @@ class Connection implements Transport<Buffer>, Guarded {
   readonly pace: PaceProtocol;
   readonly unsent: Buffer[] = [];
   flushing = false;
-  /** Has serve() go on, which waits in untilHeard(). */
+  /** Resolves the promise of untilHeard(), so that serve() goes on. */
   goOn = (): void => {};
-  /** Why it ends, as soon as all has been sent. */
+  /** Why the connection ends, as soon as all has been sent. */
   ending: string | undefined;
 
   constructor(room: Room, client: AsyncSocket, address: Address, framing: Framing) {
@@ -86,7 +86,7 @@ class Connection implements Transport<Buffer>, Guarded {
       this.watch.finished();
       if (!this.ending) this.protocol.ended();
       this.ending ??= 'end of stream';
-      if (!this.flushing) this.leave(this.ending); // Otherwise flush() does, when all has been sent.
+      if (!this.flushing) this.leave(this.ending); // Otherwise flush() calls leave(), when all has been sent.
     } catch (error) {
       this.leave(error);
     }
@@ -113,7 +113,7 @@ class Connection implements Transport<Buffer>, Guarded {
   async flush(): Promise<void> {
     await loop.sleep(0);
     try {
-      // Another function may push a line while this one is about to resume: so look again.
+      // Before this function resumes, another may push a line: so it looks again.
       while (this.unsent.length > 0) {
         await this.client.sendAll(this.unsent, (bytes) => this.watch.took(bytes));
       }
@@ -152,7 +152,7 @@ class Connection implements Transport<Buffer>, Guarded {
 
   close(): void {
     this.ending = 'closed by the protocol';
-    this.flushSoon(); // It also closes, while serve() waits for bytes.
+    this.flushSoon(); // flush() also closes, while serve() waits for bytes.
   }
 
   report(problem: string, bytes: Buffer): void {
@@ -180,7 +180,6 @@ async function run(chatListeners: ChatListener[]): Promise<void> {
     );
     return socket;
   });
-  serveStatus(options, guard);
   guard.drainOnSignal(options.drain, listeners, () => room.close());
   await loop.run();
 }
@@ -188,6 +187,7 @@ async function run(chatListeners: ChatListener[]): Promise<void> {
 const inherited = inheritedListeners();
 const isFirst = inherited.length === 0;
 if (isFirst) await expectMachines(options);
+serveStatus(options, guard);
 const chatListeners = listenForChat(options, guard.limits, inherited);
 if (isFirst && options.processes > 1) {
   const listeners = chatListeners.map(({ listener }) => listener);

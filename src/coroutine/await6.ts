@@ -8,8 +8,8 @@
 // Try: what you tried with generator6. Then strace -p "$(pgrep -nf await6)": while all are silent, the thread is in
 //   epoll_pwait(), and makes no call. Press Enter in one nc, and it wakes: epoll_pwait() returns our descriptor,
 //   epoll_wait() the client's. And read the two side by side: npm run step await6.
-// Still wrong: two loops, each with its own epoll, take two calls to wait where one does it. callback6 has one loop,
-//   Node's. With --selector poll there is no descriptor to wait for: this loop naps for 10 ms at a time, and Node's
+// Still wrong: two loops, each with its own epoll, make two calls to wait where one would do. callback6 has one loop,
+//   Node's. poll has no descriptor: with --selector poll, this loop sleeps for 10 ms at a time, and Node's
 //   timers may be late by that. And a line that never ends grows the buffer for ever, as in single6.
 
 import { listen } from '../cli/listen.ts';
@@ -31,7 +31,7 @@ const NEWLINE = Buffer.from('\n');
 class Client {
   readonly socket: Socket;
   readonly splitter = new Splitter();
-  lines: Buffer[] = []; // that have arrived and were not asked for yet, the last one first
+  lines: Buffer[] = []; // that have arrived before recvLine() asks for them, the last one first
 
   constructor(socket: Socket) {
     this.socket = socket;

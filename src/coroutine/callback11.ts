@@ -1,8 +1,8 @@
 // callback11: users who talk to each other, and Node's own loop, which calls back.
 //
 // New since callback10: a room, and a chat on top of the chain. The lines for a user are collected until
-//   setImmediate(), at the end of the tick, and written as one buffer. (A socket that is corked would keep them, too, but
-//   as a piece each, and libuv sends 1,024 pieces a turn: one who talks without end would be heard at a trickle.)
+//   setImmediate(), at the end of the tick, and written as one buffer. (A corked socket would keep them, too, but
+//   each as a piece of its own. libuv sends 1,024 pieces a turn: lines of a user who never stops would arrive at a trickle.)
 // Try: what you tried with generator11.
 // Still wrong: the buffer of a user who does not read grows without a limit, because write() always takes the line:
 //   stream12 bounds what it is owed.
@@ -49,7 +49,7 @@ function serve(client: Socket, framing: Framing): void {
     try {
       log(() => `${address} sent ${quote(bytes)}`);
       protocol.received(bytes);
-      if (client.writableNeedDrain) client.pause(); // A user who does not read is not heard either.
+      if (client.writableNeedDrain) client.pause(); // While a user does not read, the server does not read from them either.
     } catch (error) {
       client.destroy(error as Error);
     }

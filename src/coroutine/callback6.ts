@@ -2,8 +2,8 @@
 //
 // New since await6: no loop of ours. libuv, the library inside Node, always runs one: it waits in epoll_wait(),
 //   accepts each client, receives what it sends, and then calls your functions. So the server says what to do at each
-//   event, as in reactor6. write() takes whatever you give it, like the queue of select6, but returns false when that
-//   is more than is good.
+//   event, as in reactor6. write() takes all bytes, like the queue of select6, and returns false when its queue is
+//   longer than it should be.
 // Try: nc localhost 12345 in three terminals. Then strace -p "$(pgrep -nf callback6)": epoll_pwait(), accept4(),
 //   read() and write(), much the same calls as before.
 // Still wrong: one conversation is in five places again, and if you forget one of them ('error', say), the first
@@ -29,7 +29,7 @@ function serve(client: Socket): void {
     try {
       for (const line of splitter.push(bytes)) {
         log(() => `${address} sent ${quote(line.toString())}`);
-        // write() takes every line. False says that enough of them wait to be sent: read no more for now.
+        // write() takes every line. False means that enough bytes wait for the kernel: read no more for now.
         if (!client.write(Buffer.concat([line, NEWLINE]))) client.pause();
       }
     } catch (error) {

@@ -1,4 +1,4 @@
-// Generators on the loop: a coroutine yields what it waits for, and to wake it is to call next().
+// Generators on the loop: a coroutine yields what it waits for, and the loop calls next() to wake it.
 
 import { Loop, logFailure, type Wait } from './loop.ts';
 
@@ -19,7 +19,7 @@ export class GeneratorLoop extends Loop {
             this.wait(step.value, run, coroutine);
             return;
           } catch (error) {
-            step = coroutine.throw(error); // It asked for an impossible wait: it gets the error there.
+            step = coroutine.throw(error); // An impossible wait: its yield throws the error.
           }
         }
       } catch (error) {
@@ -31,7 +31,7 @@ export class GeneratorLoop extends Loop {
     run();
   }
 
-  /** Until all coroutines have ended. */
+  /** Runs until all coroutines have ended. */
   run(): void {
     while (this.tasks > 0) this.tick();
   }

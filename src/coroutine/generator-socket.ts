@@ -20,7 +20,7 @@ export class GeneratorSocket {
     return this.#closing || this.#socket.closed;
   }
 
-  /** The next connection. @param rejected is called for each client that there was no descriptor for */
+  /** The next connection. @param rejected called for each client that the process has no descriptor for */
   *accept(rejected: (address: Address, why: string) => void): Coroutine<[GeneratorSocket, Address]> {
     while (true) {
       yield ['read', this.#socket];
@@ -66,7 +66,7 @@ export class GeneratorSocket {
         if (length === 0) break;
         left -= length;
       }
-    } catch {} // The connection is broken, or closed by now.
+    } catch {} // The connection is broken, or already closed.
     this.close();
   }
 

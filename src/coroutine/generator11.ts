@@ -1,8 +1,8 @@
 // generator11: users who talk to each other, a generator for each.
 //
-// New since generator10: a room, and a chat on top of the chain. A user may be sent a line at any time, while their
-//   own coroutine waits in recv(). So there is a second coroutine, flush(), as long as there is something to send. It
-//   first waits for the end of the tick: what other users say until then goes out in the same send().
+// New since generator10: a room, and a chat on top of the chain. Lines for a user arrive at any time, while the user's
+//   coroutine waits in recv(). So a second coroutine, flush(), runs as long as there is something to send. It
+//   first waits for the end of the tick: lines that other users say until then go out in the same send().
 // Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT.
 //   Then stop one of them with Ctrl-Z, and let another talk without end: yes SAY hello | nc localhost 12345. The
 //   third hears it all. Not for long: top shows how the memory grows.
@@ -30,7 +30,7 @@ class Connection implements Transport<Buffer> {
   readonly protocol: Receiver<Buffer>;
   readonly unsent: Buffer[] = [];
   flushing = false;
-  /** Why it ends, as soon as all has been sent. */
+  /** Why the connection ends, as soon as all has been sent. */
   ending: string | undefined;
 
   constructor(client: GeneratorSocket, address: Address, framing: Framing) {
@@ -52,7 +52,7 @@ class Connection implements Transport<Buffer> {
       }
       if (!this.ending) this.protocol.ended();
       this.ending ??= 'end of stream';
-      if (!this.flushing) this.leave(this.ending); // Otherwise flush() does, when all has been sent.
+      if (!this.flushing) this.leave(this.ending); // Otherwise flush() calls leave(), when all has been sent.
     } catch (error) {
       this.leave(error);
     }

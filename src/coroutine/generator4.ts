@@ -5,8 +5,8 @@
 //   the queue, runs it to its next yield, and puts it at the end again.
 // Try: nc localhost 12345 in a terminal, and type hello. There is no answer. Connect from a second terminal: now the
 //   log shows the hello, and still there is no answer. Connect from a third: there it is.
-// Still wrong: the generator whose turn it is makes a call that waits, in accept() for a new client, in recv() for
-//   this one, and all the others wait with it. The queue knows whose turn it is, but not who could go on: loop4 asks.
+// Still wrong: the generator that has its turn makes a call that waits, accept() for a new client or recv() for
+//   this one, and all the others wait with it. The queue does not know which of them can go on: loop4 asks the kernel.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -8,8 +8,8 @@
 //   Soon its coroutine waits in sendLine(), and receives no more: no work, no memory, and the others go on. With
 //   --stats 1000 the log says how many coroutines there are, including the two that accept and count.
 // Still wrong: each line is a send() of its own, even when a hundred arrive at once: generator10 sends them together.
-//   A line that never ends grows the buffer for ever, as in single6. And while the loop waits in the kernel, Node's
-//   own loop stands still, with all its timers and signals: await6 lets it run.
+//   A line that never ends grows the buffer for ever, as in single6. And while this loop waits in the kernel, Node's
+//   own loop does not run, with its timers and signals: await6 lets it run.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -30,7 +30,7 @@ const NEWLINE = Buffer.from('\n');
 class Client {
   readonly socket: Socket;
   readonly splitter = new Splitter();
-  lines: Buffer[] = []; // that have arrived and were not asked for yet, the last one first
+  lines: Buffer[] = []; // that have arrived before recvLine() asks for them, the last one first
 
   constructor(socket: Socket) {
     this.socket = socket;

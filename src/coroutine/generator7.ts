@@ -3,7 +3,7 @@
 // New since generator6: a Dispatcher, with the commands of single7 and one more, FIB n. A command is a coroutine, since it
 //   sends. The dispatcher hands it to serve(), and `yield*` runs it.
 // Try: nc localhost 12345 in two terminals. FIB 32 in one of them takes a moment. Then FIB 40, and in the other one ECHO
-//   hello, at once: its answer comes after the number. And none can connect meanwhile.
+//   hello, at once: its answer comes after the number. And no client can connect meanwhile.
 // Still wrong: answerFib() does not wait, so it has nothing to yield, and no other coroutine has a turn until it returns. A
 //   coroutine helps where functions wait, not where they compute: work7 has threads for that.
 
@@ -32,7 +32,7 @@ const commands: Dispatcher<Client, Coroutine> = new Dispatcher([
 class Client {
   readonly socket: Socket;
   readonly splitter = new Splitter();
-  lines: Buffer[] = []; // that have arrived and were not asked for yet, the last one first
+  lines: Buffer[] = []; // that have arrived before recvLine() asks for them, the last one first
 
   constructor(socket: Socket) {
     this.socket = socket;

@@ -1,12 +1,12 @@
-// Groups of tasks: a call that returns when all that it has spawned has ended.
+// Groups of tasks: a call that returns when all tasks that it has spawned have ended.
 
 import type { Coroutine } from './generator-loop.ts';
 import { logFailure } from './loop.ts';
 import { currentTask, type Task, type TaskLoop } from './task.ts';
 
 /**
- * Runs `body(group)`, and what that spawns in the group, and returns when all of them have ended. When one fails, the others are
- * cancelled, and its error comes out. When the caller is cancelled, or its time is over, so are they.
+ * Runs `body(group)` and the tasks that it spawns in the group, and returns when all of them have ended. When one fails, this
+ * cancels the others, and throws its error. When the caller is cancelled, or its time is over, so are all tasks.
  */
 export function* withGroup(body: (group: Group) => Coroutine): Coroutine {
   const group = new Group(currentTask().loop);
@@ -47,7 +47,7 @@ export class Group {
       try {
         yield ['join', task];
       } catch (error) {
-        interruption = { error }; // Cancelled: it comes out when all have ended.
+        interruption = { error }; // Cancelled: thrown when all have ended.
         this.cancel();
       }
     }

@@ -1,6 +1,6 @@
-// A client who leaves, and what watches it: npx tsx src/coroutine/leaving.ts generators|group|race|signal
+// A client that leaves, and its watcher: npx tsx src/coroutine/leaving.ts generators|group|race|signal
 //
-// The client leaves after one second. Beside it, a coroutine sleeps for three. In group and signal it ends with the
+// The client leaves after one second. Its watcher sleeps for three. In group and signal it ends with the
 // client, in the other two it sleeps on.
 
 import { setTimeout as wait } from 'node:timers/promises';

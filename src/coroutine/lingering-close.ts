@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { LINGER } from '../sockets/lingering-close.ts';
 
 /**
- * Ends the stream when all is sent, discards what still arrives, and closes when the client has ended its stream, too, or
+ * Ends the stream when all is sent, discards bytes that still arrive, and closes when the client has ended its stream, too, or
  * after two seconds. To destroy the socket at once would lose answers: see lingering-close.ts in src/sockets.
  */
 export function lingeringClose(client: Socket): void {

@@ -1,4 +1,4 @@
-// The loop under the coroutines: it waits in one place for all that they wait for, and wakes those that can go on.
+// The loop under the coroutines: it waits in one call for all that they wait for, and wakes each that can go on.
 
 import { log } from '../cli/log.ts';
 import { Deadlines } from '../sockets/deadlines.ts';
@@ -12,7 +12,7 @@ import { publishWait, waits } from '../sockets/waits.ts';
  */
 export type Wait = ['read' | 'write', Socket] | ['sleep', number] | ['join', Joinable];
 
-/** What has an end. The function that it returns cancels the wait. */
+/** Something that ends, as a task does. The function that it returns cancels the wait. */
 type Joinable = { whenEnded(wake: () => void): () => void };
 
 type Waiter = { readonly wake: () => void };
@@ -34,7 +34,7 @@ export class Loop {
     return this.#keys.size;
   }
 
-  /** When the first sleeper is to be woken, on the clock of `performance.now()`. Infinity if none sleeps. */
+  /** When the first sleep ends, on the clock of `performance.now()`. Infinity if no coroutine sleeps. */
   get due(): number {
     return this.#sleepers.first;
   }
@@ -42,15 +42,15 @@ export class Loop {
   /**
    * Calls `wake` once, when the wait is over.
    *
-   * @param generator the one that waits, if it is one: a trace looks where it is suspended
-   * @returns a function that cancels the wait: then `wake` is not called. Once it is over, that does nothing
-   * @throws Error if a coroutine waits for the same, or the socket is closed
+   * @param generator the coroutine, if it is a generator: a trace shows where it is suspended
+   * @returns a function that cancels the wait: then `wake` is not called. After the wait, it does nothing
+   * @throws Error if another coroutine waits for the same, or the socket is closed
    */
   wait(wait: Wait, wake: () => void, generator?: object): () => void {
     return waits.start.hasSubscribers ? this.#publish(wait, wake, generator) : this.#wait(wait, wake);
   }
 
-  /** Waits, and has a trace see it. */
+  /** Waits, and records that in a trace. */
   #publish(wait: Wait, wake: () => void, generator?: object): () => void {
     let publishEnd = (): void => {};
     const cancel = this.#wait(wait, () => {
@@ -83,7 +83,7 @@ export class Loop {
     };
   }
 
-  /** Calls a function after so many milliseconds, unless what this returns is called before. */
+  /** Calls a function after so many milliseconds. Returns a function that prevents it. */
   after(milliseconds: number, call: () => void): () => void {
     return this.#sleepers.add(performance.now() + milliseconds, call);
   }
@@ -109,7 +109,7 @@ export class Loop {
   #wake(key: Key<Waiters>, what: 'read' | 'write'): void {
     const waiter = key.data[what];
     key.data[what] = undefined;
-    // The interest stays, since most coroutines wait for the same again at once. If none does, it is taken back.
+    // The interest stays, since most coroutines wait for the same again at once. If none does, this removes it.
     if (waiter) waiter.wake();
     else this.#keep(key, key.interest & ~events[what]);
   }
@@ -125,7 +125,7 @@ export class Loop {
   }
 }
 
-/** Logs the error of a coroutine that no other coroutine is told of. */
+/** Logs the error of a coroutine that no other coroutine awaits. */
 export function logFailure(error: unknown): void {
   log(`a coroutine has failed: ${error instanceof Error ? error.stack : error}`);
 }

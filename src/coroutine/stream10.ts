@@ -1,7 +1,7 @@
 // stream10: any protocol, many clients, an async function for each, on Node's own loop.
 //
 // New since stream6: the bytes that arrive go into a chain of protocols, the same as in single10. The chain writes
-//   its answers at once; serve() looks whether that was too much when the chain has returned.
+//   its answers at once; when it has returned, serve() checks whether the socket's queue is too long.
 // Try: what you tried with generator10.
 // Still wrong: each user talks to the server, and none to another. stream11 is a chat.
 
@@ -21,7 +21,7 @@ async function serve(client: Socket): Promise<void> {
   const address = remoteAddress(client);
   let closing = false;
   log(`${address} connected`);
-  client.on('error', () => {}); // The awaits below throw it. But an 'error' event without a listener ends the program.
+  client.on('error', () => {}); // The awaits below throw the error. But an 'error' event without a listener ends the program.
 
   const protocol = buildChain(options, {
     send: (bytes) => client.write(bytes),

@@ -24,7 +24,7 @@ async function serve(client: Socket, framing: Framing): Promise<void> {
   const address = remoteAddress(client);
   let closing = false;
   log(`${address} connected`);
-  client.on('error', () => {}); // The awaits below throw it. But an 'error' event without a listener ends the program.
+  client.on('error', () => {}); // The awaits below throw the error. But an 'error' event without a listener ends the program.
 
   const unsent: Buffer[] = [];
   const flush = () => {

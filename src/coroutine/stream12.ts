@@ -1,10 +1,10 @@
 // stream12: a chat to leave running, on Node's own loop.
 //
 // New since stream11: limits to what one client may cost, and an orderly end, as in select12, with the same guard. Node has
-//   setTimeout(), maxConnections and writableLength for some of it, but closes without a word, counts no addresses, and
+//   setTimeout(), maxConnections and writableLength for some of it. But it closes without a word, counts no addresses, and
 //   does not tell how much of a write() the kernel has taken: so each write() here is one piece, and the next one waits.
 // Try: what you tried with select12.
-// Still wrong: one process, on one machine. When it ends, the room does.
+// Still wrong: one process, on one machine. When it ends, the room is gone.
 
 import { EventEmitter, once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
@@ -30,11 +30,11 @@ const room = new LocalRoom();
 const PIECE = 16 * 1024;
 
 async function serve(client: Socket, address: Address, framing: Framing): Promise<void> {
-  /** Why it ends, as soon as all has been sent. */
+  /** Why the connection ends, as soon as all has been sent. */
   let ending: unknown;
   const moves = new EventEmitter();
   const goOn = () => moves.emit('move');
-  /** Waits until something is so, or the connection is closed. */
+  /** Waits until a condition is true, or the connection is closed. */
   const until = async (isSo: () => boolean) => {
     while (!isSo() && !client.destroyed) await once(moves, 'move');
   };
@@ -107,18 +107,18 @@ async function serve(client: Socket, address: Address, framing: Framing): Promis
 }
 
 function accept(client: Socket, framing: Framing): void {
-  // The awaits of serve() throw it. But an 'error' event without a listener ends the program, of a refused client, too.
+  // The awaits of serve() throw the error. But an 'error' event without a listener ends the program, of a refused client, too.
   client.on('error', () => {});
   const { remoteAddress: host, remotePort: port } = client;
-  if (host === undefined || port === undefined) return void client.destroy(); // The client has reset by now.
+  if (host === undefined || port === undefined) return void client.destroy(); // The client has already reset.
   const address = new Address(host, port);
   if (guard.admits(address, (line) => client.end(line, () => client.destroy())))
     void serve(client, address, framing);
 }
 
+serveStatus(options, guard);
 const servers = listenForChat(options, guard.limits).map(({ listener, framing }) => {
   const server = createServer({ allowHalfOpen: true }, (client) => accept(client, framing()));
   return server.listen({ fd: listener.fd }, BACKLOG);
 });
-serveStatus(options, guard);
 guard.drainOnSignal(options.drain, servers);

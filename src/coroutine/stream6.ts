@@ -4,9 +4,8 @@
 //   So there is one function again, from top to bottom, with try and catch; and while it does not ask for more, the
 //   socket does not read.
 // Try: what you tried with callback6; and compare this serve() to that of await6, or of single6.
-// Still wrong: nothing that this chapter could mend: it is how you would write it in Node. It costs more than the
-//   loops before (see the README), and it hides what you have seen here. A line that never ends grows the buffer for
-//   ever, as in single6.
+// Still wrong: a line that never ends grows the buffer for ever, as in single6. Otherwise, this is how you would write it in
+//   Node: it costs more than the loops before (see the README), and hides what you have seen here.
 
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
@@ -22,7 +21,7 @@ async function serve(client: Socket): Promise<void> {
   const address = remoteAddress(client);
   const splitter = new Splitter();
   log(`${address} connected`);
-  client.on('error', () => {}); // The awaits below throw it. But an 'error' event without a listener ends the program.
+  client.on('error', () => {}); // The awaits below throw the error. But an 'error' event without a listener ends the program.
   try {
     // A plain `of client` would destroy the socket after the last byte, along with the answers that are not sent yet.
     for await (const bytes of client.iterator({ destroyOnReturn: false })) {

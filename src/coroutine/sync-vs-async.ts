@@ -1,4 +1,4 @@
-// Two clients who take three seconds each: npx tsx src/coroutine/sync-vs-async.ts sync|async
+// Two clients that take three seconds each: npx tsx src/coroutine/sync-vs-async.ts sync|async
 //
 // Both ways make the same system call to wait, epoll_wait() with three seconds to go. But sync waits within the
 // conversation, so there are two waits, one after the other. Async waits outside, once, for both of them.
@@ -16,7 +16,7 @@ function tell(what: string): void {
 }
 
 function sync(): void {
-  const nothing = new Selector(); // It has nothing to wait for but the time.
+  const nothing = new Selector(); // No socket: it waits for the time only.
   const talk = (client: string): void => {
     nothing.select(NETWORK_DELAY);
     tell(`talked to ${client}`);

@@ -1,10 +1,10 @@
-// Tasks: coroutines that others wait for, cancel, and limit in time.
+// Tasks: coroutines that other coroutines wait for, cancel, and limit in time.
 
 import { Guest } from '../sockets/guest.ts';
 import { type Coroutine, GeneratorLoop } from './generator-loop.ts';
 import { logFailure, type Wait } from './loop.ts';
 
-/** Thrown into a coroutine that is to end. Do in `finally` what is left to be done, and let this error pass. */
+/** Thrown into a coroutine that is to end. Clean up in `finally`, and let this error pass. */
 export class Cancelled extends Error {
   override readonly name = 'Cancelled';
 }
@@ -22,7 +22,7 @@ export class TaskLoop extends GeneratorLoop {
     return new Task(this, coroutine);
   }
 
-  /** Until all tasks have ended, in turns in Node's own loop: so signal handlers run, and can cancel tasks. */
+  /** Runs until all tasks have ended, in turns of Node's own loop: so signal handlers run, and can cancel tasks. */
   runInNode(): Promise<void> {
     return new Promise((resolve) => {
       const guest = new Guest(this.selector, (most) => {
@@ -39,21 +39,21 @@ export class TaskLoop extends GeneratorLoop {
 
   override after(milliseconds: number, call: () => void): () => void {
     const cancel = super.after(milliseconds, call);
-    this.#guest?.at(this.due); // A signal handler that cancels a task is called between two turns.
+    this.#guest?.at(this.due); // Node calls a signal handler, which may cancel a task, between two turns.
     return cancel;
   }
 }
 
 let current: Task | undefined;
 
-/** The task that runs at this moment. @throws Error if none does */
+/** The task that runs at this moment. @throws Error if no task runs */
 export function currentTask(): Task {
   if (!current)
     throw new Error('Cannot find the task: only coroutines that a TaskLoop has spawned are tasks');
   return current;
 }
 
-/** A limit of time: the error, once it is exceeded, and a function that stops it. */
+/** A time limit: the error, after it is exceeded, and a function that stops it. */
 type Limit = { error?: Cancelled; readonly stop: () => void };
 
 /** A coroutine that has been spawned. It has run to its first wait. */
@@ -63,7 +63,7 @@ export class Task<Result = unknown> {
   readonly #next = (): void => this.#run(() => this.#coroutine.next());
   #cancelWait = (): void => {};
   #outcome: { readonly result: Result } | { readonly error: unknown } | undefined;
-  #isTold = false; // whether a coroutine knows the outcome
+  #isTold = false; // whether a coroutine has received the outcome
   readonly #wakers = new Set<() => void>();
   #cancelled: Cancelled | undefined;
   /** Each stops a timer that would throw into the coroutine: that of cancel(), and one for each limit, the innermost last. */
@@ -84,7 +84,7 @@ export class Task<Result = unknown> {
   }
 
   /**
-   * In the next turn of the loop, throws {@link Cancelled} into the coroutine, where it waits then. So each `finally` on its way out
+   * In the next turn of the loop, throws {@link Cancelled} into the coroutine, where it waits then. So each `finally` on the way
    * runs, and may wait. To cancel a task twice, or after its end, does nothing.
    */
   cancel(): void {
@@ -118,8 +118,8 @@ export class Task<Result = unknown> {
   }
 
   /**
-   * Throws {@link Cancelled} into the coroutine after so many milliseconds, unless it is stopped before. With it end the limits that
-   * were set within it, so that none of them interrupts a `finally`. Those that a `finally` sets itself hold.
+   * Throws {@link Cancelled} into the coroutine after so many milliseconds, unless you stop it. Then it also stops the limits within
+   * this one, so that none of them interrupts a `finally`. A limit that a `finally` sets itself still counts.
    */
   limit(milliseconds: number): Limit {
     const depth = this.#stopLimits.length;
@@ -174,15 +174,15 @@ export class Task<Result = unknown> {
   }
 
   *#report(error: unknown): Coroutine {
-    if (!this.#isTold) yield ['sleep', 0]; // The coroutine that has spawned it may be about to join it.
+    if (!this.#isTold) yield ['sleep', 0]; // The coroutine that spawned it may call join() in this turn.
     if (!this.#isTold) logFailure(error);
   }
 }
 
 /**
- * Runs a coroutine for at most so many milliseconds. When they are over, `Cancelled` is thrown where it waits, and what it comes
- * out of is this call, as {@link TimedOut}. So of nested calls, the one whose time is over throws that; those within it see
- * `Cancelled` pass.
+ * Runs a coroutine for at most so many milliseconds. After that, this throws `Cancelled` where the coroutine waits, and
+ * {@link TimedOut} to the caller. So of nested calls, the one whose time is over throws `TimedOut`; the calls within it throw
+ * `Cancelled`.
  */
 export function* withTimeout<Result>(milliseconds: number, coroutine: Coroutine<Result>): Coroutine<Result> {
   const limit = currentTask().limit(milliseconds);

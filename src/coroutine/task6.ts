@@ -2,14 +2,14 @@
 //
 // New since generator6: tasks. A coroutine that has been spawned is a Task, and cancel() throws Cancelled into it where
 //   it waits: so each `finally` on its way out runs. withGroup() returns when all tasks in its group have ended; when one
-//   fails, it cancels the others, and when its caller is cancelled, all. serve() waits for a group of two: one echoes the
-//   lines of the client, the other watches how long it is silent. All clients are in one group, and Ctrl-C cancels
-//   that. (Node runs no signal handler while the thread waits in a call of ours. So this loop is a guest in Node's
-//   own, as that of await6 is.)
+//   fails, it cancels the others, and when its caller is cancelled, it cancels all. serve() waits for a group of two: one
+//   echoes the lines of the client, the other watches how long it is silent. All clients are in one group, and Ctrl-C
+//   cancels that. (Node runs no signal handler while the thread waits in a call of ours. So this loop is a guest in
+//   Node's own, as that of await6 is.)
 // Try: npm start task6 -- --warn-after 3 --close-after 6 --stats 1000, nc localhost 12345, and say nothing. Then leave
 //   with Ctrl-C in nc: at once, the log counts three tasks less. Then Ctrl-C here: each nc shows a goodbye.
-// Still wrong: a line is a send() of its own, and one that never ends grows the buffer, as in generator6. And a
-//   coroutine is cancelled where it waits, so not while it computes: generator7 has one that does.
+// Still wrong: a line is a send() of its own, and one that never ends grows the buffer, as in generator6. And
+//   cancel() reaches a coroutine where it waits, not while it computes: generator7 has one that does.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -35,9 +35,9 @@ const NEWLINE = Buffer.from('\n');
 class Client {
   readonly socket: Socket;
   readonly splitter = new Splitter();
-  lines: Buffer[] = []; // that have arrived and were not asked for yet, the last one first
+  lines: Buffer[] = []; // that have arrived before recvLine() asks for them, the last one first
   readonly unsent: Buffer[] = [];
-  active = performance.now(); // when the client last sent something, or made room
+  active = performance.now(); // when the client last sent or read something
 
   constructor(socket: Socket) {
     this.socket = socket;
@@ -64,7 +64,7 @@ class Client {
     }
   }
 
-  /** Says it without waiting. What there is no room for, sendLine() sends. */
+  /** Sends without waiting. Bytes that the kernel has no room for are left to sendLine(). */
   tell(text: string): void {
     this.unsent.push(Buffer.from(`${text}\n`));
     this.socket.trySendPieces(this.unsent);
@@ -73,7 +73,7 @@ class Client {
   *goodbye(): Coroutine {
     try {
       yield* withTimeout(1000, this.sendLine(Buffer.from('* goodbye')));
-    } catch {} // It does not read, or is not there any more.
+    } catch {} // The client does not read, or has left.
   }
 
   close(): void {

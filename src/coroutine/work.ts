@@ -1,4 +1,4 @@
-// Work that is no waiting: threads compute, and a coroutine waits for the number as it waits for a client.
+// Threads compute, and a coroutine waits for the result as it waits for a client.
 
 import { availableParallelism } from 'node:os';
 import { deserialize, serialize } from 'node:v8';
@@ -10,7 +10,7 @@ import { GeneratorSocket } from './generator-socket.ts';
 
 /** A job in the queue is one number: the descriptor by which the thread and the coroutine talk. */
 const WIDTH = 1;
-/** When so many jobs wait for a thread, the next one fails: push() would wait for a space, and the loop with it. */
+/** The most jobs in the queue. The next one fails: push() would wait for a space, and the loop with it. */
 const CAPACITY = 256;
 
 type Job = { name: string; args: unknown[] };
@@ -23,7 +23,7 @@ export class Workers {
   readonly #queue = BlockingQueue.create(CAPACITY, WIDTH);
   #threads = 0;
 
-  /** @param most how many threads there may be: as many as there are cores, unless you say otherwise */
+  /** @param most how many threads there may be; by default, as many as cores */
   constructor(loop: GeneratorLoop, most = availableParallelism()) {
     this.#loop = loop;
     this.#most = most;
@@ -35,11 +35,11 @@ export class Workers {
   }
 
   /**
-   * Has a thread call a function, and returns what that returns, or throws what it throws: `yield* workers.work(answerFib, '32')`. The
+   * Lets a thread call a function, and returns what that returns, or throws what it throws: `yield* workers.work(answerFib, '32')`. The
    * coroutine waits until then, and the loop goes on.
    *
    * @param run a function that the step exports: the thread finds it by its name
-   * @param args what can be cloned, and so with its result: not functions, not sockets
+   * @param args can be cloned, as the result can: no functions, no sockets
    * @throws Error if no thread can be started, or too many jobs wait
    */
   *work<Args extends unknown[], Result>(run: (...args: Args) => Result, ...args: Args): Coroutine<Result> {
@@ -77,7 +77,7 @@ export class Workers {
       startDaemon(takeJobs, this.#queue.memory);
       this.#threads++;
     } catch (error) {
-      if (this.#threads === 0) throw error; // Otherwise the job waits for a thread that there is.
+      if (this.#threads === 0) throw error; // Otherwise the job waits for one of the threads that run.
     }
   }
 }
@@ -102,7 +102,7 @@ function takeJobs(memory: SharedArrayBuffer): void {
       for (let bytes = far.recv(4096); bytes.length > 0; bytes = far.recv(4096)) pieces.push(bytes);
       far.sendAll(perform(Buffer.concat(pieces))); // This wakes the loop: the other end is ready.
     } catch {
-      // The coroutine has closed its end: it does not wait for this any more.
+      // The coroutine has closed its end: it no longer waits for this.
     }
     far.close();
   }

@@ -49,7 +49,7 @@ const commands: Dispatcher<Client, Coroutine> = new Dispatcher([
 class Client {
   readonly socket: Socket;
   readonly splitter = new Splitter();
-  lines: Buffer[] = []; // that have arrived and were not asked for yet, the last one first
+  lines: Buffer[] = []; // that have arrived before recvLine() asks for them, the last one first
 
   constructor(socket: Socket) {
     this.socket = socket;

@@ -5,7 +5,7 @@ const pollfd = Buffer.alloc(8);
 pollfd.writeInt32LE(1);
 pollfd.writeInt16LE(c.POLLOUT, 4);
 
-/** Whether standard output takes a line without waiting. A pipe that is ready has room for PIPE_BUF bytes: pipe(7). */
+/** Whether write() to standard output takes a line without waiting. A ready pipe has room for PIPE_BUF bytes: pipe(7). */
 export function canWrite(): boolean {
   return poll(pollfd, 1, 0) === 1;
 }

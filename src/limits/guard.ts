@@ -1,4 +1,4 @@
-// Who is let in, who has to go, and how the server stops.
+// Which clients come in, which have to leave, and how the server stops.
 
 import { dropLinesUnless, log } from '../cli/log.ts';
 import { Deadlines } from '../sockets/deadlines.ts';
@@ -12,18 +12,18 @@ export type Guarded = {
   readonly address: Address;
   /** Sends the client a line. */
   tell(line: string): void;
-  /** Closes when all that was sent is on its way. */
+  /** Closes when the kernel has taken all that was sent. */
   finish(): void;
-  /** Closes at once. What was not sent is lost. */
+  /** Closes at once. Bytes that the kernel has not taken are lost. */
   cutOff(why: string): void;
-  /** Goes on with the lines that have arrived: the client may be heard again. */
+  /** Goes on with the lines that have arrived. */
   resume(): void;
 };
 
 /** How long the last answers may take when the time to drain is over, in milliseconds. */
 const LAST_ANSWERS = 1000;
 
-/** The longest time of `setTimeout()`. A later deadline is looked at again then. */
+/** The longest time of `setTimeout()`. For a later deadline, the timer is set again then. */
 const MAX_MILLISECONDS = 2 ** 31 - 1;
 
 /** Keeps the clients of one server within its limits, with one timer for the deadlines of all of them. */
@@ -48,7 +48,7 @@ export class Guard {
     dropLinesUnless(canWrite);
   }
 
-  /** Whether there is a place for one more client. If there is none, `refuse` is called with what to tell it. */
+  /** Whether there is a place for one more client. If not, calls `refuse` with the message for the client. */
   admits(address: Address, refuse: (line: Buffer) => void): boolean {
     const why = this.#refusal(address.host);
     if (why === undefined) return true;
@@ -63,7 +63,7 @@ export class Guard {
     return (this.#perHost.get(host) ?? 0) >= maxPerAddress ? 'too many connections' : undefined;
   }
 
-  /** A client comes in. The connection tells the watch what happens, and the guard when it has closed: {@link leave}. */
+  /** Watches a client. The connection tells the watch what happens, and the guard when it has closed: {@link leave}. */
   enter(guest: Guarded): Watch {
     const watch = new Watch(this, guest);
     this.guests.set(guest, watch);
@@ -83,7 +83,7 @@ export class Guard {
     if (this.draining && this.guests.size === 0) this.#stop();
   }
 
-  /** Tells a client why it has to go, and closes. */
+  /** Tells a client why it has to leave, and closes. */
   dismiss(guest: Guarded, why: string): void {
     this.#count('dismissed', why, guest.address);
     guest.tell(`ERROR ${why}`);
@@ -91,7 +91,7 @@ export class Guard {
     this.guests.get(guest)?.finished();
   }
 
-  /** Closes the connection of a client that does not read: there is no way to tell it. */
+  /** Closes the connection of a client that does not read, without a message. */
   cutOff(guest: Guarded, why: string): void {
     this.#count('cut off', why, guest.address);
     this.guests.get(guest)?.end(); // It may take a while until it has left.
@@ -107,9 +107,9 @@ export class Guard {
 
   /**
    * On SIGTERM or Ctrl-C, closes the listeners, tells all clients, and ends the program when they have left, or that many
-   * seconds later (0: however long it takes). A second signal ends it at once.
+   * seconds later (0: without a limit). A second signal ends it at once.
    *
-   * @param finish what is to be done before the program ends
+   * @param finish called before the program ends
    */
   drainOnSignal(
     seconds: number,

@@ -1,4 +1,4 @@
-// What one client may cost, as the command line says it.
+// What one client may cost, by the options of the command line.
 
 import type { Option } from '../cli/options.ts';
 
@@ -18,10 +18,10 @@ export const limitOptions = {
 /** What `readOptions()` makes of {@link limitOptions}. */
 export type LimitValues = Record<Exclude<keyof typeof limitOptions, 'status-port'>, number>;
 
-/** The same as the guard counts: bytes, clients, and milliseconds. What is switched off is infinite. */
+/** The same in the units of the guard: bytes, clients, and milliseconds. A limit that is switched off is infinite. */
 export type Limits = {
   maxLine: number;
-  /** How much the kernel keeps of what a client has no room for. The rest is counted here. */
+  /** About how many unsent bytes of a client the kernel keeps. The guard counts the rest. */
   maxUnsent: number;
   lineTimeout: number;
   idleTimeout: number;
@@ -31,7 +31,7 @@ export type Limits = {
   maxPerAddress: number;
 };
 
-/** @param values what was typed, or the defaults */
+/** @param values the options, or their defaults */
 export function toLimits(values: LimitValues): Limits {
   const limit = (name: keyof LimitValues) => values[name] || Number.POSITIVE_INFINITY;
   return {

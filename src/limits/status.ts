@@ -1,31 +1,25 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { fail } from '../cli/fail.ts';
+import { openOrFail } from '../cli/listen.ts';
 import { announce, linesDropped } from '../cli/log.ts';
 import { numberOrFail } from '../cli/parse.ts';
-import { Address } from '../sockets/socket.ts';
 import type { Guard } from './guard.ts';
 
 /**
- * Where `--status-port` says, answers `GET /health`, with 200, or 503 while the server drains, and `GET /metrics`, in the text format of Prometheus.
+ * On the port of `--status-port`, answers `GET /health`, with 200, or 503 while the server drains, and `GET /metrics`, in the text
+ * format of Prometheus. The port is open when this returns: so call it before the first line of output.
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 export function serveStatus(options: { host: string; 'status-port': string }, guard: Guard): void {
   if (options['status-port'] === '') return;
   const port = numberOrFail(options['status-port'], 'Cannot use --status-port', { max: 65535 });
+  const listener = openOrFail({ host: options.host, port }, '--status-port');
   const server = createServer(({ method, url }, response) => {
     const [status, text] = method === 'GET' ? answer(url, guard) : [405, 'only GET\n'];
     response.writeHead(status, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
   });
-  server.on('error', (error: NodeJS.ErrnoException) =>
-    fail(`Cannot serve the status on ${new Address(options.host, port)}: ${error.code}`),
-  );
-  server.listen(port, options.host, () => {
-    const { address, port } = server.address() as AddressInfo;
-    announce(`status on ${new Address(address, port)}`);
-  });
+  server.listen({ fd: listener.fd }, () => announce(`status on ${listener.localAddress()}`));
 }
 
 function answer(url: string | undefined, guard: Guard): [status: number, text: string] {

@@ -2,18 +2,18 @@ import type { Guard, Guarded } from './guard.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** After so many lines of a client, Node's loop turns, and others are heard. */
+/** After so many lines of one client, Node's loop has a turn, and the server reads from others. */
 const LINES_IN_A_ROW = 100;
 
-/** How long a client is not heard then, in milliseconds: Node's loop turns meanwhile. And how long at most. */
+/** How long the server reads nothing of that client, in milliseconds, while Node's loop has its turn. And how long at most. */
 const [TURN, LONGEST] = [1, 100];
 
 /**
- * Watches one client. The connection says what happens, and is told when a limit is reached.
+ * Watches one client. The connection tells it what happens, and the watch tells the connection when a limit is reached.
  *
  * There is one alarm for all time limits of a client, and it is lazy: a byte that arrives moves the limits, but not the alarm.
- * When the alarm rings too early, it is set again. So an idle client costs one alarm in five minutes, and a busy one none of
- * the work of moving it.
+ * When the alarm rings too early, it is set again. So an idle client costs one alarm in five minutes, and a busy client does not
+ * move an alarm with each byte.
  */
 export class Watch {
   readonly #guard: Guard;
@@ -27,13 +27,13 @@ export class Watch {
   #owed = 0;
   /** Whether the kernel had no room for all of them. */
   #full = false;
-  /** While there is something to wait for: when it last got on. */
+  /** While bytes wait for the kernel: when it last took some. */
   #movedAt = NEVER;
   /** Whether the client is not heard at the moment, and until when at least. */
   #hushed = false;
   #hushedUntil = 0;
   #lines = 0;
-  /** How long the client is not heard before its next line: it has spoken to one that lags. */
+  /** How long the server waits before the client's next line: the last one went to a client that lags. */
   #pause = 0;
   #finished = false;
   #alarmAt = NEVER;
@@ -50,9 +50,9 @@ export class Watch {
   }
 
   /**
-   * Whether the next line of the client may be answered. Not while it is owed a quarter of what it may be: so its own answers
-   * never bring it over the limit. Not after many lines without a pause, in which others have their turn. And not at once when
-   * it has spoken to one that lags: see {@link owes}. The connection's `resume()` is called when it may.
+   * Whether the server may answer the next line of the client. Not while it owes the client a quarter of the limit: so the client's
+   * own answers never exceed it. Not after many lines without a pause: other clients have their turn. And not at once after a line
+   * to a client that lags: see {@link owes}. When it may, the watch calls the connection's `resume()`.
    */
   mayBeHeard(): boolean {
     if (this.#hushed) return false;
@@ -62,7 +62,7 @@ export class Watch {
     return !this.#hushed;
   }
 
-  /** Whether it is owed a quarter of what it may be. */
+  /** Whether the server owes the client a quarter of the limit. */
   get #lags(): boolean {
     return this.#owed > this.#guard.limits.maxOwed / 4;
   }
@@ -77,9 +77,9 @@ export class Watch {
   }
 
   /**
-   * So many bytes are to be sent. Returns whether to keep them: not if the client is about to be cut off. When it lags, a
-   * speaker is not heard for as long as the kernel has taken nothing, a tenth of a second at most: so a listener has some
-   * time to catch up, and one that never does stops no other.
+   * So many bytes are to be sent. Returns whether to keep them: not if the client is about to be cut off. When the client lags,
+   * the speaker's next line waits for as long as the kernel has taken nothing, a tenth of a second at most: so a slow reader has
+   * time to catch up, and a client that never reads stops no other.
    */
   owes(bytes: number): boolean {
     const { maxOwed } = this.#guard.limits;
@@ -93,7 +93,7 @@ export class Watch {
     return true;
   }
 
-  /** The kernel was offered all that is owed, and took so many bytes. */
+  /** One send() has offered the kernel all bytes owed, and it took so many. */
   took(bytes: number): void {
     this.#guard.counters.sent += bytes;
     this.#owed -= bytes;
@@ -110,7 +110,7 @@ export class Watch {
     this.#alarmAt = -NEVER; // No alarm is earlier, so none is set any more.
   }
 
-  /** No more is heard of the client: it has ended its stream, or was told to go. All that counts now is that this gets on. */
+  /** The server reads no more: the client has ended its stream, or has to leave. Only the stall timeout counts now. */
   finished(): void {
     this.#finished = true;
     this.#movedAt = performance.now();
@@ -134,12 +134,12 @@ export class Watch {
     this.#hushed = false;
     this.#lines = 0;
     this.#pause = 0;
-    this.#heardAt = now; // While the client was not heard, its silence was not its own.
+    this.#heardAt = now; // While the server did not read, the client was not idle.
     if (this.#begunAt !== NEVER) this.#begunAt = now;
     this.#guest.resume();
   }
 
-  /** When the first of the limits is reached that count at the moment. */
+  /** When the earliest time limit of this moment is reached. */
   #due(): number {
     const { maxOwed, lineTimeout, idleTimeout, stallTimeout } = this.#guard.limits;
     if (this.#full && this.#owed > maxOwed) return 0;

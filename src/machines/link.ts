@@ -1,9 +1,9 @@
-// The connection to Redis: one for what is asked and for what is published, so that both come in one order (RESP 3).
+// The connection to Redis: one for questions and for published results, so that all arrive in one order (RESP 3).
 
 import { fail } from '../cli/fail.ts';
 import { SCRIPT } from './script.ts';
 
-/** What Redis has not done so many milliseconds after it was asked for, it does not do any more. */
+/** Redis carries out no question that is older than this, in milliseconds. */
 const PATIENCE = 2000;
 /** Between two attempts to connect, in milliseconds. */
 const RETRY = 500;
@@ -20,7 +20,7 @@ async function newClient(url: string) {
     return redis.createClient({
       url,
       RESP: 3,
-      disableOfflineQueue: true, // What can't be said now is not said later.
+      disableOfflineQueue: true, // A question that can't be sent now is not sent later.
       socket: { reconnectStrategy: () => RETRY, socketTimeout: SILENCE },
     });
   } catch (error) {
@@ -37,13 +37,13 @@ export async function expectRedis(url: string): Promise<void> {
     client.connect().then(
       () => resolve(undefined),
       () => {},
-    ); // 'error' tells.
+    ); // 'error' reports it.
   });
   client.destroy();
   if (problem) fail(`Cannot reach Redis at ${new URL(url).host}: ${problem}`);
 }
 
-/** Asks Redis to run {@link SCRIPT}, and hears what it publishes. Reconnects by itself. */
+/** Asks Redis to run {@link SCRIPT}, and receives what it publishes. Reconnects by itself. */
 export class Link {
   readonly #client: Client;
   readonly #channel: string;
@@ -51,7 +51,7 @@ export class Link {
   readonly #received: (message: string) => void;
   #subscribed = false;
   #script = '';
-  /** What to add to `performance.now()` for the time of Redis, in milliseconds: rather too little than too much. */
+  /** Add this to `performance.now()` for the time of Redis, in milliseconds. It may be too small, never too large. */
   #clock = Number.NaN;
 
   private constructor(client: Client, url: string, process: string, received: (message: string) => void) {
@@ -61,7 +61,7 @@ export class Link {
     this.#received = received;
   }
 
-  /** Begins to connect. @param process the name of this process. @param on is called whenever any of these happens */
+  /** Begins to connect. @param process the name of this process. @param on a function for each event */
   static async open(
     url: string,
     process: string,
@@ -70,7 +70,7 @@ export class Link {
     const client = await newClient(url);
     client.on('ready', () => on.connected());
     client.on('error', (error: NodeJS.ErrnoException) => on.lost(error.code ?? error.message));
-    client.connect().catch(() => {}); // 'error' tells.
+    client.connect().catch(() => {}); // 'error' reports it.
     return new Link(client, url, process, (message) => on.received(message));
   }
 
@@ -78,20 +78,20 @@ export class Link {
     return this.#client.isReady;
   }
 
-  /** Subscribes, and has Redis keep the script, which it forgets when it ends. */
+  /** Subscribes, and loads the script, which Redis forgets when it ends. */
   async prepare(): Promise<void> {
-    // node-redis subscribes again by itself, but only to what it has once been subscribed to.
+    // node-redis subscribes again by itself, but only if an earlier subscribe() has succeeded.
     if (!this.#subscribed) await this.#client.subscribe([this.#channel, this.#own], this.#received);
     this.#subscribed = true;
     this.#script = await this.#client.scriptLoad(SCRIPT);
   }
 
-  /** Sets the clock of Redis. Its time is later by now, so what is asked is given less time, not more. */
+  /** Sets the clock of Redis. The answer is old when it arrives, so a question gets less time, not more. */
   setClock(time: number): void {
     this.#clock = time - performance.now();
   }
 
-  /** Runs the script. @param always whether it may also run later than it is waited for */
+  /** Runs the script. @param always whether Redis may also run it after the deadline */
   ask(what: string, always: boolean, ...more: (string | number)[]): Promise<unknown> {
     const deadline = always
       ? Number.MAX_SAFE_INTEGER

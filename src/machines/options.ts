@@ -8,7 +8,7 @@ export const machineOptions = {
   processes: { default: 1, min: 1, max: 100, help: 'how many, if Redis keeps the room' },
 } as const satisfies Record<string, Option>;
 
-/** Ends the program with one line if what was asked for is not possible, or Redis can't be reached. */
+/** Ends the program with one line if the options are impossible together, or Redis can't be reached. */
 export async function expectMachines(
   options: Values<typeof machineOptions> & { 'status-port': string },
 ): Promise<void> {

@@ -1,4 +1,4 @@
-// A room for the users of many processes, on many machines. Redis puts into one order what they do.
+// A room for the users of many processes, on many machines. Redis puts their commands into one order.
 
 import { randomBytes } from 'node:crypto';
 import { log } from '../cli/log.ts';
@@ -6,10 +6,10 @@ import { type Answer, type Guest, lines, Room } from '../protocol/room.ts';
 import { Link } from './link.ts';
 import { LEASE } from './script.ts';
 
-/** How often names are renewed, and what was asked is looked at, in milliseconds. */
+/** How often this process renews its names, and looks for overdue questions, in milliseconds. */
 const RENEWAL = LEASE / 4;
 const LOOK = 250;
-/** What Redis has not answered for so many milliseconds is not waited for. By then it is too late for it to be done. */
+/** How long to wait for an answer of Redis, in milliseconds. By then the question's deadline is over. */
 const AWAY = 3000;
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -19,15 +19,15 @@ const BACK = Buffer.from('* back in touch: what others said meanwhile may be mis
 /** A user of this process. */
 type Member = {
   readonly guest: Guest;
-  /** By which Redis knows the user. */
+  /** The user's id in Redis. */
   readonly id: string;
-  /** The place in the order in which users came; empty as long as the user is not in. */
+  /** The user's place in the order of joining; empty until the user has joined. */
   came: string;
-  /** Whether others were told that the user has left, because this process did not renew the name. */
+  /** Whether others have read that the user left, because this process did not renew the name. */
   missed: boolean;
 };
 
-/** Something that was asked, and is not answered yet. */
+/** A question without an answer yet. */
 type Question = { member: Member; answer: (problem?: string, more?: string) => void; since: number };
 
 export class RedisRoom extends Room {
@@ -53,7 +53,7 @@ export class RedisRoom extends Room {
       received: (message) => room.#receive(message),
     });
     setInterval(() => void room.#renew(), RENEWAL).unref();
-    // When what has arrived meanwhile is received: a process that was late itself does not blame Redis.
+    // First this receives what has arrived meanwhile: a process that was late itself does not blame Redis.
     setInterval(() => setImmediate(() => room.#look()), LOOK).unref();
     await new Promise<void>((resolve) => {
       room.#inTouch = resolve;
@@ -69,7 +69,7 @@ export class RedisRoom extends Room {
   }
 
   withLock(work: () => void): void {
-    work(); // What is asked is put in order by Redis.
+    work(); // Redis puts the questions in order.
   }
 
   enter(guest: Guest, answer: Answer): void {
@@ -89,7 +89,7 @@ export class RedisRoom extends Room {
     for (const [number, question] of this.#questions) {
       if (question.member === member) this.#questions.delete(number);
     }
-    // If this does not arrive, the name is not renewed, and that has the same effect.
+    // If this does not arrive, the lease of the name ends, with the same effect.
     this.#lastLeave = this.#link.ask('leave', true, '-', member.id).catch(() => {});
   }
 
@@ -109,7 +109,7 @@ export class RedisRoom extends Room {
     this.#ask('list', guest, [], (problem, names = '') => answer(problem, names.match(/\S+/g) ?? []));
   }
 
-  /** Asks Redis. What it has done it publishes, and then the question is answered: at its place in the order of all. */
+  /** Asks Redis. It publishes what it has done, and that is the answer: at its place in the order of all. */
   #ask(what: string, guest: Guest, more: string[], answer: Question['answer']): void {
     const member = this.#byGuest.get(guest);
     if (this.#away || !member) {
@@ -158,14 +158,14 @@ export class RedisRoom extends Room {
     this.#answer(number, undefined, more);
   }
 
-  /** A user comes in, or comes back. */
+  /** A user joins, or joins again. */
   #admit(member: Member, name: string, came: string): void {
     Object.assign(member, { came, missed: false });
     member.guest.name = name;
     this.#members.set(member.id, member);
   }
 
-  /** Others were told that a user has left who is still here: this process has not renewed the name in time. */
+  /** Others have read that a user left, but the user is still here: this process has not renewed the name in time. */
   #miss(member: Member): void {
     member.missed = true;
     void this.#renew();
@@ -176,13 +176,13 @@ export class RedisRoom extends Room {
     for (const [id, { guest }] of this.#members) if (id !== except) guest.deliver(bytes);
   }
 
-  /** Renews the names of this process. If Redis answers, it is there. */
+  /** Renews the names of this process. An answer shows that Redis is there. */
   async #renew(): Promise<void> {
     if (this.#renewing !== NEVER || !this.#link.connected) return;
     this.#renewing = performance.now();
     try {
       if (this.#away) await this.#link.prepare();
-      // After a pause, others first have the time to renew what they hold.
+      // After a pause, other processes first get the time to renew their names.
       const remove = performance.now() - this.#inTouchSince > LEASE ? 'remove' : '-';
       const all = [...this.#members.values()];
       const held = all.flatMap(({ id, guest, came, missed }) => [
@@ -194,7 +194,7 @@ export class RedisRoom extends Room {
       const time = await this.#link.ask('renew', this.#away, '-', '-', remove, ...held);
       this.#renewing = NEVER;
       if (typeof time === 'number') this.#find(time);
-      else void this.#renew(); // It came too late.
+      else void this.#renew(); // The renewal was too late.
     } catch (error) {
       this.#renewing = NEVER;
       this.#lose((error as Error).message);
@@ -218,7 +218,7 @@ export class RedisRoom extends Room {
     log(`out of touch with Redis: ${why}`);
   }
 
-  /** Gives up what was asked too long ago. What was asked later may still be done, and is waited for. */
+  /** Gives up questions whose deadline is over. Redis may still carry out later ones. */
   #look(): void {
     const late = performance.now() - AWAY;
     const overdue = [...this.#questions].filter(([, { since }]) => since < late);

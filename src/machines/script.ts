@@ -1,20 +1,20 @@
-/** A name that is not renewed for so many milliseconds is free. */
+/** How long a name is leased, in milliseconds. Without renewal it is then free. */
 export const LEASE = 10_000;
 
 /**
- * What Redis does for a room, in Lua. Redis runs one script at a time, to its end, so nothing comes between two lines of it; and
- * what it publishes reaches all subscribers in one order.
+ * What Redis does for a room, in Lua. Redis runs one script at a time, to its end, so no other command runs between two of its
+ * lines. What it publishes reaches all subscribers in one order.
  *
  * | key               | what                                                                              |
  * | ----------------- | --------------------------------------------------------------------------------- |
  * | `chat:name:alice` | the user who has this name, for as long as the lease lasts                        |
- * | `chat:users`      | a sorted set: all users, by the order in which they came                          |
+ * | `chat:users`      | a sorted set: all users, by the order in which they joined                        |
  * | `chat:names`      | a hash: the name of each user                                                     |
  * | `chat:count`      | the number of the last guest                                                      |
  *
- * Arguments: what to do, until when (Redis's clock, in milliseconds), the channel, a number for what is asked here, the user,
- * and more. It returns a text if it did not do it. What it did is published, as `NUMBER KIND USER NAME MORE`: to all, or
- * where that concerns one user only, to the user's process.
+ * Arguments: what to do, until when (Redis's clock, in milliseconds), the channel, the number of this question, the user,
+ * and more. If it did not do it, it returns a text. If it did, it publishes `NUMBER KIND USER NAME MORE`: to all processes, or
+ * to that of the user, if it concerns one user only.
  *
  * @see https://redis.io/docs/latest/develop/programmability/eval-intro/
  */
@@ -81,7 +81,7 @@ local function each(present, gone)
   end
 end
 
--- Renews the name of a user. If it is lost, claims it again, or another if that is taken. Those who were told that the user has
+-- Renews the name of a user. If it is lost, claims it again, or another if that is taken. Users who were told that the user has
 -- left are told of the return.
 local function renew(user, name, came, missed)
   local known = nameOf(user)

@@ -1,7 +1,6 @@
-// Conversations: requests that end with a terminator come in, answers of any size go out. Python's asynchat.
+// Conversations: it receives requests that end with a terminator, and sends answers of any size. Python's asynchat.
 //
-// single9 keeps all of this in local variables, or not at all, because its calls wait. Here no method may wait, so each is a
-// field:
+// The calls of single9 wait, so it needs local variables at most. Here no method may wait, so there are fields:
 //
 // | field                    | in single9                                                        |
 // | ------------------------ | ----------------------------------------------------------------- |
@@ -18,15 +17,15 @@ import { EventHandler } from './event-handler.ts';
 /** Makes output when there is room for it, a piece at a time. An empty piece is its end. */
 export type Producer = { more(): Buffer };
 
-/** The bytes to have ready for one send(). The rest waits for the next tick, so that no client keeps the others waiting. */
+/** The bytes to have ready for one send(). The rest is for the next tick, so no client makes the others wait. */
 const PIECE = 64 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
 /**
  * An {@link EventHandler} for protocols of requests and answers. It collects what arrives until it has seen the terminator,
- * and then calls {@link foundTerminator}. What goes out is a queue: an answer may be of any size, or be made while it is
- * sent, and neither a client that sends a hundred requests at once nor one that does not read is a problem. At the end of
+ * and then calls {@link foundTerminator}. It sends from a queue: an answer may be of any size, or be made while it is
+ * sent. A client that sends a hundred requests at once, or does not read, makes no other client wait. At the end of
  * a tick, one `send()` takes all the answers of the tick.
  */
 export abstract class AsyncChat extends EventHandler {
@@ -38,7 +37,7 @@ export abstract class AsyncChat extends EventHandler {
   #held = NOTHING;
   /** Answers that have been pushed, in order. */
   readonly #output: (Buffer | Producer)[] = [];
-  /** How many at its front are finished. splice() moves all the others: it removes these when they are half of it. */
+  /** How many at the front of `#output` are finished. splice() moves all others, so it is called when half are finished. */
   #finished = 0;
   /** The front of the output, in bytes that the kernel has not taken yet. */
   readonly #unsent: Buffer[] = [];
@@ -80,18 +79,18 @@ export abstract class AsyncChat extends EventHandler {
     return bytes;
   }
 
-  /** Called with each part of what arrives. Override it to do something else than to keep it. */
+  /** Called with each part that arrives. This keeps it; override it to do something else. */
   collectIncomingData(bytes: Buffer): void {
     this.#collected.append(bytes);
   }
 
-  /** Sends this, after all that has been pushed before it. */
+  /** Queues bytes or a producer behind the earlier ones. */
   push(output: Buffer | Producer): void {
     this.#output.push(output);
     this.#schedule();
   }
 
-  /** Closes when all that was pushed has been sent. What still arrives is discarded. */
+  /** Closes when the queue has been sent. Bytes that still arrive are discarded. */
   closeWhenDone(): void {
     this.#closing = true;
     this.#schedule();
@@ -137,7 +136,7 @@ export abstract class AsyncChat extends EventHandler {
     this.close();
   }
 
-  /** Sends at the end of the tick, unless the kernel had no room last time: then onWrite() is called when it has. */
+  /** Sends at the end of the tick. If the kernel had no room last time, onWrite() sends, when there is room. */
   #schedule(): void {
     if (this.#scheduled || this.awaitsRoom) return;
     this.#scheduled = true;

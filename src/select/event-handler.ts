@@ -10,13 +10,13 @@ import type { Address, Socket, WouldBlock } from '../sockets/socket.ts';
 export class Loop extends Selector<EventHandler> {
   readonly #due: EventHandler[] = [];
   #guest: Guest | undefined;
-  /** The handlers that linger, and until when. Each has the same time, so the first to come is the first to go. */
+  /** The handlers that linger, and until when. Each lingers equally long, so they are in the order of their ends. */
   readonly #lingering = new Map<EventHandler, number>();
 
   /** Calls {@link EventHandler.onTickEnd} of this handler once, when all events of this tick have been handled. */
   callAtTickEnd(handler: EventHandler): void {
     this.#due.push(handler);
-    this.#guest?.at(0); // Between two turns, say in a timer, this is what the next one is for.
+    this.#guest?.at(0); // Between two turns, say in a timer, this asks for a turn at once.
   }
 
   /** Closes this handler in two seconds, if it is not closed by then. */
@@ -34,7 +34,7 @@ export class Loop extends Selector<EventHandler> {
     while (this.#endTick()) this.#handle(this.select(this.#closeLate()));
   }
 
-  /** The same, by turns in Node's own loop, which goes on meanwhile. */
+  /** The same, in turns of Node's own loop, whose timers and signal handlers run meanwhile. */
   runInNode(): void {
     const guest = new Guest(this, (most) => {
       this.#handle(this.select(Math.min(most, this.#closeLate())));
@@ -50,9 +50,9 @@ export class Loop extends Selector<EventHandler> {
     }
   }
 
-  /** Returns whether there is a next one: whether a socket is left. */
+  /** Returns whether there is a next tick: whether a socket is left. */
   #endTick(): boolean {
-    for (const handler of this.#due) handler.endTick(); // One handler may put another on the list: then this goes on.
+    for (const handler of this.#due) handler.endTick(); // A handler may add others to the list: `for` visits them, too.
     this.#due.length = 0;
     return this.size > 0;
   }
@@ -68,13 +68,13 @@ export class Loop extends Selector<EventHandler> {
   }
 }
 
-/** The most bytes of one recv(). The rest waits for the next tick, so that no client keeps the others waiting. */
+/** The most bytes of one recv(). The rest is for the next tick, so no client makes the others wait. */
 const MAX_RECV = 16 * 1024;
 
 /**
- * A non-blocking socket in a loop. A subclass overrides the methods for the events it cares about. The others do nothing,
- * but {@link onError} and {@link onClose} close. What to wait for, {@link readable} and {@link writable} say, each time
- * that events have been handled. It is the `dispatcher` of Python's asyncore.
+ * A non-blocking socket in a loop. A subclass overrides the methods for the events it cares about. By default {@link onError}
+ * and {@link onClose} close, and the others do nothing. After each event, {@link readable} and {@link writable} say what to
+ * wait for. It is the `dispatcher` of Python's asyncore.
  */
 export class EventHandler {
   readonly #loop: Loop;
@@ -91,11 +91,11 @@ export class EventHandler {
     this.#key = loop.register(socket, state === 'connecting' ? WRITE : READ, this);
   }
 
-  /** The connection that was begun has been made. */
+  /** The socket has connected. */
   onConnect(): void {}
   /** A client has connected to this listener. */
   onAccept(_client: Socket, _address: Address): void {}
-  /** A client tried to, but the process had no descriptor for the connection, or onAccept() has thrown. */
+  /** The listener has closed a client's connection: the process had no descriptor for it, or onAccept() has thrown. */
   onReject(_address: Address, _why: string): void {}
   /** Bytes have arrived. */
   onRead(_bytes: Buffer): void {}
@@ -107,7 +107,7 @@ export class EventHandler {
   onClose(): void {
     this.close();
   }
-  /** The connection is broken, or was never made, or one of these methods has thrown. */
+  /** The connection is broken, or could not be made, or one of these methods has thrown. */
   onError(_error: unknown): void {
     this.close();
   }
@@ -171,7 +171,7 @@ export class EventHandler {
     if (!this.closed) this.#guard(() => this.onTickEnd());
   }
 
-  /** No error of one handler reaches the loop, and with it the others. */
+  /** Calls a method, and passes its error to onError(): an error in the loop would end all handlers. */
   #guard(handle: () => void): void {
     try {
       handle();
@@ -202,7 +202,7 @@ export class EventHandler {
     try {
       this.onAccept(client, address);
     } catch (error) {
-      client.close(); // A mistake that concerns one client does not end the listener.
+      client.close(); // An error of one client does not end the listener.
       this.onReject(address, `${error}`);
     }
   }

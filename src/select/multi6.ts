@@ -1,12 +1,12 @@
 // multi6: select6 in as many processes as there are cores.
 //
-// New since select6: the first process opens the listener, starts the others, and looks after them, as that of prefork4
-//   does. Each of the others inherits the listener, and runs the loop of select6. When a client connects, the listener is
-//   ready in all of them: the first to call accept() has the client.
+// New since select6: the first process opens the listener, starts the others, and replaces one that dies, as in prefork4.
+//   Each of the others inherits the listener, and runs the loop of select6. When a client connects, the listener is
+//   ready in all of them: the first to call accept() gets the client.
 // Try: npm start multi6 -- --processes 2, and nc localhost 12345 in a few terminals. ss -tnp (or lsof -nPi :12345) names
 //   the process of each connection. kill -9 one of them: its users are cut off, the others notice nothing.
-// Still wrong: no process knows what the others know. To talk to a user of another one takes a socket in between. And a
-//   client stays with the process that has accepted it, however much that has to do.
+// Still wrong: the processes share no memory, so a user can't talk to a user of another one. And a client stays with the process
+//   that has accepted it, even if that is busy and another one is idle.
 
 import { availableParallelism } from 'node:os';
 import { listen } from '../cli/listen.ts';
@@ -49,7 +49,7 @@ function accept(listener: Socket): void {
 function serve(client: Client): void {
   try {
     if (client.ready & READ) read(client);
-    // If the kernel had no room, the selector watches for it: until then, send() would only say so again.
+    // If the kernel had no room, the selector reports when it has: until then, send() would return 'would-block' again.
     if (client.ready & WRITE || !(client.interest & WRITE)) write(client);
     updateInterest(client);
   } catch (error) {

@@ -1,12 +1,11 @@
 // poll3: many clients, one thread, and poll(2) as C programs show it.
 //
-// New since single3: the server waits for all its descriptors at once. An array says which, and for what; poll()
-//   sleeps until one of them is ready, and marks it. There is one loop now, for the listener and the clients alike.
+// New since single3: the server waits for all its descriptors at once. An array lists them, with the events to wait for;
+//   poll() sleeps until one is ready, and marks it. One loop serves the listener and the clients alike.
 // Try: nc localhost 12345 in three terminals. All three get their echo, from one thread. Then, with --quiet, a client
 //   that talks and never reads: bash -c 'yes > /dev/tcp/localhost/12345'. Soon no client gets an answer.
-// Still wrong: each call hands the whole array to the kernel, and both look through all of it; and the array is
-//   bookkeeping. A Selector takes that over in select3. And sendAll() may wait for one client, and all others with
-//   it: see select6.
+// Still wrong: each call hands the whole array to the kernel, and both look through all of it. A Selector does that
+//   bookkeeping in select3. And sendAll() may wait for one client, and all others with it: see select6.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -40,12 +39,12 @@ function remove(i: number): void {
 }
 
 function accept(listener: Socket): void {
-  // Like accept(), but 'would-block' if the client has gone since poll(). When the process has no descriptor left, the client
-  // is rejected: in the queue, it would keep the listener ready.
+  // Like accept(), but 'would-block' if the client has left since poll(). When the process has no descriptor left, this rejects
+  // the client: in the queue, it would keep the listener ready.
   const accepted = acceptOrReject(listener, (address, why) => log(`${address} rejected: ${why}`));
   if (accepted === 'would-block') return;
   const [client, address] = accepted;
-  client.setBlocking(true); // On macOS a client inherits from its listener that it is non-blocking.
+  client.setBlocking(true); // On macOS, a client of a non-blocking listener is non-blocking, too.
   log(`${address} connected`);
   if (sockets.length <= MAX_CLIENTS) {
     add(client, address);
@@ -73,11 +72,11 @@ function serve(i: number): void {
 }
 
 const listener = listen();
-listener.setBlocking(false); // A client may have gone again when we accept: then accept() returns in place of waiting.
+listener.setBlocking(false); // The client may leave before accept(): then accept() returns in place of waiting.
 add(listener);
 while (true) {
   libc.poll(pollfds, sockets.length, -1);
-  // From the end: remove() moves to this place an entry that the loop has looked at.
+  // From the end: remove() fills this place with an entry that the loop has already looked at.
   for (let i = sockets.length - 1; i >= 0; i--) {
     const revents = pollfds.readInt16LE(8 * i + 6);
     if (revents === 0) continue;

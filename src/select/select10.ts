@@ -53,7 +53,7 @@ class Connection extends AsyncChat {
     log(`${address} connected`);
   }
 
-  override foundTerminator(): void {} // There is none: all bytes are passed on at once.
+  override foundTerminator(): void {} // Without a terminator, it is never called.
 
   override collectIncomingData(bytes: Buffer): void {
     log(() => `${this.address} sent ${quote(bytes)}`);

@@ -1,9 +1,8 @@
 // select11: users who talk to each other, one thread.
 //
 // New since select10: a room, and a chat on top of the chain. The room keeps its users in a plain variable: there is
-//   one thread, and it never waits for one user, so nothing comes between two lines of this file. When a user says
-//   something, the room pushes it to all the others, and at the end of the tick each of them gets all that was
-//   pushed, in one send().
+//   one thread, which never waits for one user, so no other code runs between two lines of this file. The room pushes
+//   each line of a user to all others, and at the end of the tick one send() for each user sends all of its lines.
 // Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT.
 //   Then stop one of them with Ctrl-Z, and let another talk without end: yes SAY hello | nc localhost 12345. The
 //   third hears it all. Not for long: top shows how the memory grows.
@@ -63,7 +62,7 @@ class Connection extends AsyncChat {
     this.protocol.opened();
   }
 
-  override foundTerminator(): void {} // There is none: all bytes are passed on at once.
+  override foundTerminator(): void {} // Without a terminator, it is never called.
 
   override collectIncomingData(bytes: Buffer): void {
     log(() => `${this.address} sent ${quote(bytes)}`);

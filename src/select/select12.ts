@@ -1,14 +1,15 @@
 // select12: a chat to leave running.
 //
-// New since select11: limits to what one client may cost, and an orderly end. A guard says who is let in, and watches each
-//   client; a connection tells its watch what arrives, what is owed to the client, and what the kernel takes of it. Lines go
-//   up one at a time, and wait while their answers do. Timers and signals are Node's: this loop is a guest in Node's own.
+// New since select11: limits to what one client may cost, and an orderly end. A guard decides which clients come in, and
+//   watches each. A connection tells its watch what arrives, what it owes the client, and what the kernel takes of it. It
+//   handles one line at a time, and none while too many answers wait. Timers and signals are Node's: this loop is a guest in
+//   Node's own.
 // Try: with --line-timeout 5, (printf half; sleep 60) | nc localhost 12345
 //   With --max-per-address 3, four times nc localhost 12345
 //   A client that asks and never reads: bash -c 'yes WHO > /dev/tcp/localhost/12345' is cut off after ten seconds, and
-//   takes no memory. Beside one who talks: yes SAY hello | nc localhost 12345 > /dev/null
+//   takes no memory. Meanwhile, let another one talk: yes SAY hello | nc localhost 12345 > /dev/null
 //   And Ctrl-C, with a client or two.
-// Still wrong: one process, on one machine. When it ends, the room does.
+// Still wrong: one process, on one machine. When it ends, the room is gone.
 
 import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { log, quote } from '../cli/log.ts';
@@ -84,7 +85,7 @@ class Connection extends AsyncChat implements Guarded {
     return super.readable() && !this.pace.waits;
   }
 
-  override foundTerminator(): void {} // There is none: all bytes are passed on at once.
+  override foundTerminator(): void {} // Without a terminator, it is never called.
 
   override collectIncomingData(bytes: Buffer): void {
     log(() => `${this.address} sent ${quote(bytes)}`);
@@ -132,14 +133,14 @@ class Connection extends AsyncChat implements Guarded {
 
   resume(): void {
     this.pace.resume();
-    this.callAtTickEnd(); // Then the loop asks readable() again.
+    this.callAtTickEnd(); // After that, the loop calls readable() again.
   }
 }
 
 const loop = new Loop(mechanism);
+serveStatus(options, guard);
 const servers = listenForChat(options, guard.limits).map(
   ({ listener, framing }) => new Server(loop, listener, framing),
 );
-serveStatus(options, guard);
 guard.drainOnSignal(options.drain, servers);
 loop.runInNode();

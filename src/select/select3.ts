@@ -2,8 +2,7 @@
 //
 // New since poll3: a Selector keeps the set of sockets, and returns those that are ready. A blocking server has the
 //   address in a local variable; here it is in a state for each client, because between two messages of one client
-//   the loop serves others. And no client blocks: a call that would have to wait returns 'would-block' in place of
-//   waiting.
+//   the loop serves others. And no call on a client blocks: if it would have to wait, it returns 'would-block'.
 // Try: nc localhost 12345 in three terminals. Then strace -p "$(pgrep -nf select3)": while all clients are silent,
 //   the thread sits in epoll_wait(). And with --quiet, send 20 MB, read after four seconds, and count the
 //   lines that come back:

@@ -45,7 +45,7 @@ function accept(listener: Socket): void {
 function serve(client: Client): void {
   try {
     if (client.ready & READ) read(client);
-    // If the kernel had no room, the selector watches for it: until then, send() would only say so again.
+    // If the kernel had no room, the selector reports when it has: until then, send() would return 'would-block' again.
     if (client.ready & WRITE || !(client.interest & WRITE)) write(client);
     updateInterest(client);
   } catch (error) {

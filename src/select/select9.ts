@@ -1,7 +1,7 @@
 // select9: commands, on classes that call you when something happens.
 //
-// New since reactor6: the loop, the queue and the interest have moved to event-handler.ts and async-chat.ts. Here
-//   stay a class for the listener and one for a connection, with a method for each event. It is single9, turned
+// New since reactor6: the loop, the queue and the interest have moved to event-handler.ts and async-chat.ts. This file
+//   has a class for the listener and one for a connection, with a method for each event. It is single9, turned
 //   inside out: there, serve() calls recv() and waits; here, AsyncChat calls foundTerminator() for each line. The
 //   answers of a tick go out together, at its end.
 // Try: nc localhost 12345 with HELP, TIME, QUIT. Then a hundred commands at once, with a hundred answers:

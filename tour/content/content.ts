@@ -1,4 +1,4 @@
-// What the page shows of each step, read from where it is.
+// What the page shows of each step, read from its files.
 
 import { dirname } from 'node:path';
 import { changes, filesOf } from '../../scripts/difference.ts';
@@ -20,7 +20,7 @@ export function overview(): Overview {
   };
 }
 
-/** All there is to be seen of a step before it runs. */
+/** All that the page shows of a step before it runs. */
 export async function contentOf(step: Step): Promise<Content> {
   const { name, path, header, predecessor } = step;
   const before = predecessor === undefined ? undefined : steps.get(predecessor);
@@ -52,7 +52,7 @@ function title(name: string, header: string): string {
   return header.split('\n', 1)[0]?.slice(name.length + 2) ?? '';
 }
 
-/** A part of the header: what it says, with the names of steps as links. */
+/** A part of the header as HTML, with the names of steps as links. */
 function html(step: Step, part: 'New' | 'Try' | 'Still wrong'): string {
   const text = partOf(step, part)
     .replace(/^.*?: /, '')

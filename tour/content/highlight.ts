@@ -22,7 +22,7 @@ async function read(path: string): Promise<string[]> {
   return (await colouring)(readFileSync(join(root, path), 'utf8').trimEnd());
 }
 
-/** Shiki takes a moment to load. Its themes write colours into each element, which the page's policy forbids: so this one has names. */
+/** Shiki takes a moment to load. Its own themes write colours into each element, which the page's policy forbids: this theme has names. */
 async function load(): Promise<Colouring> {
   const [{ createHighlighterCore, createCssVariablesTheme }, { createOnigurumaEngine }, language] =
     await Promise.all([

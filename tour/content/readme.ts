@@ -1,4 +1,4 @@
-// What the READMEs say: the map, and the section of a step.
+// Parts of the READMEs: the map, and the section of a step.
 
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -23,11 +23,11 @@ export function readMap(): Pick<Overview, 'mechanisms' | 'levels'> {
   };
 }
 
-/** The section of the chapter's README that tells the story of this step, as HTML. */
+/** The section of the chapter's README about this step, as HTML. */
 export function readSection(name: string, path: string): string {
   const readme = readFileSync(join(root, dirname(path), 'README.md'), 'utf8');
   const [section = ''] = readme.split(/^(?=## )/m).filter((section) => section.startsWith(`## ${name}:`));
-  // The pictures are drawn on the page itself.
+  // Without pictures: the page draws them itself.
   return marked.parse(section.replace(/^## .*\n/, '').replace(/^!\[[^\]]*\]\([^)]*\)$/gm, '')) as string;
 }
 
@@ -38,7 +38,7 @@ export function inline(text: string): string {
 
 const marked = new Marked({
   renderer: {
-    // A link to a step leads to it on the page. The page has nothing else of the project to lead to.
+    // A link to a step leads to it on the page. Other files of the project are not on the page.
     link({ href, tokens }) {
       const text = this.parser.parseInline(tokens);
       const [, step] = /(?:^|\/)(?:[a-z]+\/)?([a-z]+\d+)\.ts$/.exec(href) ?? [];

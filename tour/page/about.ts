@@ -1,9 +1,9 @@
-// What the step is: the parts of its header, what can be tried, and the section of its chapter's README.
+// About a step: the parts of its header, what you can try, and the section of its chapter's README.
 
 import type { Content } from '../shared/content.ts';
 import { button, h } from './dom.ts';
 
-/** @param play plays the proposal of this number; undefined on a page that can't */
+/** @param play plays the proposal of this number; undefined on a page without a server */
 export function about(content: Content, play: ((index: number) => void) | undefined): HTMLElement {
   const { name, title, predecessor, header, section, tries } = content;
   const tried = h('p', { html: header.try });

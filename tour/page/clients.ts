@@ -1,10 +1,10 @@
-// The clients: what each has said and heard, and, where a server runs, what it can do next.
+// The clients: what each has sent and received, and, if a server runs, buttons for what it can do next.
 
 import { duration } from '../../scripts/trace/wording.ts';
 import type { ClientEvent, TourEvent } from '../shared/events.ts';
 import { button, h, setText } from './dom.ts';
 
-/** So many lines of what a client did and saw are shown. */
+/** How many lines the page shows for a client. */
 const SHOWN = 5;
 
 type Do = (name: string, doing: string, text?: string) => void;
@@ -31,7 +31,7 @@ export class ClientCard {
     this.element.append(this.#history);
   }
 
-  /** Shows what it did until this time. */
+  /** Shows what the client did until this time. */
   show(events: readonly TourEvent[], time: number, canConnect: boolean): void {
     const all = events.filter(
       (one): one is ClientEvent => one.kind === 'client' && one.name === this.#name && one.time <= time,
@@ -95,7 +95,7 @@ export class ClientCard {
   }
 }
 
-/** How a client stands, by what it has done and seen since it connected. */
+/** The state of a client, by its events since it connected. */
 function stateOf(
   own: readonly ClientEvent[],
   time: number,

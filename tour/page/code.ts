@@ -5,9 +5,9 @@ import type { Content, Source } from '../shared/content.ts';
 import type { Moment, Standing } from '../shared/moment.ts';
 import { button, h, setText } from './dom.ts';
 
-/** How many that wait in one line are named there. */
+/** How many threads or coroutines that wait in one line are named beside it. */
 const NAMED = 3;
-/** For so long after you have scrolled, the code does not move by itself, in milliseconds. */
+/** How long after you have scrolled the code does not move by itself, in milliseconds. */
 const REST = 5000;
 
 type Line = { element: HTMLElement; chips: HTMLElement };
@@ -53,7 +53,7 @@ export class Code {
     this.#panes.addEventListener('keydown', () => this.#rest());
   }
 
-  /** Shows what waits, and what has run just now. */
+  /** Marks the lines that wait, and those that have just run. */
   show({ waits, ran }: Moment, time: number): void {
     const lit = new Map<string, Standing[]>();
     for (const wait of waits) lit.set(wait.at ?? '', [...(lit.get(wait.at ?? '') ?? []), wait]);
@@ -74,7 +74,7 @@ export class Code {
     this.#lit = lit;
   }
 
-  /** Brings a line into view, of a file beside the step, too. */
+  /** Scrolls to a line, of the step or of a file beside it. */
   reveal(at: string, asked = true): void {
     const [path = ''] = at.split(':');
     if (!this.#lines.has(at) && this.#content.files.some((file) => file.path === path))
@@ -97,7 +97,7 @@ export class Code {
     requestAnimationFrame(() => element.classList.add('asked'));
   }
 
-  /** Where no line of the step waits, the file in which one does is opened beside it, once. */
+  /** If no line of the step waits, opens the file in which one does beside it, once. */
   #openHelper(lit: ReadonlyMap<string, unknown>): void {
     const places = [...lit.keys()].map((at) => at.replace(/:\d+$/, ''));
     if (this.#helped || places.includes(this.#content.path)) return;
@@ -125,7 +125,7 @@ export class Code {
     }
   }
 
-  /** The names of files in which something waits have a mark. */
+  /** Marks the names of files in which a line waits. */
   #mark(lit: ReadonlyMap<string, unknown>): void {
     for (const option of this.#files.options) {
       if (option.value === '') continue;

@@ -2,7 +2,7 @@
 
 type Props = {
   class?: string;
-  /** HTML that this project has made itself. */
+  /** HTML of this project's own making. */
   html?: string;
   on?: Record<string, (event: Event) => void>;
   [attribute: string]: unknown;
@@ -25,12 +25,12 @@ export function h<Tag extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** A button that does this. */
+/** A button that calls a function. */
 export function button(label: string, does: () => void, props: Props = {}): HTMLButtonElement {
   return h('button', { type: 'button', on: { click: does }, ...props }, label);
 }
 
-/** Sets a text only when it changes: whatever reads the page aloud, or selects in it, is not disturbed. */
+/** Sets a text only when it changes, so as not to disturb a screen reader, or your selection. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,4 +1,4 @@
-// The page: which step it shows is in its address, behind the #.
+// The page. Its address names the step, behind the #.
 
 import type { Overview } from '../shared/content.ts';
 import { button, h } from './dom.ts';
@@ -6,7 +6,7 @@ import { home, map } from './map.ts';
 import { comparePage, type Page, stepPage } from './pages.ts';
 import { act, listen, live, loadContent, loadOverview } from './source.ts';
 
-/** How often the page shows what has happened, in milliseconds. */
+/** How often the page shows new events, in milliseconds. */
 const FRAME = matchMedia('(prefers-reduced-motion: reduce)').matches ? 500 : 100;
 
 const overview = await loadOverview();

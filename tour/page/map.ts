@@ -35,7 +35,7 @@ export function map({ mechanisms, levels, steps }: Overview, current = ''): HTML
   );
 }
 
-/** The first page: what there is to be seen here, and the map. */
+/** The first page: what you can see here, and the map. */
 export function home(overview: Overview, live: boolean): HTMLElement {
   const what = live
     ? 'Choose a step, start it, and connect. The line that it waits in is lit for as long as it waits.'

@@ -10,10 +10,10 @@ import { Side } from './side.ts';
 import { act, live, loadRecording } from './source.ts';
 import { StepView } from './step-view.ts';
 
-/** What is on the screen, and shows what happens. */
+/** A page on the screen. */
 export type Page = { element: HTMLElement; sides: Side[]; show(now: number): void };
 
-/** Tells what the server has refused. */
+/** Shows why the server has refused something. */
 export type Complain = (why: string | undefined) => void;
 
 export function stepPage(content: Content, overview: Overview, complain: Complain): Page {
@@ -103,7 +103,7 @@ export function comparePage(contents: readonly Content[], complain: Complain): P
   };
 }
 
-/** What both kinds of pages have: a time that is shown on all sides. */
+/** Both kinds of pages have one time for all sides. */
 function playing(sides: Side[], complain: Complain) {
   const lengths = () => sides.map(({ begin, now }) => (begin === undefined ? 0 : now - begin));
   const player = new Player(() => {

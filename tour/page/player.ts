@@ -1,17 +1,17 @@
-// Which moment is shown: now, or one that you have stopped at, or the moments of a recording, one after the other.
+// The moment that the page shows: now, one at which you have stopped, or the moments of a recording in turn.
 
 import { button, h, setText } from './dom.ts';
 
-/** What there is to be shown, in microseconds since it began. */
+/** The time that can be shown, in microseconds since the beginning. */
 export type Extent = { length: number; grows: boolean };
 
 export class Player {
   readonly element = h('div', { class: 'player', role: 'group', 'aria-label': 'Time' });
-  /** The moment that is shown, in microseconds since the beginning; undefined for now. */
+  /** The moment on the page, in microseconds since the beginning; undefined for now. */
   at: number | undefined;
-  /** How many times as slowly a recording is played. */
+  /** How many times slower than real a recording plays. */
   slower = 1;
-  /** What happened later is not shown, while you look at a moment: so long after the beginning. */
+  /** While you look at a moment, the end of the time shown, since the beginning. */
   frozen: number | undefined;
   #playing = false;
   #last = 0;
@@ -51,7 +51,7 @@ export class Player {
     return this.frozen ?? this.#extent()?.length ?? 0;
   }
 
-  /** Plays from the beginning, or goes on with what happens now. */
+  /** Plays from the beginning, or returns to now. */
   restart(): void {
     const grows = this.#extent()?.grows ?? true;
     this.follow();

@@ -1,4 +1,4 @@
-// The scene of the four clients, with a question before it, and the answer that was seen.
+// The scene of the four clients: you guess which of them get an answer, and then see it.
 
 import type { ClientEvent, TourEvent } from '../shared/events.ts';
 import { button, h } from './dom.ts';
@@ -20,7 +20,7 @@ export class Scene {
   );
   #guess: string[] | undefined;
 
-  /** @param play plays it, so many times as slowly */
+  /** @param play plays the scene, so many times slower than real */
   constructor(sides: readonly Side[], play: (slower: number) => void) {
     this.#sides = sides;
     this.#speed.value = '4';
@@ -40,7 +40,7 @@ export class Scene {
       h(
         'fieldset',
         {},
-        h('legend', {}, 'Who gets an answer while A is there?'),
+        h('legend', {}, 'Which clients get an answer while A is there?'),
         ...this.#boxes.map((box) => h('label', {}, box, box.value)),
       ),
       h('div', { class: 'row' }, start, this.#speed),
@@ -48,7 +48,7 @@ export class Scene {
     );
   }
 
-  /** Tells what was seen, once A has left. */
+  /** Says which clients got an answer, after A has left. */
   show(times: readonly number[]): void {
     const texts = this.#sides.flatMap(({ events, content }, i) => {
       const answered = answeredBefore(events, times[i] ?? 0);
@@ -68,7 +68,7 @@ function list(names: readonly string[]): string {
   return names.join(' and ') || 'none of them';
 }
 
-/** Who had some of an answer before A left; undefined as long as A is there. */
+/** The clients that received something before A left; undefined as long as A is there. */
 function answeredBefore(events: readonly TourEvent[], time: number): string[] | undefined {
   const begin = events.findLast((event) => event.kind === 'scene')?.time;
   const own = events.filter(

@@ -1,4 +1,4 @@
-// What is known of one of the steps on the page: its content, and what has happened.
+// One of the steps on the page: its content, and its events.
 
 import type { Content } from '../shared/content.ts';
 import type { Report, TourEvent } from '../shared/events.ts';
@@ -34,7 +34,7 @@ export class Side {
     return this.#kept.skipped;
   }
 
-  /** Now, on the clock of the events; when it is over, its end. */
+  /** Now, on the clock of the events; after the end of the run, its end. */
   get now(): number {
     return this.end ?? performance.now() * 1000 + this.#offset;
   }

@@ -1,9 +1,9 @@
-// Where the page gets what it shows: from the server that has sent it, or from files beside it. It asks no other.
+// The page's source of data: the server that has sent it, or files beside it. It asks no other.
 
 import type { Content, Overview } from '../shared/content.ts';
 import type { Recorded, Report } from '../shared/events.ts';
 
-/** Whether this page is of a server that runs steps. */
+/** Whether the server of this page runs steps. */
 export const live = document.documentElement.dataset.form === 'live';
 
 export function loadOverview(): Promise<Overview> {
@@ -30,7 +30,7 @@ async function load<Type>(path: string): Promise<Type> {
 
 const page = crypto.getRandomValues(new Uint32Array(4)).join('-');
 
-/** Listens to what happens. `lost` is told whether the server does not answer. */
+/** Receives reports of events. Calls `lost` with true when the server does not answer, and with false when it does again. */
 export function listen(take: (report: Report) => void, lost: (isLost: boolean) => void): void {
   const stream = new EventSource(`events?page=${page}`);
   stream.onmessage = ({ data }) => take(JSON.parse(data));
@@ -38,7 +38,7 @@ export function listen(take: (report: Report) => void, lost: (isLost: boolean) =
   stream.onerror = () => lost(true);
 }
 
-/** Asks the server to do something. Returns why it does not, if it does not. */
+/** Asks the server to do something. If it refuses, returns its reason. */
 export async function act(what: Record<string, unknown>): Promise<string | undefined> {
   try {
     const response = await fetch(`act?page=${page}`, {

@@ -1,4 +1,4 @@
-// In words, where the step stands: for who does not see the lines, or has them out of view.
+// Where the step stands, in words: for you when the lines are out of view, and for a screen reader.
 
 import { duration } from '../../scripts/trace/wording.ts';
 import type { Moment, Standing } from '../shared/moment.ts';

@@ -9,7 +9,7 @@ import { TimelineView } from './timeline.ts';
 
 /** How often a picture that grows is drawn, in milliseconds. */
 const REDRAW = 250;
-/** So many lines of the log are shown. */
+/** How many lines of the log the page shows. */
 const LOGGED = 200;
 
 export class StepView {
@@ -22,7 +22,7 @@ export class StepView {
   #drawn = Number.NEGATIVE_INFINITY;
   #shown = '';
 
-  /** @param choose is told a moment that you have chosen, in microseconds since the beginning */
+  /** @param choose called with the moment that you choose, in microseconds since the beginning */
   constructor(side: Side, choose: (at: number) => void) {
     this.#side = side;
     this.code = new Code(side.content);
@@ -33,7 +33,7 @@ export class StepView {
     });
   }
 
-  /** Shows the moment that is so long after the beginning; undefined for now. Returns it on the clock of the events. */
+  /** Shows a moment, in microseconds since the beginning; undefined for now. Returns it on the clock of the events. */
   show(at: number | undefined, until: number): number {
     const { events, begin = 0, end, skipped } = this.#side;
     const time = at === undefined ? this.#side.now : Math.min(begin + at, until);

@@ -15,7 +15,7 @@ export class TimelineView {
   #shown: Lanes | undefined;
   #drawn = '';
 
-  /** @param choose is told a time of the events, and the line of what you have clicked */
+  /** @param choose called with a time of the events, and the line of the span that you have clicked */
   constructor(side: Side, choose: (time: number, line: string | undefined) => void) {
     this.#side = side;
     this.#shadow.adoptedStyleSheets = [this.#sheet];
@@ -37,7 +37,7 @@ export class TimelineView {
     });
   }
 
-  /** Draws what happened until `until`, and, if it is not the end of that, where `time` is. */
+  /** Draws the events until `until`, and a cursor at `time`, if that is earlier. */
   show(until: number, time: number): void {
     const { content, events } = this.#side;
     const lanes = lanesOf(content.name, events, until);
@@ -46,7 +46,7 @@ export class TimelineView {
     if (!lanes) return;
     const heading = `${content.name}: who waits for what`;
     const picture = draw(lanes.timeline, { heading, from: lanes.elapsed });
-    // The page's policy allows no style within an element; a style sheet that a script makes is another matter.
+    // The page's policy forbids styles within an element, but not a style sheet that a script makes.
     const [, style = ''] = /<style>(.*?)<\/style>/s.exec(picture) ?? [];
     if (this.#drawn === '') this.#sheet.replaceSync(`${style} svg{display:block;width:100%;height:auto}`);
     if (picture !== this.#drawn) this.#shadow.innerHTML = picture.replace(/<style>.*?<\/style>/s, '');

@@ -1,16 +1,16 @@
-// Who may talk to the tour, which starts processes: a page that it has served itself, in a browser on this machine.
+// Access to the tour, which starts processes: only for a page that it has served itself, in a browser on this machine.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What of a request decides. */
+/** The parts of a request that decide. */
 export type Asking = { method: string; headers: IncomingHttpHeaders };
 
 /**
- * Why a request is refused; undefined if it is not. `secret` is what the cookie has to hold.
+ * Why the server refuses a request; undefined if it does not. The cookie has to hold `secret`.
  *
- * A page from elsewhere may send requests to 127.0.0.1, too, and a name of its own may lead there. So the name that the browser
- * asked for has to be one of these, and so has the page that it asks for.
+ * A page from elsewhere can send requests to 127.0.0.1, too, and its own host name can resolve to it. So both the host that the
+ * browser asks, and the origin of the page, have to be one of these names.
  *
  * @see https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site
  */
@@ -21,7 +21,7 @@ export function refusal({ method, headers }: Asking, port: number, secret: strin
   );
 }
 
-/** The same, without the cookie: for the address that hands it out. */
+/** The same, without the cookie: for the address that sets it. */
 export function elsewhere({ method, headers }: Asking, port: number): string | undefined {
   const own = [`127.0.0.1:${port}`, `localhost:${port}`];
   const { host = '', origin } = headers;
@@ -34,12 +34,15 @@ export function elsewhere({ method, headers }: Asking, port: number): string | u
   return undefined;
 }
 
-/** The cookie, which no script of a page can read and no other site can have sent. Its name has the port: browsers don't tell ports apart. */
+/**
+ * The cookie. No script can read it, and browsers do not send it with a request of another site. Its name has the port, because
+ * one cookie is for all ports.
+ */
 export function cookie(port: number, secret: string): string {
   return `${nameOf(port)}=${secret}; Path=/; HttpOnly; SameSite=Strict`;
 }
 
-/** Whether two words are the same, in a time that does not depend on where they differ. */
+/** Whether two words are equal, in a time that does not depend on where they differ. */
 export function isSame(a: string, b: string): boolean {
   const digest = (word: string) => createHash('sha256').update(word).digest();
   return timingSafeEqual(digest(a), digest(b));
@@ -56,7 +59,7 @@ function nameOf(port: number): string {
   return `tour-${port}`;
 }
 
-/** What every answer says: which code may run on the page, and that no page may frame it. */
+/** The headers of every answer: which code may run on the page, and that no page may frame it. */
 export const headers = {
   'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +

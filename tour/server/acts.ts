@@ -1,4 +1,4 @@
-// What the page may ask for. All of it is looked at before any of it is done.
+// The requests of the page. The server checks all of a request before it acts.
 
 import type { Step } from '../../scripts/steps.ts';
 import { optionsOf, steps } from '../content/content.ts';
@@ -17,14 +17,14 @@ export type Act =
 
 /** A page shows two steps at most. */
 const SIDES = 2;
-/** The longest text that a client sends at once, in characters. */
+/** The longest text of one send, in characters. */
 const LONGEST = 10_000;
 /** How much slower than real the scene may be. */
 const SLOWEST = 20;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What is asked for. @throws Error that says what is wrong with it */
+/** Reads a request. @throws Error that says what is wrong with it */
 export function readAct(json: string): Act {
   const asked: unknown = JSON.parse(json);
   if (typeof asked !== 'object' || asked === null) throw new Error('no object');
@@ -63,7 +63,7 @@ function readStarts(starts: unknown): Start[] {
   return starts.map((start) => readStart(start as Fields));
 }
 
-/** Only steps that there are, with options that the page offers. */
+/** Allows only existing steps, with options that the page offers. */
 function readStart({ step: name, options = [] }: Fields): Start {
   const step = steps.get(`${name}`);
   if (!step) throw new Error('no such step');

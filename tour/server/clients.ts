@@ -1,4 +1,4 @@
-// The clients of a run: A, B and C, which do what the page tells them to.
+// The clients of a run: A, B and C. The page says what they do.
 
 import { Client, type Happening } from '../../src/behaviours/client.ts';
 import { quote } from '../../src/cli/log.ts';
@@ -8,19 +8,19 @@ import type { ClientEvent } from '../shared/events.ts';
 export const names = ['A', 'B', 'C'] as const;
 export type Name = (typeof names)[number];
 
-/** What a client may be told to do. */
+/** What a client can do. */
 export const doings = [
   ...(['connects', 'leaves', 'says', 'sends', 'ends its half', 'resets'] as const),
   ...(['stops reading', 'reads again', 'talks without end'] as const),
 ];
 export type Doing = (typeof doings)[number];
 
-/** What one says that talks without end: lines, this many bytes at a time. */
+/** What a client sends that talks without end: lines, this many bytes at a time. */
 const CHATTER = Buffer.from('the quick brown fox\n'.repeat(800));
-/** It is silent after so many bytes. */
+/** It stops after so many bytes. */
 const MOST = 64 * 1024 * 1024;
 
-/** An event of what a client did or saw. */
+/** The event of an action of a client, or of bytes that it received. */
 export function eventOf(name: string, { what, length }: Happening, bytes?: Buffer): ClientEvent {
   if (!bytes) return { kind: 'client', time: now(), name, what };
   const text = quote(bytes.subarray(0, 80)).replace(/…?$/, length > 80 ? '…' : '');
@@ -37,7 +37,7 @@ export class Clients {
   readonly #port: number;
   readonly #tell: (event: ClientEvent) => void;
   readonly #open = new Map<Name, Client>();
-  /** Those that talk without end. */
+  /** The clients that talk without end. */
   readonly #talking = new Set<Client>();
 
   constructor(port: number, tell: (event: ClientEvent) => void) {
@@ -45,7 +45,7 @@ export class Clients {
     this.#tell = tell;
   }
 
-  /** What a client can't do now, it does not do. */
+  /** Does something with a client, if the client can do that now. */
   async do(name: Name, doing: Doing, text = ''): Promise<void> {
     if (doing === 'connects') return this.#connect(name);
     const client = this.#open.get(name);
@@ -73,7 +73,7 @@ export class Clients {
     const client = await Client.connect(this.#port, { onHappening }).catch(() => undefined);
     if (!client) return this.#tell({ kind: 'client', time: now(), name, what: 'is refused' });
     this.#open.set(name, client);
-    client.socket.on('data', () => client.forget()); // It has been told, and is not kept.
+    client.socket.on('data', () => client.forget()); // The bytes have been reported, and are not kept.
     client.socket.on('close', () => {
       if (this.#open.get(name) === client) this.#open.delete(name);
     });

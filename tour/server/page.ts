@@ -1,4 +1,4 @@
-// What the page itself is made of: files that are read, or bundled, once.
+// The files of the page itself, read or bundled once.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { toJavaScript } from '../../src/cli/javascript.ts';
 
 const folder = join(root, 'tour/page');
 
-/** How the page gets what it shows: from a server that runs steps, or from recordings. */
+/** The page's source of data: a server that runs steps, or recordings. */
 export type Form = 'live' | 'recorded';
 
 export function html(form: Form): string {
@@ -18,7 +18,7 @@ export function style(): string {
   return readFileSync(join(folder, 'style.css'), 'utf8');
 }
 
-/** The page's code as one file, which loads nothing more. */
+/** The page's code as one file, which loads no others. */
 export function script(): string {
   const { outputFiles } = toJavaScript('buildSync', {
     entryPoints: [join(folder, 'main.ts')],

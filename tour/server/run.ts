@@ -1,4 +1,4 @@
-// A step that runs, with its clients, and what it tells: its trace, its log, its end.
+// A step that runs, with its clients. It reports their events, its trace, its log and its end.
 
 import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,9 +18,9 @@ import type { TourEvent } from '../shared/events.ts';
 import { Clients, eventOf } from './clients.ts';
 import { thinned } from './thin.ts';
 
-/** How often what has happened is told, in milliseconds. */
+/** How often it reports new events, in milliseconds. */
 const TICK = 50;
-/** The file of a trace is emptied when it is as long as this, in bytes. */
+/** At this length, the file of a trace is emptied, in bytes. */
 const LONG = 64 * 1024 * 1024;
 /** How long the clients of the scene wait for their answers at most, as a multiple of its time. */
 const PATIENCE = 2;
@@ -28,7 +28,7 @@ const PATIENCE = 2;
 export class Run {
   readonly step: Step;
   readonly options: readonly string[];
-  /** Fulfilled when the step listens, or has ended without. */
+  /** Fulfilled when the step listens, or has ended before. */
   readonly ready: Promise<void>;
   /** Whether it was told to end. */
   stopped = false;
@@ -42,7 +42,7 @@ export class Run {
   #over = false;
   readonly #timer: NodeJS.Timeout;
 
-  /** Starts it. Every fiftieth of a second, `tell` is told what has happened meanwhile. */
+  /** Starts it. Calls `tell` every fiftieth of a second, with the new events. */
   constructor(step: Step, options: readonly string[], tell: (events: TourEvent[]) => void) {
     this.step = step;
     this.options = options;
@@ -52,7 +52,7 @@ export class Run {
     this.#program = new Program(process.execPath, args, {
       cwd: root,
       env: { TRACE: this.#trace, QUIET: '' },
-      group: process.platform === 'darwin', // It has nothing that ends children with their parent.
+      group: process.platform === 'darwin', // macOS does not end children with their parent.
     });
     this.#timer = setInterval(() => this.#flush(), TICK);
     this.ready = new Promise((resolve) => this.#listenTo(resolve));
@@ -64,11 +64,11 @@ export class Run {
     this.#program.kill(signal);
   }
 
-  /** Ends it and all that belongs to it, and tells no more of it. */
+  /** Ends it and its clients, and reports no more. */
   async close(): Promise<void> {
     this.#over = true;
     this.#clients?.close();
-    await this.#program.stop().catch(() => {}); // It could not be started.
+    await this.#program.stop().catch(() => {}); // Fails if the step could not be started.
   }
 
   get clients(): Clients | undefined {
@@ -151,7 +151,7 @@ export class Run {
     if (events.length > 0) this.#tell(events);
   }
 
-  /** A flood would fill the disk. What the trace gets between the last look and this is lost. */
+  /** A flood would fill the disk. Lines of the trace since the last look are lost. */
   #shorten(): void {
     if (!this.#reader || statSync(this.#trace).size < LONG) return;
     this.#reader.close();

@@ -1,4 +1,4 @@
-// The server of the tour: the page, what it shows, a stream of what happens, and what it may ask for.
+// The server of the tour: it sends the page and its content, streams events to it, and answers its requests.
 
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -9,7 +9,7 @@ import { readAct } from './acts.ts';
 import { html, script, style } from './page.ts';
 import { Visit } from './visit.ts';
 
-/** So many pages may be open at a time, each with two steps at most. */
+/** How many pages may be open at a time, each with two steps at most. */
 const PAGES = 4;
 /** The longest request, in bytes. */
 const LONGEST = 64 * 1024;
@@ -18,11 +18,11 @@ export type Tour = {
   /** The address to open, with its token. */
   address: string;
   port: number;
-  /** Ends all that it has started, and itself. */
+  /** Ends all steps, and the server. */
   close(): Promise<void>;
 };
 
-/** Serves the tour on 127.0.0.1, to who knows the address. */
+/** Serves the tour on 127.0.0.1, at an address with a secret token. */
 export async function startTour(port = 0): Promise<Tour> {
   const house = new House();
   const server = createServer((request, response) => house.answer(request, response));
@@ -118,7 +118,7 @@ class House {
   }
 }
 
-/** All of what is sent, or nothing of it, if it is too long. */
+/** The body of a request; undefined if it is too long. */
 async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
   const pieces: Buffer[] = [];
   let length = 0;

@@ -2,15 +2,14 @@ import { now } from '../../src/sockets/system-call.ts';
 import type { ClientEvent, TourEvent } from '../shared/events.ts';
 import { isShort, keyOf } from '../shared/kept.ts';
 
-/** So many events are told at a time; of more, the short ones are only counted. */
+/** A longer report only counts its short calls. */
 const MANY = 200;
-/** What a client sends at once is no line that you have typed, if it is longer than this, in bytes. */
+/** A longer message is no line that you have typed, in bytes. */
 const LARGE = 10_000;
 
 /**
- * What of these events is told: a call that has already returned as one event, the bytes that a client sent or received in a row as
- * one, and of a flood the part without which the rest can't be understood. The bytes of calls that are left out are added to those
- * of the first one.
+ * Shortens a report. A call that has already returned becomes one event, and so do the bytes that a client sent or received in a
+ * row. Of a flood, it keeps the events that the others need. The first call gets the bytes of the calls that are left out.
  */
 export function thinned(events: readonly TourEvent[]): TourEvent[] {
   const merged = merge(events);
@@ -63,7 +62,7 @@ function merge(events: readonly TourEvent[]): TourEvent[] {
   return merged;
 }
 
-/** Whether a client goes on to do what it did before: to receive, or to send a lot. */
+/** Whether a client goes on receiving, or sending a lot. */
 function goOn(before: ClientEvent, { what, length = 0 }: ClientEvent): boolean {
   return before.what === what && (what === 'receives' || length > LARGE);
 }

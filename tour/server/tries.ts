@@ -1,4 +1,4 @@
-// What the headers propose to try, as far as it is about clients, so that one click plays it.
+// The proposals of the headers under `Try:` that clients can carry out, so that one click plays them.
 
 import { findSteps, partOf, type Step } from '../../scripts/steps.ts';
 
@@ -152,14 +152,14 @@ const played = new Map<string, Try[]>([
   ['generator11', [play(CHAT, chat, quiet)]],
 ]);
 
-/** What the header of a step proposes that can be played: also what another step proposes, if it says so. */
+/** The proposals of a step's header that can be played. It may refer to those of another step. */
 export function triesOf(step: Step): Try[] {
   const [, other] = /what you tried with (\w+)/.exec(partOf(step, 'Try')) ?? [];
   const before = other === undefined ? undefined : findSteps().get(other);
   return [...(before ? triesOf(before) : []), ...(played.get(step.name) ?? [])];
 }
 
-/** Those that a step's own header proposes: for a test, which finds the words there. */
+/** The proposals of a step's own header: for a test, which finds the words there. */
 export const ownTries: ReadonlyMap<string, readonly Try[]> = played;
 
 function play(words: string, acts: readonly string[], options: readonly string[] = []): Try {

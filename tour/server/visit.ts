@@ -1,4 +1,4 @@
-// A page that is open: its stream of reports, and the steps that it has started. When it goes away, they end.
+// An open page: its stream of reports, and the steps that it has started. When you close the page, they end.
 
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,11 +10,11 @@ import { type Doing, doings, type Name } from './clients.ts';
 import { Run } from './run.ts';
 import type { Try } from './tries.ts';
 
-/** A page that does not come back within this time has gone, in milliseconds. */
+/** A page that does not reconnect within this time is closed, in milliseconds. */
 const GRACE = 2000;
 /** Between two acts of a proposal, in milliseconds. */
 const PAUSE = 900;
-/** A stream that lags behind by more than this gets no reports until it has caught up, in bytes. */
+/** When more than this waits in a stream, it gets no reports until it has caught up, in bytes. */
 const BACKLOG = 4 * 1024 * 1024;
 
 type Side = { run: Run; kept: Kept };
@@ -26,15 +26,15 @@ export class Visit {
   #timer: NodeJS.Timeout | undefined;
   #turn = Promise.resolve();
   #gone = false;
-  /** Counts what was played, so that only the last goes on. */
+  /** Counts the proposals played, so that only the last one goes on. */
   #plays = 0;
 
-  /** @param over is called when the page has gone, and all that it has started with it */
+  /** @param over called when the page is closed, and all that it started has ended */
   constructor(over: () => void) {
     this.#over = over;
   }
 
-  /** The page listens to this stream from now on. It is told at once what is known so far. */
+  /** Sends reports to this stream from now on, first all known events. */
   listen(stream: ServerResponse): void {
     clearTimeout(this.#timer);
     this.#stream?.end();
@@ -62,7 +62,7 @@ export class Visit {
     });
   }
 
-  /** Ends what this page has started: it has gone. */
+  /** The page is closed: ends what it has started. */
   async leave(): Promise<void> {
     clearTimeout(this.#timer);
     this.#gone = true;
@@ -72,7 +72,7 @@ export class Visit {
     this.#over();
   }
 
-  /** One after the other, so that no step is started while its predecessor is still to end. */
+  /** Runs requests one after the other, so that a step starts only when its predecessor has ended. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     const done = this.#turn.then(work);
     this.#turn = done.catch(() => {});
@@ -85,7 +85,7 @@ export class Visit {
     await Promise.all(sides.map(({ run }) => run.close()));
   }
 
-  /** Side by side, the scene begins on both sides at the same time. */
+  /** Plays the scene. Side by side, it begins on both sides at the same time. */
   async #scene(starts: readonly Start[], slower: number): Promise<void> {
     await this.#forget();
     const runs = await Promise.all(starts.map((start, side) => this.#start(side, start)));
@@ -107,14 +107,14 @@ export class Visit {
     return run;
   }
 
-  /** Ctrl-C, as in a terminal. The second time, or when there is no other way, it ends at once. */
+  /** Types Ctrl-C, as in a terminal. The second time it ends the step at once. */
   #stop(side: number): void {
     const { run } = this.#sides.get(side) ?? {};
     if (!run) return;
     run.stop(run.stopped ? 'SIGKILL' : 'SIGINT');
   }
 
-  /** Plays a proposal of a header, so slowly that it can be watched. */
+  /** Plays a proposal of a header, slowly enough to watch. */
   async #try(run: Run, { acts }: Try): Promise<void> {
     const play = this.#plays;
     await run.ready;
@@ -133,7 +133,7 @@ export class Visit {
   }
 }
 
-/** `A says hello` as who does what. */
+/** Reads `A says hello`: the client, and what it does. */
 export function readActOf(act: string): [name: Name, doing: Doing, text: string] {
   const rest = act.slice(2);
   const doing = doings.find((doing) => rest === doing || rest.startsWith(`${doing} `));

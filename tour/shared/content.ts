@@ -1,8 +1,8 @@
-// What the page shows of a step besides what happens in it. There are only types in this file.
+// What the page shows of a step before it runs. This file has only types.
 
 import type { Changes } from '../../scripts/difference.ts';
 
-/** The map, and what to ask before the scene. */
+/** The map, and the order of the steps. */
 export type Overview = {
   mechanisms: string[];
   levels: { level: string; adds: string; steps: string[][] }[];
@@ -18,7 +18,7 @@ export type Content = {
   title: string;
   path: string;
   predecessor?: string;
-  /** What the header says, as HTML. */
+  /** The parts of the header, as HTML. */
   header: { new: string; try: string; wrong: string };
   /** The section of the chapter's README, as HTML. */
   section: string;
@@ -27,7 +27,7 @@ export type Content = {
   changes: Changes;
   /** Whether A asks for a number in the scene, in place of saying nothing. */
   asks: boolean;
-  /** What can be played, and the options that it can be started with. */
+  /** The proposals that can be played, and the options to start the step with. */
   tries: { words: string; options: readonly string[]; acts: readonly string[] }[];
   options: string[][];
 };

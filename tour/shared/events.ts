@@ -1,20 +1,20 @@
-// What happens while a step runs, as the page is told. There are only types in this file.
+// The events of a run, as the server sends them to the page. This file has only types.
 
 import type { Callback } from '../../scripts/timeline/drawing/recording.ts';
 import type { Happening } from '../../src/behaviours/client.ts';
 import type { TraceEvent } from '../../src/sockets/trace-event.ts';
 
-/** What a client does or sees. */
+/** A client sends, receives, or connects. */
 export type ClientEvent = {
   kind: 'client';
   time: number;
   name: string;
   what: Happening['what'] | 'stops reading' | 'reads again' | 'is refused';
-  /** The beginning of what was sent or received, fit to be shown. */
+  /** The beginning of the bytes sent or received, as text to show. */
   text?: string;
-  /** How many bytes that were. */
+  /** How many bytes were sent or received. */
   length?: number;
-  /** How many lines have ended in them, those aside by which a chat tells who comes and goes. */
+  /** How many lines end in them, without those by which a chat says that users join and leave. */
   lines?: number;
 };
 
@@ -29,18 +29,18 @@ export type TourEvent =
   /** The scene of the four clients begins. */
   | { kind: 'scene'; time: number; slower: number; roles: Record<string, string> }
   | { kind: 'end'; time: number; how: string }
-  /** So many events are not shown: there were too many of them at once. */
+  /** How many events were left out: there were too many at once. */
   | { kind: 'skipped'; time: number; count: number };
 
-/** What a stream of the server brings to the page. */
+/** A report from the server to the page. */
 export type Report = {
-  /** Which of the two steps on the page it is about, from the left. */
+  /** Which of the two steps on the page the report is about, from the left. */
   side: number;
   step: string;
   options: readonly string[];
-  /** The clock of the events when this was sent. */
+  /** The time on the clock of the events when the report was sent. */
   now: number;
-  /** Whether what was known of this side before is over. */
+  /** Whether the page drops the earlier events of this side. */
   anew: boolean;
   events: TourEvent[];
 };

@@ -1,14 +1,14 @@
 import type { TourEvent } from './events.ts';
 
-/** So many events of a run are kept. */
+/** How many events of a run are kept. */
 export const MOST = 5000;
 
-/** The last events of a run, in order. A call is one event, which changes when it has returned. */
+/** The last events of a run, in order. A call is one event, which changes when the call returns. */
 export class Kept {
   readonly #events = new Map<string, TourEvent>();
   readonly #most: number;
   #count = 0;
-  /** How many events are not kept any more, or were never told. */
+  /** How many events were dropped, here or by the server. */
   skipped = 0;
 
   constructor(most = MOST) {
@@ -28,7 +28,7 @@ export class Kept {
     return [...this.#events.values()];
   }
 
-  /** Drops the oldest of those that are missed the least. */
+  /** Drops events, first the least important ones, and of these the oldest. */
   #drop(): void {
     let best: { key: string; worth: number } | undefined;
     for (const [key, event] of this.#events) {
@@ -41,7 +41,7 @@ export class Kept {
   }
 }
 
-/** What takes as long as this can be seen in a picture, in microseconds. */
+/** A shorter span can hardly be seen in a picture, in microseconds. */
 const SHORT = 1000;
 
 /** Whether an event is a call, or a callback, so short that it can hardly be seen. */
@@ -50,19 +50,19 @@ export function isShort(one: TourEvent): boolean {
   return one.kind === 'trace' && 'took' in one.event && (one.event.took ?? SHORT) < SHORT && !isNeeded(one);
 }
 
-/** How much an event is missed: a short call the least, the beginning the most. */
+/** How important an event is: a short call the least, the beginning the most. */
 function worthOf(one: TourEvent): number {
   if (isShort(one)) return 0;
   if (one.kind === 'begin' || one.kind === 'scene' || one.kind === 'end') return 3;
   return isNeeded(one) ? 2 : 1;
 }
 
-/** What the two events of a call or a wait have in common. */
+/** A key that the two events of a call or a wait have in common. */
 export function keyOf({ pid, thread, id }: { pid: number; thread: number; id: number }): string {
   return `${pid} ${thread} ${id}`;
 }
 
-/** Whether other events mean less without this one: it names a connection, or still goes on. */
+/** Whether other events need this one: it names a connection, or still goes on. */
 export function isNeeded(event: TourEvent): boolean {
   if (event.kind === 'callback') return event.event.callback === 'accepted';
   if (event.kind !== 'trace') return event.kind !== 'log';

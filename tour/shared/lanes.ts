@@ -1,11 +1,11 @@
-// The lanes of a run: the same data as that of the README's pictures, read by the same code, for a part of the time.
+// The lanes of a run: the data of the README's pictures, read by the same code, for a part of the time.
 
 import { toTimeline } from '../../scripts/timeline/drawing/read.ts';
 import type { Callback, ClientLog, Message, Recording } from '../../scripts/timeline/drawing/recording.ts';
 import type { Span, Timeline } from '../../scripts/timeline/drawing/timeline.ts';
 import type { ClientEvent, TourEvent } from './events.ts';
 
-/** How long a time is shown while a step runs, in milliseconds. */
+/** How much time the picture shows while a step runs, in milliseconds. */
 const WINDOW = 15_000;
 
 export type Lanes = {
@@ -16,7 +16,7 @@ export type Lanes = {
   elapsed: number;
 };
 
-/** What happened until this time; of a long run, the last of it. Nothing, if the step has not begun to listen. */
+/** The events until this time; of a long run, the last ones. Undefined, if the step does not listen yet. */
 export function lanesOf(step: string, events: readonly TourEvent[], until: number): Lanes | undefined {
   const begin = beginOf(events);
   if (begin === undefined || until <= begin) return undefined;
@@ -52,7 +52,7 @@ function recordingOf(step: string, events: readonly TourEvent[], begin: number, 
   };
 }
 
-/** A client each time that one connects, with what it said, and when all of it was answered. */
+/** For each connection a client, with its messages, and when the step has answered all of each. */
 function clientsOf(step: string, events: readonly TourEvent[], begin: number): ClientLog[] {
   const roles = events.flatMap((one) => (one.kind === 'scene' ? [one.roles] : [])).at(-1);
   const own = events.filter((one): one is ClientEvent => one.kind === 'client' && one.time >= begin);
@@ -90,10 +90,10 @@ function clientsOf(step: string, events: readonly TourEvent[], begin: number): C
   return logs;
 }
 
-/** A message, and how many bytes or lines the client has received when all of it is answered. */
+/** A message, and how many bytes or lines the client has received when all of the message is answered. */
 type Pending = { message: Message; until: number };
 
-/** The part of a timeline from this time on, in milliseconds, with the lanes in which something goes on then. */
+/** The part of a timeline from this time on, in milliseconds, with the lanes that have spans then. */
 function lastOf(timeline: Timeline, from: number): Timeline {
   const cut = (spans: readonly Span[]) =>
     spans
@@ -126,7 +126,7 @@ function lastOf(timeline: Timeline, from: number): Timeline {
   };
 }
 
-/** The line that a span of a lane stands for, if the trace knows it. `begin` is when the picture begins, as in {@link Lanes}. */
+/** The line of code of a span, if the trace knows it. `begin` is when the picture begins, as in {@link Lanes}. */
 export function lineOf(
   events: readonly TourEvent[],
   { kind, begin }: Span,

@@ -3,30 +3,30 @@
 import type { CoroutineWait, SystemCall, TraceEvent } from '../../src/sockets/trace-event.ts';
 import type { ClientEvent, TourEvent } from './events.ts';
 
-/** Something that waits, or has just run, and where. */
+/** A thread, process or coroutine that waits, or has just run, and where. */
 export type Standing = {
-  /** What can be told apart: `main thread`, `thread 2`, `coroutine of B`. */
+  /** Its name: `main thread`, `thread 2`, `coroutine of B`. */
   who: string;
-  /** The line, with its file. None, where Node's own loop waits. */
+  /** The line, with its file. None, while Node's own loop waits. */
   at?: string;
   /** What it waits in: `recv()`, or `until it can read`. */
   what: string;
-  /** For whom: `B`, or `connection 7`. */
+  /** The client it waits for: `B`, or `connection 7`. */
   whom?: string;
   /** Since when, in microseconds. */
   since: number;
 };
 
 export type Moment = {
-  /** What waits. */
+  /** The threads, processes and coroutines that wait. */
   waits: Standing[];
   /** The lines that have made a call just now. */
   ran: Set<string>;
 };
 
-/** What is shorter does not count as a wait, in microseconds. */
+/** A shorter call does not count as a wait, in microseconds. */
 const SHORT = 2000;
-/** For so long a line that has run is shown, in microseconds. */
+/** How long the page marks a line that has run, in microseconds. */
 const FLASH = 300_000;
 
 type Call = TraceEvent & SystemCall;
@@ -93,7 +93,7 @@ function whoIs({ pid, thread }: Thread, threads: Map<string, Thread>): string {
 
 function coroutine(wait: TraceEvent & CoroutineWait, nameOf: Names): Standing {
   const whom = nameOf(wait.pid, wait.fd);
-  const waitsForSocket = wait.fd !== undefined; // A descriptor that is no connection is the listener.
+  const waitsForSocket = wait.fd !== undefined; // The listener, if it is no connection.
   return {
     who:
       whom !== undefined ? `coroutine of ${whom}` : waitsForSocket ? 'coroutine that accepts' : 'coroutine',
@@ -110,12 +110,12 @@ const reasons: Record<CoroutineWait['wait'], string> = {
   join: 'until others have ended',
 };
 
-/** So long may an accepted connection lack its client before it counts as one from elsewhere, in microseconds. */
+/** How long the page waits for the client of an accepted connection, in microseconds. After that, it is a client from elsewhere. */
 const LATE = 500_000;
 
 /**
- * What a descriptor stands for at this time: the letter of a client, or a number. The kernel hands out connections in the order
- * in which clients connected; so the third to be accepted is the third that connected, as long as all clients are of this page.
+ * The name of a descriptor's connection at this time: the letter of a client, or a number. accept() returns connections in the
+ * order in which clients connected. So the third accepted is the third that connected, as long as all clients are of this page.
  */
 function namesAt(events: readonly TourEvent[], time: number): Names {
   const accepted: { key: string; at: number; fd: number }[] = [];
