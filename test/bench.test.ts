@@ -69,7 +69,11 @@ describe.concurrent('npm run bench', () => {
     expect(stdout).toMatch(/^There is no (cc|epoll) here: the speed tables need a C compiler, .* echo, /m);
     expect(stdout).toMatch(/^There is no python3 here: the Python servers are left out\.$/m);
     const { suspended } = JSON.parse(readFileSync(file, 'utf8'));
-    expect(stdout).toContain(blocks('suspended', suspended).map(markdown).join());
+    expect(stdout).toContain(
+      blocks('suspended', suspended)
+        .map((block) => markdown(block))
+        .join(),
+    );
     for (const { figures } of suspended.entries) expect(figures.memory).toEqual([expect.any(Number)]);
 
     const speed = await bare('--only', 'echo');

@@ -191,6 +191,15 @@ describe('a guard', () => {
     }
   });
 
+  test('hears a client without a pause that sends a line at a time', () => {
+    const { watch, done } = enter(new Guard(limits));
+    for (let i = 0; i < 1000; i++) {
+      expect(watch.mayBeHeard()).toBe(true);
+      watch.heard(5);
+    }
+    expect(done).toEqual([]);
+  });
+
   test('waits for a client that has ended its stream, as long as it takes what it is owed', () => {
     const { watch, done } = enter(new Guard(limits));
     watch.owes(100);

@@ -315,8 +315,9 @@ describe('a failed call', () => {
   test('leaves no descriptor open', () => {
     const { port } = listen().localAddress();
     const first = connection().client.fd;
-    for (let i = 0; i < 10; i++) failure(() => Socket.listen({ host: '127.0.0.1', port }));
-    expect(connection().client.fd).toBeLessThanOrEqual(first + 4);
+    for (let i = 0; i < 50; i++) failure(() => Socket.listen({ host: '127.0.0.1', port }));
+    // The connections themselves take some, and other test files in this process a few.
+    expect(connection().client.fd).toBeLessThanOrEqual(first + 25);
   });
 });
 

@@ -304,6 +304,7 @@ describe.concurrent('stopped under tsx', () => {
           const client = await meet(server);
           server.child.kill(signal); // tsx passes it on.
           expect(await client.rest()).toBe('');
+          await server.exited(); // The kernel may close the connection before the listener.
           await expect(Client.connect(server.port)).rejects.toThrow('ECONNREFUSED');
         } finally {
           await server.stop();

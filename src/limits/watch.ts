@@ -71,6 +71,7 @@ export class Watch {
   heard(bytes: number, line?: number): void {
     this.#guard.counters.received += bytes;
     this.#heardAt = performance.now();
+    if (!this.#hushed) this.#lines = 0;
     if (line !== this.#line) this.#begunAt = line === undefined ? NEVER : this.#heardAt;
     this.#line = line;
     this.#setAlarm();
