@@ -32,5 +32,10 @@ export function acceptAgainAfter(error: unknown): void {
     reported = performance.now();
     report(error as SystemError);
   }
+  pauseAccepting();
+}
+
+/** Waits 10 ms. */
+export function pauseAccepting(): void {
   trace('Atomics.wait', () => (Atomics.wait(pause, 0, 0, PAUSE) === 'timed-out' ? -1 : 0));
 }

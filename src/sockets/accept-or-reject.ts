@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { acceptAgainAfter } from './accept-failure.ts';
+import { acceptAgainAfter, pauseAccepting } from './accept-failure.ts';
 import type { Address, Socket, WouldBlock } from './socket.ts';
 
 // A descriptor in reserve, given up when accept() fails with EMFILE or ENFILE.
@@ -41,7 +41,10 @@ function reject(listener: Socket, rejected: (address: Address) => void): void {
   closeSync(spare as number);
   try {
     const accepted = listener.tryAccept();
-    if (accepted === 'would-block') return;
+    if (accepted === 'would-block') {
+      pauseAccepting(); // io_uring fails with EMFILE before a client is there: without a pause, it would be asked for ever.
+      return;
+    }
     accepted[0].close();
     rejected(accepted[1]);
   } finally {
