@@ -1,25 +1,19 @@
 // The tour in a real browser, without a screen: Chromium, or Chrome, where one of them is installed.
 
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findSteps, root, type Step } from '../scripts/steps.ts';
 import { build } from '../tour/build.ts';
 import { startTour, type Tour } from '../tour/server/server.ts';
-import { installed, listening, temporaryFolder } from './harness.ts';
+import { chrome, launchBrowser } from './browser.ts';
+import { listening, temporaryFolder } from './harness.ts';
 
 const steps = findSteps();
-const pathOf = (program: string) => spawnSync('which', [program], { encoding: 'utf8' }).stdout.trim();
-const chrome = ['chromium', 'google-chrome'].find((name) => installed(name));
 /** Set, the test of the screenshots writes them into results/. */
 const write = process.env.SCREENSHOTS === '1';
-const quiet = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
-  ...['--disable-component-update', '--disable-sync'],
-];
 
 describe.skipIf(!chrome)(
   `the page of the tour${chrome ? '' : ' (needs chromium, which is not installed)'}`,
@@ -33,7 +27,7 @@ describe.skipIf(!chrome)(
 
     beforeAll(async () => {
       tour = await startTour();
-      browser = await chromium.launch({ executablePath: pathOf(chrome ?? ''), args: quiet });
+      browser = await launchBrowser();
       context = await newContext({ width: 1440, height: 900 });
       const page = await context.newPage();
       await page.goto(tour.address);

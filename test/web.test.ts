@@ -8,6 +8,7 @@ import { findSteps } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
 import type { Server } from '../src/behaviours/server.ts';
 import { page } from '../src/protocol/page.ts';
+import { chrome, launchBrowser } from './browser.ts';
 import { run, runsHere, serving } from './harness.ts';
 
 type WebClient = EventEmitter & { send(message: string): void; terminate(): void };
@@ -114,3 +115,30 @@ describe.concurrent('--web-port', () => {
       { args: ['--web-port', '0', '--any-origin'] },
     ));
 });
+
+test.skipIf(!chrome)(
+  'Chromium shows the page of select11, and a user of the chat hears what is typed into it',
+  () =>
+    serving(
+      'select11',
+      async (server) => {
+        const web = await server.logged(/^web page at /);
+        const browser = await launchBrowser();
+        try {
+          const page = await browser.newPage();
+          await page.goto(web.replace('web page at ', ''));
+          await page.getByText('* welcome, guest1').waitFor();
+          const user = await Client.connect(server.port);
+          await page.getByText('* guest2 joined').waitFor();
+          await page.locator('input').fill('SAY hello from a page');
+          await page.locator('input').press('Enter');
+          await user.has('<guest1> hello from a page');
+          await user.send('SAY hello, page\n');
+          await page.getByText('<guest2> hello, page').waitFor();
+        } finally {
+          await browser.close();
+        }
+      },
+      { args: ['--web-port', '0'] },
+    ),
+);
