@@ -1,7 +1,7 @@
 import type { Framing } from '../protocol/chat.ts';
 import { LineProtocol } from '../protocol/lines.ts';
 import { WebSocketProtocol } from '../protocol/websocket.ts';
-import type { Socket } from '../sockets/socket.ts';
+import type { Bounds, Socket } from '../sockets/socket.ts';
 import { listen, openOrFail } from './listen.ts';
 import { announce } from './log.ts';
 import type { ServerOptions, Values } from './options.ts';
@@ -25,19 +25,19 @@ export type ChatListener = { listener: Socket; framing: () => Framing };
  */
 export function listenForChat(
   options: ServerOptions & Values<typeof webOptions>,
-  bounds: { maxLine?: number; maxUnsent?: number } = {},
+  bounds: Bounds & { maxLine?: number } = {},
   inherited: readonly Socket[] = [],
 ): ChatListener[] {
+  const { maxLine, maxUnsent } = bounds;
   const { host, 'web-port': webPort, 'any-origin': anyOrigin } = options;
   const port = webPort && numberOrFail(webPort, 'Cannot use --web-port', { max: 65_535 });
-  const web = inherited[1] ?? (port === '' ? undefined : openOrFail({ host, port }, '--web-port'));
+  const web = inherited[1] ?? (port === '' ? undefined : openOrFail({ host, port, maxUnsent }, '--web-port'));
   const listeners: ChatListener[] = [
-    { listener: inherited[0] ?? listen(options), framing: () => new LineProtocol(bounds.maxLine) },
+    { listener: inherited[0] ?? listen({ ...options, maxUnsent }), framing: () => new LineProtocol(maxLine) },
   ];
   if (web) {
     if (inherited.length === 0) announce(`web page at http://${web.localAddress()}/`);
-    listeners.push({ listener: web, framing: () => new WebSocketProtocol(anyOrigin, bounds.maxLine) });
+    listeners.push({ listener: web, framing: () => new WebSocketProtocol(anyOrigin, maxLine) });
   }
-  if (bounds.maxUnsent) for (const { listener } of listeners) listener.limitUnsent(bounds.maxUnsent);
   return listeners;
 }

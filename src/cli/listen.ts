@@ -1,5 +1,5 @@
 import { onAcceptFailure } from '../sockets/accept-failure.ts';
-import { type Address, Socket } from '../sockets/socket.ts';
+import { type Address, type Bounds, type Endpoint, Socket } from '../sockets/socket.ts';
 import { fail } from './fail.ts';
 import { announce, log } from './log.ts';
 import { readOptions, type ServerOptions } from './options.ts';
@@ -18,7 +18,7 @@ export function onListening(callback: (address: Address) => void): void {
  * The listener of a step, at the address on the command line. Prints the first line of output, `listening on 127.0.0.1:12345`.
  * If it can't listen, the program ends with one line that says why.
  */
-export function listen(options: ServerOptions = readOptions()): Socket {
+export function listen(options: ServerOptions & Bounds = readOptions()): Socket {
   const listener = openOrFail(options, '--port');
   const address = listener.localAddress();
   announce(`listening on ${address}`);
@@ -27,7 +27,7 @@ export function listen(options: ServerOptions = readOptions()): Socket {
 }
 
 /** A listener. If it can't listen, the program ends with one line that says why, and names the option for another port. */
-export function openOrFail(options: { host: string; port: number }, option: string): Socket {
+export function openOrFail(options: Endpoint & Bounds, option: string): Socket {
   try {
     return Socket.listen(options);
   } catch (error) {

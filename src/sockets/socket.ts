@@ -42,6 +42,14 @@ const sockaddrSize = pin(4);
 /** Where to listen, or what to connect to: a host, by address or by name, and a port. */
 export type Endpoint = { host: string; port: number };
 
+/**
+ * Of what a peer has no room for, the kernel keeps some megabytes. With `maxUnsent`, it keeps only about so many bytes, and
+ * `send()` tells sooner whether the peer reads.
+ *
+ * @see tcp(7), TCP_NOTSENT_LOWAT
+ */
+export type Bounds = { maxUnsent?: number | undefined };
+
 /** A TCP socket: a connection, or a listener that connections arrive at. */
 export class Socket {
   #fd: number;
@@ -59,7 +67,7 @@ export class Socket {
    * @throws SystemError `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `ENOTFOUND`
    * @see listen(2), tcp(7), ipv6(7)
    */
-  static listen({ host, port }: Endpoint): Socket {
+  static listen({ host, port, maxUnsent }: Endpoint & Bounds): Socket {
     const action = `Cannot listen on ${new Address(host, port)}`;
     const addresses = resolveAddress(host, port, action);
     const address = addresses.find((one) => !isIPv6(one)) ?? (addresses[0] as Buffer);
@@ -73,6 +81,7 @@ export class Socket {
       socket.#set(c.IPPROTO_TCP, c.TCP_KEEPIDLE, 60);
       socket.#set(c.IPPROTO_TCP, c.TCP_KEEPINTVL, 10);
       socket.#set(c.IPPROTO_TCP, c.TCP_KEEPCNT, 3);
+      if (maxUnsent !== undefined) socket.#set(c.IPPROTO_TCP, c.TCP_NOTSENT_LOWAT, maxUnsent);
       check('bind', libc.bind(socket.#fd, address, address.length), action);
       check('listen', libc.listen(socket.#fd, BACKLOG), action);
     });
@@ -271,16 +280,6 @@ export class Socket {
    */
   shutdown(how: 'read' | 'write' | 'both'): void {
     check('shutdown', libc.shutdown(this.#fd, c.SHUT[how]));
-  }
-
-  /**
-   * Of what the peer has no room for, the kernel keeps only about so many bytes, in place of some megabytes. So `send()` tells
-   * sooner whether the peer reads. Connections inherit it from their listener.
-   *
-   * @see tcp(7), TCP_NOTSENT_LOWAT
-   */
-  limitUnsent(bytes: number): void {
-    this.#set(c.IPPROTO_TCP, c.TCP_NOTSENT_LOWAT, bytes);
   }
 
   /** Whether calls on this socket wait (as they do at first) or answer `'would-block'`. */
