@@ -232,7 +232,7 @@ test('a room that answers later has each user wait for the answer, before the ne
   const room = new LateRoom();
   const transport = new FakeTransport();
   const lines = new LineProtocol();
-  const pace = new PaceProtocol({ mayBeHeard: () => !chat.waits, tooLong: () => {} });
+  const pace = new PaceProtocol({ mayBeHeard: () => !chat.waits, answered: () => {}, tooLong: () => {} });
   const chat: ChatProtocol = new ChatProtocol(
     room,
     () => {},

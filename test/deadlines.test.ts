@@ -52,4 +52,18 @@ describe('Deadlines', () => {
     deadlines.callUntil(3);
     expect(called).toEqual(['first', 'late']);
   });
+
+  test('leaves the rest to the next call after the time that it is given', () => {
+    const deadlines = new Deadlines();
+    const called: number[] = [];
+    const takeLong = (id: number) => {
+      called.push(id);
+      for (const end = performance.now() + 2; performance.now() < end; );
+    };
+    for (const id of [1, 2, 3]) deadlines.add(0, () => takeLong(id));
+    deadlines.callUntil(performance.now(), 1);
+    expect(called).toEqual([1]);
+    deadlines.callUntil(performance.now());
+    expect(called).toEqual([1, 2, 3]);
+  });
 });

@@ -160,6 +160,7 @@ describe('a guard', () => {
       vi.advanceTimersByTime(elapsed);
       expect(speaker.watch.mayBeHeard()).toBe(true);
       listener.watch.owes(1);
+      speaker.watch.answered();
       expect(speaker.watch.mayBeHeard()).toBe(false);
       expect(other.watch.mayBeHeard()).toBe(true);
       vi.advanceTimersByTime(pause - 1);
@@ -168,6 +169,17 @@ describe('a guard', () => {
     }
     expect(speaker.done).toEqual(['resumed', 'resumed', 'resumed']);
     expect(other.done).toEqual([]);
+  });
+
+  test('hears a client without a pause when one that lags is told of something else', () => {
+    const guard = new Guard(limits);
+    const [speaker, listener] = [enter(guard), enter(guard)];
+    listener.watch.owes(251);
+    listener.watch.took(0);
+    expect(speaker.watch.mayBeHeard()).toBe(true);
+    speaker.watch.answered();
+    listener.watch.owes(1); // another client left
+    expect(speaker.watch.mayBeHeard()).toBe(true);
   });
 
   test('hears others while a client does not read the answers to its own questions', () => {

@@ -7,8 +7,9 @@
 //   load talk PORT CLIENTS SIZE LINES  Each client says LINES lines, as fast as the server takes them, with `SAY ` before each,
 //     and hears those of all others, as they were sent or as `<name> text`. A line that begins with `*` does not count.
 //     `duplicates` have arrived twice, or after a later line of the same client.
-//   load ask PORT CLIENTS SIZE SECONDS [ATTACK]  One client asks `ECHO text`, waits for the answer, and asks again. `late` is
-//     how many milliseconds 99 of 100 answers take at most. Meanwhile, a child process attacks: `trickle` is CLIENTS that send
+//   load ask PORT CLIENTS SIZE SECONDS [ATTACK]  One client asks `ECHO text` a thousand times a second, or later if it still waits
+//     for an answer. `late` is after how many milliseconds 99 of 100 answers are there at most, from when they were to be asked
+//     for. Meanwhile, a child process attacks: `trickle` is CLIENTS that send
 //     a byte now and then of a line that never ends, `hoard` is CLIENTS that ask and never read, `flood` is a thousand
 //     connections a second, each of which is reset soon.
 //
@@ -54,7 +55,8 @@
 #define SEGMENT 1460 // bytes, as on Ethernet: for the 64 KB of loopback, the kernel has room for megabytes that are not read
 #define PLENTY (512 * 1024) // bytes of questions of a client that never reads
 #define ECHO 5 // the length of `ECHO `
-#define MOST_ANSWERS (1 << 20) // whose times are kept
+#define EVERY 0.001 // seconds from one question to the next
+#define SETTLED 1 // seconds that a server has to deal with its attackers, before answers are counted
 
 struct client {
   int fd;
@@ -507,15 +509,15 @@ static void hear_answer(int fd) {
   }
 }
 
-/** Asks for so long, once at least. Returns how many answers came, and how long each took. */
+/** Asks for so long, once at least. Returns how many answers came, and how late each was. */
 static long question(int fd, double seconds, double *times) {
   double begin = now();
   long answers = 0;
-  for (double asked = begin; answers == 0 || (asked < begin + seconds && answers < MOST_ANSWERS); answers++) {
+  for (double due = begin; answers == 0 || (due < begin + seconds && now() < begin + seconds); due += EVERY) {
+    if (due > now()) usleep(1e6 * (due - now()));
     send_to(fd, message);
     hear_answer(fd);
-    times[answers] = now() - asked;
-    asked += times[answers];
+    times[answers++] = now() - due;
   }
   return answers;
 }
@@ -526,11 +528,11 @@ static int ascending(const void *a, const void *b) {
 }
 
 static void ask(double seconds, const char *kind) {
-  double *times = allocate(MOST_ANSWERS, sizeof *times);
+  double *times = allocate((SETTLED + seconds) / EVERY + 2, sizeof *times);
   memcpy(message, "ECHO ", ECHO);
   pid_t attackers = *kind ? start_attack(kind) : 0;
   int fd = open_socket(0, INADDR_ANY);
-  question(fd, warm_up(seconds), times);
+  question(fd, *kind ? SETTLED : warm_up(seconds), times);
   double begin = now();
   long answers = question(fd, seconds, times);
   double taken = now() - begin;

@@ -82,7 +82,7 @@ const ofChat: Column = ['of C', ratioTo('C, epoll, a send for each')];
 const lost: Column = ['lost', wrong];
 const byIdle = 'by the number of idle';
 
-const level6 = steps('select6', 'ring6', 'generator6', 'await6', 'callback6', 'stream6');
+const level6 = steps('select6', 'ring6', 'generator6', 'task6', 'await6', 'callback6', 'stream6');
 const epoll = c('C, epoll', 'lines');
 const threads = py('Python, threads', 'threads');
 const asyncio = py('Python, asyncio', 'asyncio');
@@ -277,7 +277,7 @@ export const tables: Record<TableName, Table> = {
     ],
     blocks: [
       rows(
-        `A user who has lines of ${LINE} bytes echoed, alone and beside {busy} attackers; level 12 with \`${LIMITS}\``,
+        `A user who asks for an echo of ${LINE} bytes a thousand times a second, alone and beside {busy} attackers; level 12 with \`${LIMITS}\``,
         [
           ['beside', ({ attack }) => (attack ? attacks[attack] : 'nothing')],
           speed('messages'),

@@ -60,6 +60,7 @@ class Connection implements Transport<Buffer>, Guarded {
     this.watch = guard.enter(this);
     this.pace = new PaceProtocol({
       mayBeHeard: () => !this.chat.waits && this.watch.mayBeHeard(),
+      answered: () => this.watch.answered(),
       tooLong: () => this.watch.tooLong(),
     });
     this.chat = new ChatProtocol(

@@ -23,6 +23,12 @@ export type Guarded = {
 /** How long the last answers may take when the time to drain is over, in milliseconds. */
 const LAST_ANSWERS = 1000;
 
+/**
+ * How long one turn may take for clients whose time is over, in milliseconds. When a thousand have to leave at once, and each
+ * is told to the rest, others have turns in between.
+ */
+const SLICE = 5;
+
 /** The longest time of `setTimeout()`. For a later deadline, the timer is set again then. */
 const MAX_MILLISECONDS = 2 ** 31 - 1;
 
@@ -35,7 +41,7 @@ export class Guard {
   /** How many clients were refused, dismissed or cut off, by the reason. */
   readonly offenders = new Map<string, number>();
   draining = false;
-  /** The client whose line was answered last. */
+  /** The client whose line is being answered. */
   speaker: Watch | undefined;
   readonly #perHost = new Map<string, number>();
   readonly #deadlines = new Deadlines();
@@ -162,7 +168,7 @@ export class Guard {
 
   #ring(): void {
     this.#timerAt = Number.POSITIVE_INFINITY;
-    this.#deadlines.callUntil(performance.now());
+    this.#deadlines.callUntil(performance.now(), SLICE);
     this.#setTimer();
   }
 }

@@ -62,6 +62,11 @@ export class Watch {
     return !this.#hushed;
   }
 
+  /** The line has been answered. What others are sent from now on is not due to this client. */
+  answered(): void {
+    this.#guard.speaker = undefined;
+  }
+
   /** Whether the server owes the client a quarter of the limit. */
   get #lags(): boolean {
     return this.#owed > this.#guard.limits.maxOwed / 4;

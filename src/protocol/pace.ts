@@ -4,6 +4,8 @@ import { Layer } from './chain.ts';
 export type Pacer = {
   /** Whether the next message may go up. When it has said no, it sees to it that {@link PaceProtocol.resume} is called. */
   mayBeHeard(): boolean;
+  /** The message has been answered, as far as that can be done at once. */
+  answered(): void;
   /** A message is longer than it may be, and the connection closes. */
   tooLong(): void;
 };
@@ -32,16 +34,21 @@ export class PaceProtocol extends Layer<Buffer, Buffer> {
 
   received(message: Buffer): void {
     if (this.#waiting.length > 0 || !this.#pacer.mayBeHeard()) this.#waiting.push(message);
-    else this.above.received(message);
+    else this.#answer(message);
   }
 
   /** Lets messages go up that wait, as long as they may. */
   resume(): void {
     let gone = 0;
     while (gone < this.#waiting.length && !this.closed && this.#pacer.mayBeHeard()) {
-      this.above.received(this.#waiting[gone++] as Buffer);
+      this.#answer(this.#waiting[gone++] as Buffer);
     }
     this.#waiting = this.closed ? [] : this.#waiting.slice(gone);
+  }
+
+  #answer(message: Buffer): void {
+    this.above.received(message);
+    this.#pacer.answered();
   }
 
   override tooLong(): void {

@@ -22,11 +22,16 @@ export class Deadlines {
     return () => this.#remove(entry);
   }
 
-  /** Calls those whose time has come, in the order of their times; those of the same time, as they were added. */
-  callUntil(now: number): void {
+  /**
+   * Calls those whose time has come, in the order of their times; those of the same time, as they were added.
+   *
+   * @param most after so many milliseconds, the rest waits for the next call
+   */
+  callUntil(now: number, most = Number.POSITIVE_INFINITY): void {
     for (let entry = this.#heap[0]; entry && entry.time <= now; entry = this.#heap[0]) {
       this.#remove(entry);
       entry.call();
+      if (performance.now() > now + most) break;
     }
   }
 
