@@ -224,6 +224,7 @@ describe.concurrent('level 12', () => {
           await client.expectEnd();
           expect(await server.exited()).toBe(0);
           expect(performance.now() - begin).toBeGreaterThan(990);
+          expect(await server.logged(/ disconnected: |^stopped/)).toMatch(/: closed by the protocol$/);
         },
         { args: ['--drain', '1'] },
       ));
