@@ -6,7 +6,7 @@
 // Try: what you tried with select12.
 // Still wrong: one process, on one machine. When it ends, the room is gone.
 
-import { EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { log, quote } from '../cli/log.ts';
@@ -32,11 +32,13 @@ const PIECE = 16 * 1024;
 async function serve(client: Socket, address: Address, framing: Framing): Promise<void> {
   /** Why the connection ends, as soon as all has been sent. */
   let ending: unknown;
-  const moves = new EventEmitter();
-  const goOn = () => moves.emit('move');
+  const waiting: (() => void)[] = [];
+  const goOn = () => {
+    for (const resolve of waiting.splice(0)) resolve();
+  };
   /** Waits until a condition is true, or the connection is closed. */
   const until = async (isSo: () => boolean) => {
-    while (!isSo() && !client.destroyed) await once(moves, 'move');
+    while (!isSo() && !client.destroyed) await new Promise<void>((resolve) => waiting.push(resolve));
   };
   log(`${address} connected`);
   client.on('close', goOn);

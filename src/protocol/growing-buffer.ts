@@ -30,8 +30,8 @@ export class GrowingBuffer {
   /** Removes so many bytes from the front, and returns them. They never change. */
   take(length: number): Buffer {
     const taken = this.bytes.subarray(0, length);
-    this.#memory = this.#memory.subarray(taken.length);
     this.#length -= taken.length;
+    this.#memory = this.#length > 0 ? this.#memory.subarray(taken.length) : NOTHING;
     return taken;
   }
 
