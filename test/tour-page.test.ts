@@ -171,6 +171,8 @@ describe.skipIf(!chrome)(
         await page.getByLabel('Speed').selectOption('1');
         await page.getByRole('button', { name: 'Play the scene' }).click();
         await page.getByText(/single3: Seen: none of them. You said: B. select6: Seen: B/).waitFor();
+        await page.setViewportSize({ width: 390, height: 844 });
+        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
       }));
 
     test('can be used by keyboard alone, and everything in it has a name', () =>
