@@ -10,7 +10,7 @@ import { PATIENCE } from '../src/behaviours/inbox.ts';
 import { Program } from '../src/behaviours/program.ts';
 import { nodeOptions, runnable, Server } from '../src/behaviours/server.ts';
 import type { SystemCall, TraceEvent } from '../src/sockets/trace-event.ts';
-import { canTrace, onLinux, run, runScript, serving, temporaryFolder, until } from './harness.ts';
+import { canTrace, onLinux, run, runScript, runsHere, serving, temporaryFolder, until } from './harness.ts';
 
 const folder = temporaryFolder();
 
@@ -180,6 +180,18 @@ describe.concurrent('TRACE', () => {
     );
   }
 
+  test('says where a coroutine waits at the end of the turn, of a loop in that of Node, too', async () => {
+    const path = 'test/fixtures/turn.ts';
+    const { stdout } = await run(process.execPath, runnable(path), {
+      env: { TRACE: join(folder, 'turn.jsonl') },
+    });
+    const line =
+      readFileSync(path, 'utf8')
+        .split('\n')
+        .findIndex((text) => text.includes('// the wait')) + 1;
+    expect(stdout).toContain(`"at":"${path}:${line}"`);
+  });
+
   test('that can not be written is one line, and exit code 1', async () => {
     const TRACE = '/no such folder/trace.jsonl';
     const { exit, stderr } = await run(process.execPath, runnable('src/single/single3.ts'), {
@@ -205,6 +217,7 @@ describe.concurrent('npm run trace', () => {
     thread4: [accept, recv, 'serveInThread(serve, client, address);'],
     pool4: [accept, recv, 'const [fd = -1, ...address] = queue.pop();'],
     select6: ['for (const key of selector.select()) {'],
+    ring3: ['for (const operation of ring.wait()) {  ⏳ waits in io_uring_enter()'],
     generator6: [
       'for (const key of this.selector.select(',
       "yield ['read', listener];",
@@ -222,7 +235,7 @@ describe.concurrent('npm run trace', () => {
     callback6: ["Node's own loop"],
   };
   for (const [step, waiting] of Object.entries(steps)) {
-    test(`shows which lines of ${step} wait`, () =>
+    test.runIf(runsHere(step))(`shows which lines of ${step} wait`, () =>
       tracing([step], async ({ stdout }, port) => {
         const stays = await greeted({ port });
         if (step === 'pool4') (await greeted({ port })).close();
@@ -231,19 +244,24 @@ describe.concurrent('npm run trace', () => {
         await stdout.until(waiting.join(' '), () => waiting.every(isShown));
         expect(stdout.waiting).not.toContain('\x1b'); // It is no terminal.
         stays.close();
-      }));
+      }),
+    );
   }
 
   test('says how long a call took, what came of it, and of which connection; short ones are folded', () =>
     tracing(['single3'], async ({ stdout }, port) => {
       await stdout.lineLike(/^ {9}… .*setsockopt/);
-      await stdout.lineLike(/^ {2}\d\.\d{3} {2}single3\.ts:\d+ {2}const \[client, .*; {2}⏳ waits$/);
+      await stdout.lineLike(
+        /^ {2}\d\.\d{3} {2}single3\.ts:\d+ {2}const \[client, .*; {2}⏳ waits in accept\(\)$/,
+      );
       const client = await Client.connect(port);
       const accepted = await stdout.lineLike(
         /^ {2}\d+\.\d{3} {2}single3\.ts:\d+ {2}✔ [\d.]+ m?s, connection \d+$/,
       );
       const connection = /connection \d+/.exec(accepted)?.[0];
-      const waits = new RegExp(`const bytes = client\\.recv\\(4096\\); {2}⏳ waits, ${connection}$`);
+      const waits = new RegExp(
+        `const bytes = client\\.recv\\(4096\\); {2}⏳ waits in recv\\(\\), ${connection}$`,
+      );
       await stdout.lineLike(waits);
       await hello(client);
       await stdout.lineLike(/✔ [\d.]+ m?s, 6 bytes$/);

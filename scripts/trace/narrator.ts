@@ -21,6 +21,8 @@ type Thread = {
   idle: number | undefined;
   /** Whether its wait is printed. */
   shown: boolean;
+  /** Whether its coroutines have begun or ended waits since the last look. */
+  changed: boolean;
 };
 
 export class Narrator {
@@ -48,6 +50,7 @@ export class Narrator {
       if (thread.idle === undefined || thread.call) return;
       thread.idle = begin + (took ?? 0);
       thread.shown = false;
+      thread.changed = true;
     }
   }
 
@@ -57,7 +60,10 @@ export class Narrator {
     for (const thread of this.#threads.values()) {
       const since = thread.call?.begin ?? thread.idle;
       if (thread.shown || since === undefined) continue;
-      if (now - since >= SHORT) this.#showWait(thread, thread.call, since);
+      if (!thread.call && thread.changed) {
+        thread.changed = false; // More of its waits may be on their way.
+        later = true;
+      } else if (now - since >= SHORT) this.#showWait(thread, thread.call, since);
       else later = true;
     }
     return later;
@@ -90,7 +96,11 @@ export class Narrator {
     const { place, text } = call ? sourceOf(call) : { place: "Node's own loop", text: '' };
     const name = this.#names.get(`${thread.pid} ${call?.fd}`);
     const coroutines = !call || /poll|epoll_wait/.test(call.call) ? byDescriptor(thread.waits.values()) : [];
-    const told = ['⏳ waits', name?.startsWith('connection') && name, alsoWait(coroutines.length)];
+    const told = [
+      call ? `⏳ waits in ${call.call}()` : '⏳ waits',
+      name?.startsWith('connection') && name,
+      alsoWait(coroutines.length),
+    ];
     this.#show(thread, since, `${[place, text, told.filter(Boolean).join(', ')].filter(Boolean).join('  ')}`);
     for (const wait of coroutines) {
       const { place, text } = sourceOf(wait);
@@ -118,7 +128,16 @@ export class Narrator {
     const [first] = this.#threads.values();
     const name = first && first.pid !== pid ? `process ${pid}` : id > 0 ? `thread ${id}` : 'main';
     const known = this.#threads.get(key) ?? {
-      ...{ name, pid, call: undefined, waits: new Map(), folded: [], idle: undefined, shown: false },
+      ...{
+        name,
+        pid,
+        call: undefined,
+        waits: new Map(),
+        folded: [],
+        idle: undefined,
+        shown: false,
+        changed: false,
+      },
     };
     this.#threads.set(key, known);
     return known;

@@ -141,22 +141,22 @@ class Connection implements Transport<Buffer>, Guarded {
 }
 
 async function acceptAll(listener: AsyncSocket, framing: () => Framing): Promise<void> {
-  while (true) {
-    const [client, address] = await listener.accept((address, why) => log(`${address} rejected: ${why}`));
-    const admitted = guard.admits(address, (line) => client.trySend(line));
-    if (admitted) loop.spawn(new Connection(client, address, framing()).serve());
-    else client.close();
+  try {
+    while (true) {
+      const [client, address] = await listener.accept((address, why) => log(`${address} rejected: ${why}`));
+      const admitted = guard.admits(address, (line) => client.trySend(line));
+      if (admitted) loop.spawn(new Connection(client, address, framing()).serve());
+      else client.close();
+    }
+  } catch (error) {
+    if (!listener.closed) throw error; // The guard closes the listener, and then accept() fails.
   }
 }
 
 serveStatus(options, guard);
 const listeners = listenForChat(options, guard.limits).map(({ listener, framing }) => {
   const socket = new AsyncSocket(loop, listener);
-  loop.spawn(
-    acceptAll(socket, framing).catch((error) => {
-      if (!socket.closed) throw error; // The guard closes the listener, and then accept() fails.
-    }),
-  );
+  loop.spawn(acceptAll(socket, framing));
   return socket;
 });
 guard.drainOnSignal(options.drain, listeners);

@@ -162,11 +162,15 @@ class Connection implements Transport<Buffer>, Guarded {
 }
 
 async function acceptAll(room: Room, listener: AsyncSocket, framing: () => Framing): Promise<void> {
-  while (true) {
-    const [client, address] = await listener.accept((address, why) => log(`${address} rejected: ${why}`));
-    const admitted = guard.admits(address, (line) => client.trySend(line));
-    if (admitted) loop.spawn(new Connection(room, client, address, framing()).serve());
-    else client.close();
+  try {
+    while (true) {
+      const [client, address] = await listener.accept((address, why) => log(`${address} rejected: ${why}`));
+      const admitted = guard.admits(address, (line) => client.trySend(line));
+      if (admitted) loop.spawn(new Connection(room, client, address, framing()).serve());
+      else client.close();
+    }
+  } catch (error) {
+    if (!listener.closed) throw error; // The guard closes the listener, and then accept() fails.
   }
 }
 
@@ -174,11 +178,7 @@ async function run(chatListeners: ChatListener[]): Promise<void> {
   const room = options.redis === '' ? new LocalRoom() : await RedisRoom.open(options.redis);
   const listeners = chatListeners.map(({ listener, framing }) => {
     const socket = new AsyncSocket(loop, listener);
-    loop.spawn(
-      acceptAll(room, socket, framing).catch((error) => {
-        if (!socket.closed) throw error; // The guard closes the listener, and then accept() fails.
-      }),
-    );
+    loop.spawn(acceptAll(room, socket, framing));
     return socket;
   });
   guard.drainOnSignal(options.drain, listeners, () => room.close());

@@ -25,8 +25,18 @@ export function startTrace(): void {
   const begin = (event: Event, at?: string) =>
     write(Object.assign(event, { id: ++count, ...(at && { at }), begin: now() })); // Finding the line took time: begin now.
   // To find where a generator is suspended takes longer than all else. So the trace looks only when the loop is about to
-  // sleep: most waits have ended by then.
+  // sleep: most waits have ended by then. A loop that is a guest in Node's own sleeps at the end of its turn: no call tells.
   const suspended = new Set<Suspended>();
+  let sleep: SystemCall | undefined;
+  let isTurn = false;
+  const locateAfterTurn = () => {
+    if (isTurn || suspended.size === 0) return;
+    isTurn = true;
+    queueMicrotask(() => {
+      isTurn = false;
+      if (sleep && mayWait(sleep)) locate();
+    });
+  };
   const locate = () => {
     for (const { event, generator } of suspended)
       write(Object.assign(event, { at: lineOfCoroutine(generator) }));
@@ -37,7 +47,9 @@ export function startTrace(): void {
       systemCalls.start,
       (message) => {
         const event = message as SystemCall;
+        if (loops.has(event.call)) sleep = event;
         if (suspended.size > 0 && mayWait(event)) locate();
+        locateAfterTurn();
         begin(event, lineOfCall(event.call));
       },
     ],
@@ -48,6 +60,7 @@ export function startTrace(): void {
         const wait = message as Suspended;
         if (!wait.generator) begin(wait.event, lineOfCoroutine());
         else suspended.add(Object.assign(wait, { event: Object.assign(wait.event, { id: ++count }) }));
+        locateAfterTurn();
       },
     ],
     [
@@ -75,6 +88,9 @@ export function startTrace(): void {
     }
   }
 }
+
+/** The calls of a loop that may sleep. */
+const loops = new Set(['epoll_wait', 'poll']);
 
 /** Whether a call of the loop may sleep: epoll_wait() with no descriptor ready, or poll(). */
 function mayWait({ call, fd }: SystemCall): boolean {

@@ -33,8 +33,8 @@ function shown(line: Line | undefined): string | undefined {
 const FRAMES = 50;
 
 /**
- * The lines of the project on the stack, awaited ones too, the innermost first, without those of src/sockets, src/parallel and
- * src/cli.
+ * The lines of the project on the stack, awaited ones too, the innermost first, without those of src/sockets, src/parallel,
+ * src/cli, and ring.ts, which makes the system calls of its chapter.
  *
  * @see https://v8.dev/docs/stack-trace-api
  */
@@ -51,6 +51,6 @@ function* linesOnStack(): Generator<Line> {
       column: site.getColumnNumber() ?? 0,
     };
     const line = toLine(place);
-    if (line && !/^src\/(sockets|parallel|cli)\//.test(line.path)) yield line;
+    if (line && !/^src\/(sockets\/|parallel\/|cli\/|completion\/ring\.ts$)/.test(line.path)) yield line;
   }
 }
