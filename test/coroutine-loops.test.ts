@@ -1,5 +1,6 @@
 // The loops under the coroutines: generators, and async functions.
 
+import { readdirSync, readlinkSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -9,7 +10,7 @@ import { GeneratorSocket } from '../src/coroutine/generator-socket.ts';
 import { mechanisms } from '../src/sockets/selector.ts';
 import type { Socket } from '../src/sockets/socket.ts';
 import { type Suspended, waits } from '../src/sockets/waits.ts';
-import { pair, runScript } from './harness.ts';
+import { onLinux, pair, runScript } from './harness.ts';
 
 const hello = Buffer.from('hello');
 
@@ -41,6 +42,32 @@ describe('a suspended coroutine', () => {
     for (const socket of [...clients, busy].flat()) socket.close();
   });
 });
+
+test.runIf(onLinux)(
+  'a loop opens its epoll when it first waits, and closes it when all coroutines have ended',
+  () => {
+    const isEpoll = (fd: string) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`) === 'anon_inode:[eventpoll]';
+      } catch {
+        return false; // It is closed: the folder was read by it.
+      }
+    };
+    const epolls = () => readdirSync('/proc/self/fd').filter(isEpoll).length;
+    const before = epolls();
+    const loop = new GeneratorLoop('epoll');
+    let meanwhile = 0;
+    function* sleeper(): Coroutine {
+      yield ['sleep', 1];
+      meanwhile = epolls();
+    }
+    for (let runs = 0; runs < 2; runs++) {
+      loop.spawn(sleeper());
+      loop.run();
+      expect([meanwhile, epolls()]).toEqual([before + 1, before]);
+    }
+  },
+);
 
 test('a wait is published when it begins, and once when it is over, whether it is woken or cancelled', () => {
   const loop = new AsyncLoop();

@@ -50,5 +50,6 @@ export class AsyncLoop extends Loop {
     }
     guest.stop();
     this.#guest = undefined;
+    this.end();
   }
 }

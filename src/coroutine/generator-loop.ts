@@ -34,5 +34,6 @@ export class GeneratorLoop extends Loop {
   /** Runs until all coroutines have ended. */
   run(): void {
     while (this.tasks > 0) this.tick();
+    this.end();
   }
 }

@@ -21,12 +21,26 @@ type Waiters = { read?: Waiter | undefined; write?: Waiter | undefined };
 const events = { read: READ, write: WRITE };
 
 export class Loop {
-  protected readonly selector: Selector<Waiters>;
+  readonly #mechanism: Mechanism | undefined;
+  #selector: Selector<Waiters> | undefined;
   readonly #keys = new Map<Socket, Key<Waiters>>();
   readonly #sleepers = new Deadlines();
 
   constructor(mechanism?: Mechanism) {
-    this.selector = new Selector(mechanism);
+    this.#mechanism = mechanism;
+  }
+
+  /** It is opened when it is first needed: a thread that loads the step anew, to compute, waits for nothing. */
+  protected get selector(): Selector<Waiters> {
+    this.#selector ??= new Selector(this.#mechanism);
+    return this.#selector;
+  }
+
+  /** The loop ends: closes the selector, unless sockets are registered. The next wait opens another. */
+  protected end(): void {
+    if (this.#keys.size > 0) return;
+    this.#selector?.close();
+    this.#selector = undefined;
   }
 
   /** How many sockets are registered: coroutines wait for them, or did a moment ago. */

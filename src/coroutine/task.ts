@@ -31,6 +31,7 @@ export class TaskLoop extends GeneratorLoop {
         if (this.tasks > 0) return;
         guest.stop();
         this.#guest = undefined;
+        this.end();
         resolve();
       });
       this.#guest = guest;

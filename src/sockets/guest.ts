@@ -15,6 +15,7 @@ const uv_close = libraryFunction<(handle: number, closed: number) => void>(
   'void uv_close(uintptr_t handle, uintptr_t closed)',
 );
 const malloc = libraryFunction<(size: number) => number>('uintptr_t malloc(size_t size)');
+const free = libraryFunction<(memory: number) => void>('void free(uintptr_t memory)');
 const dlsym = libraryFunction<(library: number, name: string) => number>(
   'uintptr_t dlsym(intptr_t library, const char *name)',
 );
@@ -95,7 +96,10 @@ function watch(fd: number): number {
     throw new Error('Cannot be a guest in a worker: the default loop of libuv is that of the main thread');
   const handle = malloc(Number(uv_handle_size(UV_POLL)));
   const result = uv_poll_init(uv_default_loop(), handle, fd);
-  if (result < 0) throw systemError('uv_poll_init', -result);
+  if (result < 0) {
+    free(handle);
+    throw systemError('uv_poll_init', -result);
+  }
   // Node's loop is to wake, and that is all. So the callback is a function without effect.
   uv_poll_start(handle, UV_READABLE, address('uv_is_active'));
   return handle;
