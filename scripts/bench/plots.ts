@@ -2,8 +2,8 @@
 
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
+import { whole } from './figures.ts';
 import { type Entry, median } from './results.ts';
-import { whole } from './tables.ts';
 
 type Shades = readonly [light: string, dark: string];
 

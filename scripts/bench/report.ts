@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { written } from '../markers.ts';
 import { root } from '../steps.ts';
 import { pathOf } from './contestants.ts';
+import { bytes, ratio, whole } from './figures.ts';
 import {
   compare,
   counts,
@@ -18,7 +19,7 @@ import {
   type TableName,
   toJson,
 } from './results.ts';
-import { bytes, ratio, type Shown, tables, USUAL, whole } from './tables.ts';
+import { type Shown, tables, USUAL } from './tables.ts';
 
 /** A table, or a part of one. The first column names the server, all others are numbers. */
 export type Block = { title: string; columns: string[]; rows: string[][] };
@@ -148,7 +149,7 @@ export function markdown({ columns, rows }: Omit<Block, 'title'>, words = 1): st
 
 /** The versions, the machine, and the number of rounds. */
 export function conditions(measured: Measured): string {
-  return `${equipped(measured)}; ${rounds(measured)}.`;
+  return `${equipped(measured)}; ${roundsOf(measured)}.`;
 }
 
 /** The versions, and the machine. */
@@ -157,7 +158,7 @@ export function equipped({ node, python, cpus }: Pick<Measured, 'node' | 'python
 }
 
 /** The number of rounds. Some figures may have fewer than others. */
-export function rounds({ seconds, entries }: Measured): string {
+export function roundsOf({ seconds, entries }: Measured): string {
   // System calls are counted once.
   const lengths = entries.flatMap(({ figures: { calls: _, ...own } }) =>
     Object.values(own).map(({ length }) => length),
