@@ -1,8 +1,10 @@
 // Which clients come in, which have to leave, and how the server stops.
 
+import { endBy } from '../cli/end-by.ts';
 import { dropLinesUnless, log } from '../cli/log.ts';
 import { Deadlines } from '../sockets/deadlines.ts';
 import type { Address } from '../sockets/socket.ts';
+import { Timer } from '../sockets/timer.ts';
 import { canWrite } from './can-write.ts';
 import type { Limits } from './limits.ts';
 import { Watch } from './watch.ts';
@@ -29,9 +31,6 @@ const LAST_ANSWERS = 1000;
  */
 const SLICE = 5;
 
-/** The longest time of `setTimeout()`. For a later deadline, the timer is set again then. */
-const MAX_MILLISECONDS = 2 ** 31 - 1;
-
 /** Keeps the clients of one server within its limits, with one timer for the deadlines of all of them. */
 export class Guard {
   readonly limits: Limits;
@@ -45,8 +44,7 @@ export class Guard {
   speaker: Watch | undefined;
   readonly #perHost = new Map<string, number>();
   readonly #deadlines = new Deadlines();
-  #timer: NodeJS.Timeout | undefined;
-  #timerAt = Number.POSITIVE_INFINITY;
+  readonly #timer = new Timer(() => this.#ring());
   #finish = (): Promise<void> => Promise.resolve();
 
   constructor(limits: Limits) {
@@ -107,7 +105,7 @@ export class Guard {
   /** Calls a function at a time, on the clock of `performance.now()`. Returns a function that cancels it. */
   at(time: number, call: () => void): () => void {
     const cancel = this.#deadlines.add(time, call);
-    this.#setTimer();
+    this.#timer.set(time);
     return cancel;
   }
 
@@ -157,28 +155,12 @@ export class Guard {
     this.offenders.set(why, (this.offenders.get(why) ?? 0) + 1);
   }
 
-  #setTimer(): void {
-    const { first } = this.#deadlines;
-    if (first >= this.#timerAt) return;
-    clearTimeout(this.#timer);
-    this.#timerAt = first;
-    const left = Math.ceil(first - performance.now());
-    this.#timer = setTimeout(() => this.#ring(), Math.min(Math.max(left, 0), MAX_MILLISECONDS)).unref();
-  }
-
   #ring(): void {
-    this.#timerAt = Number.POSITIVE_INFINITY;
     this.#deadlines.callUntil(performance.now(), SLICE);
-    this.#setTimer();
+    this.#timer.set(this.#deadlines.first);
   }
 }
 
 function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
-}
-
-/** Ends the program as the kernel does when there is no handler for a signal. */
-function endBy(signal: NodeJS.Signals): void {
-  process.removeAllListeners(signal);
-  process.kill(process.pid, signal);
 }

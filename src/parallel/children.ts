@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout } from 'node:timers/promises';
+import { endBy } from '../cli/end-by.ts';
 import { log } from '../cli/log.ts';
 import { Socket } from '../sockets/socket.ts';
 import { libraryFunction } from '../sockets/system-call.ts';
@@ -75,7 +76,7 @@ export function supervise(count: number, listeners: Socket[], { drain = false } 
         if (children.size === 0) process.exit(0);
         return;
       }
-      process.kill(process.pid, signal); // once() has removed the handler, so this signal ends the process.
+      endBy(signal);
     });
   }
 }
