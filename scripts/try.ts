@@ -23,9 +23,9 @@ import { findSteps, type Step } from './steps.ts';
 const usage = `Usage: npm run try -- --level LEVEL [OPTIONS] -- COMMAND...
        npm run try -- --level LEVEL [OPTIONS] --port PORT
 
-  COMMAND...    starts your server, anew for each conversation. {port} in it becomes the port to listen on,
-                which is in the environment variable PORT, too; at level 12, {limits}, or LIMITS, the options
-                that --list shows
+  COMMAND...    starts your server, anew for each conversation. {port} in it stands for the port to listen on,
+                and so does the environment variable PORT. At level 12, {limits} and LIMITS stand for the
+                options that --list shows
   --port PORT   the port of a server that runs already
   --level LEVEL the level to try: ${levels.join(', ')}. Each level includes those below it
   --only NAME   this conversation alone
@@ -36,7 +36,7 @@ const usage = `Usage: npm run try -- --level LEVEL [OPTIONS] -- COMMAND...
 
 Exit code 0: all passed. 1: something failed. 2: the server could not be tried.`;
 
-process.exitCode = 2; // Until the conversations begin, a failure is not the server's.
+process.exitCode = 2; // fail() ends the program with it. A failed conversation ends it with 1.
 
 const CUT: BehaviourName = 'a character cut in two';
 /** How long to wait for an answer, in milliseconds. The wait is longer while the server has work to do. */
@@ -45,7 +45,7 @@ const PATIENCE = 3000;
 type Result = {
   name: BehaviourName;
   result: 'passed' | 'failed' | 'left out';
-  /** Why it is left out, or which part of it. */
+  /** Why the conversation, or a part of it, is left out. */
   note?: string;
   failure?: Failure;
   /** The last lines that a failed server wrote to stderr. */
@@ -57,7 +57,7 @@ const results: Result[] = [];
 for (const name of names) {
   const result = await tryOut(name).catch((error) => {
     if (error instanceof StartError) fail(`Cannot try ${told(server)}: ${error.message}`);
-    return fail(error.stack); // It is a mistake of this program, not of the server.
+    return fail(error.stack); // a mistake of this program, not of the server
   });
   results.push(result);
   if (!json) show(result);
@@ -76,20 +76,19 @@ async function tryOut(name: BehaviourName): Promise<Result> {
       return {
         name,
         result: 'passed',
-        ...(name === CUT && { note: 'only its answers: its log is not read' }),
+        ...(name === CUT && { note: 'its answers only: the log is not read' }),
       };
     return { name, result: 'failed', failure, stderr: lastLines(foreign.program) };
   };
   if ('command' in server)
     return withForeign(server.command, process.env.INIT_CWD ?? process.cwd(), converse, limitsOf(name));
   if (name === CTRL_C || name === SIGTERM)
-    return { name, result: 'left out', note: 'with --port, the process is not known' };
-  if (limitsOf(name).limits)
-    return { name, result: 'left out', note: 'with --port, its limits are not known' };
+    return { name, result: 'left out', note: 'with --port, its process is unknown' };
+  if (limitsOf(name).limits) return { name, result: 'left out', note: 'with --port, its limits are unknown' };
   return converse({ port: server.port, host: await answering(server.port) });
 }
 
-/** The options for this conversation. */
+/** The limits to start the server with for this conversation. */
 function limitsOf(name: BehaviourName): { limits?: string } {
   return level < 12 ? {} : behaviours[name];
 }
@@ -116,7 +115,7 @@ function show({ name, result, note, failure, stderr = '' }: Result): void {
   print(`\n${lines.map((line) => `    ${line}`.trimEnd()).join('\n')}\n`);
 }
 
-/** What a step adds, as its header says. */
+/** What is new in a step, from its header. */
 function news(header: string): string[] {
   return /^New.+?(?=\nTry:)/ms.exec(header)?.[0].split('\n') ?? [];
 }
@@ -172,7 +171,7 @@ function readCommandLine() {
   const level = levels.find((level) => `${level}` === values.level);
   if (level === undefined)
     fail(
-      `Cannot use --level${values.level ? ` ${values.level}` : ''}: it is one of ${levels.join(', ')}; --list says what they ask`,
+      `Cannot use --level${values.level ? ` ${values.level}` : ''}: it is one of ${levels.join(', ')}; --list shows what they ask for`,
     );
   if ((values.port === undefined) === (command.length === 0)) {
     fail('Cannot try a server: name either the command that starts it, behind --, or its --port');
@@ -193,7 +192,7 @@ function asked(level: Level): BehaviourName[] {
   );
 }
 
-/** The behaviour with this text in its name. Without a text, all that need no command besides those of the level. */
+/** The behaviour with this text in its name. Without a text, all that need no more commands than those of the level. */
 function chosen(level: Level, only: string | undefined): BehaviourName[] {
   const names = asked(level);
   if (only === undefined) return names.filter((name) => behaviours[name].command === undefined);

@@ -8,8 +8,8 @@ export type Expectation = '✔' | '✘' | '–';
 
 // The columns, in the order of `behaviours`: echoes bytes back, next client, half-close, reset, Ctrl-C; two at once, never
 // reads; lines however cut, a character cut in two, CRLF, slow reader; commands, a number; hostile command; users can
-// talk, names; what one client may cost: an endless line, one that trickles, an idle client, a listener, and one who asks,
-// that do not read, places, places for an address, status, SIGTERM.
+// talk, names; the limits: an endless line, a line that trickles, an idle client, two kinds of clients that never read, the
+// number of clients, and of those from one address; status, SIGTERM.
 const table = `
   single1      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – – – ✔ – – – – – – – – – – – – – –
   single2      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – ✘ – ✔ – – – – – – – – – – – – – –
@@ -66,7 +66,7 @@ const table = `
 
 const names = Object.keys(behaviours) as BehaviourName[];
 
-/** For each step, what each behaviour is expected to show. */
+/** The row of each step: what is expected of it in each behaviour. */
 export const expectations = new Map<string, Map<BehaviourName, Expectation>>(
   table
     .trim()
@@ -85,7 +85,7 @@ const HALF = 'the log shows half a character';
 
 type Flaw = [steps: string, behaviour: BehaviourName, symptom: Symptom, mender: string];
 
-/** What is seen in all steps that have no limits. */
+/** The symptoms of all steps without limits. */
 const unlimited: [behaviour: BehaviourName, symptom: Symptom][] = [
   [ENDLESS, 'a line may be of any length'],
   ['a line that trickles is given up', 'a client may stay for ever'],
@@ -98,7 +98,7 @@ const unlimited: [behaviour: BehaviourName, symptom: Symptom][] = [
   [SIGTERM, 'SIGTERM ends it in mid-word'],
 ];
 
-/** What the steps get wrong, what that looks like, and which step mends it. */
+/** What the steps get wrong on purpose, the symptom, and the step that mends it. */
 const flaws: Flaw[] = [
   ['single1 single2', 'serves the next client', 'the process ended', 'single3'],
   ['single1 single2', 'survives a reset', 'the process ended', 'single3'],
