@@ -33,7 +33,7 @@ const readmes: Record<string, (TableName | 'summary')[]> = {
   'src/coroutine/README.md': ['suspended', 'compute', 'machines', 'lines', 'cpu'],
 };
 
-/** The mechanisms, the server that each is measured by, and when to take it, and when not to. */
+/** The mechanisms: the server that each is measured by, what to take it for, and what it can't do. */
 const mechanisms: [mechanism: string, server: string, takeItFor: string, cannot: string][] = [
   ['one after the other', 'single6', 'a test, a tool for one user', 'serve a second user'],
   ['threads', 'thread4', 'a few users, code that blocks', 'serve hundreds'],
@@ -61,7 +61,7 @@ const mechanisms: [mechanism: string, server: string, takeItFor: string, cannot:
 
 /** The new contents of all files that show these results, by path. Tables that have not been measured stay as they are. */
 export async function documents(results: Results): Promise<Map<string, string>> {
-  const { idlePlot, requestsPlot } = await import('./plots.ts'); // It loads slowly, and few runs need it.
+  const { idlePlot, requestsPlot } = await import('./plots.ts'); // Observable Plot loads slowly, and few runs need it.
   const files = new Map([[RESULTS, toJson(results)]]);
   for (const [path, names] of Object.entries(readmes)) {
     let text = readFileSync(join(root, path), 'utf8');

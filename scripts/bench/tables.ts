@@ -1,4 +1,4 @@
-// The tables of npm run bench: which servers are measured, in which situations, and what is shown of it.
+// The tables of npm run bench: their servers, the situations to measure them in, and the columns to show.
 
 import { asJavaScript, type Contestant, c, net, py, step, steps, waiting } from './contestants.ts';
 import { bytes, microseconds, milliseconds, ratio, whole } from './figures.ts';
@@ -23,7 +23,7 @@ export type Group = {
 };
 
 export type Table = {
-  /** What the clients do, by the modes of load.c; or another way to measure, by the name that engine.ts has for it. */
+  /** What the clients do: a mode of load.c, or another way to measure, which engine.ts knows. */
   how: 'messages' | 'visits' | 'talk' | 'threads' | 'start-up' | 'suspended' | 'compute' | 'ask';
   /** How long a message or line is, in bytes, with its \n. */
   size?: number;
@@ -32,9 +32,9 @@ export type Table = {
   weighed?(quick: boolean): Group[];
   /** Whether to count system calls as well. */
   calls?: boolean;
-  /** Whether to ask for the CPU time as well. */
+  /** Whether to measure the CPU time as well. */
   cpu?: boolean;
-  /** Whether half as many rounds do: where figures vary little, or take long. */
+  /** Whether half as many rounds are enough, because figures vary little, or take long. */
   fewer?: boolean;
   blocks: Shown[];
 };
@@ -42,7 +42,7 @@ export type Table = {
 /** A column: its name, in which {busy} stands for the number of busy connections, and what it shows of an entry. */
 type Column = [name: string, cell: (entry: Entry, entries: Entry[]) => string];
 
-/** What is shown: a line for each entry, or a line for each server and a column for each number of connections. */
+/** A table to show: with a line for each entry, or a line for each server and a column for each number of connections. */
 export type Shown = Rows | { title: string; by: 'busy' | 'idle'; figure: Figure; each?: string };
 
 /** `busy` leaves out other numbers of connections; `first` is what the first column is about, if not servers. */
@@ -94,7 +94,7 @@ const attacks: Record<Attack, string> = {
   hoard: 'readers that never read',
   flood: 'a flood of connections',
 };
-/** Room for the attackers, and little for each: a client that takes nothing has to go within the turn. */
+/** The limits admit all attackers. They are small, so that the server cuts off a client that does not read within a turn. */
 const LIMITS = '--max-clients 3000 --max-per-address 0 --max-owed 65536 --stall-timeout 0.2';
 const attacked = [
   ...steps('select11'),
@@ -110,8 +110,8 @@ const machines = [
 
 const selectors = ['epoll', 'poll'].map((name) => step(`select3, ${name}`, 'select3', '--selector', name));
 
-/** Beside idle connections. A server that has a thread for each is tried with few of them. */
-const looked = (quick: boolean): Group[] => [
+/** Servers beside idle connections: few of them, if the server has a thread for each. */
+const besideIdle = (quick: boolean): Group[] => [
   {
     servers: [...selectors, net('echo')],
     busy: [quick ? 10 : USUAL],
@@ -170,10 +170,10 @@ export const tables: Record<TableName, Table> = {
     how: 'messages',
     size: MESSAGE,
     fewer: true,
-    groups: looked,
+    groups: besideIdle,
     weighed: (quick) => [
       { servers: [epoll], busy: [quick ? 10 : USUAL], idle: [0, quick ? 1000 : 10_000] },
-      ...looked(quick),
+      ...besideIdle(quick),
       { servers: quick ? [] : level6, busy: [USUAL], idle: [0, 10_000] },
     ],
     blocks: [
@@ -333,7 +333,7 @@ export function takesC(name: TableName): boolean {
   return tables[name].size !== undefined;
 }
 
-/** What has not come in all rounds together, and what should not have come. */
+/** How many lines were lost in all rounds together, and how many came twice. */
 function wrong({ figures: { lost = [], duplicates = [] } }: Entry): string {
   const [missing, twice] = [lost, duplicates].map((figures) =>
     figures.reduce((sum, number) => sum + number, 0),

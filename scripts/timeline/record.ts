@@ -66,7 +66,7 @@ export function watching({ path, code }: Step): string[] {
 
 /** Whether a step computes numbers, and A asks for one. */
 export function computes(step: string): boolean {
-  return expectations.get(step)?.get("one user's number keeps no other waiting") !== '–';
+  return expectations.get(step)?.get('computing for one user delays no other') !== '–';
 }
 
 /** Connects guests before the scenario, so that all threads and processes of the server have started when it begins. */

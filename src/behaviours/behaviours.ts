@@ -166,7 +166,7 @@ const conversations = {
       const client = await subject.connect();
       await client.send(request(subject, ['one', 'two'], '\r\n'));
       const end = subject.level < 7 ? '\r' : '';
-      await suspecting('the line ends are others', hear(client, [`one${end}`, `two${end}`]));
+      await suspecting('the line ends differ', hear(client, [`one${end}`, `two${end}`]));
     },
   },
 
@@ -201,7 +201,7 @@ const conversations = {
     },
   },
 
-  "one user's number keeps no other waiting": {
+  'computing for one user delays no other': {
     level: 7,
     command: 'FIB',
     step: 'thread9',

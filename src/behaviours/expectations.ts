@@ -88,14 +88,14 @@ type Flaw = [steps: string, behaviour: BehaviourName, symptom: Symptom, mender: 
 /** The symptoms of all steps without limits. */
 const unlimited: [behaviour: BehaviourName, symptom: Symptom][] = [
   [ENDLESS, 'a line may be of any length'],
-  ['a line that trickles is given up', 'a client may stay for ever'],
-  ['an idle client is shown out', 'a client may stay for ever'],
-  ['a listener that never reads is cut off', 'a client that does not read is kept'],
+  ['a line that trickles in times out', 'a client may stay for ever'],
+  ['an idle client is disconnected', 'a client may stay for ever'],
+  ['a chat user who never reads is cut off', 'a client that does not read is kept'],
   ['a client that never reads its answers is cut off', 'a client that does not read is kept'],
-  ['there is an end to places', 'all are let in'],
-  ['there is an end to places for one address', 'all are let in'],
-  ['it says how it is', 'it does not say how it is'],
-  [SIGTERM, 'SIGTERM ends it in mid-word'],
+  ['the number of clients is limited', 'no client is refused'],
+  ['the number of clients of one address is limited', 'no client is refused'],
+  ['it reports its status', 'it does not report its status'],
+  [SIGTERM, 'SIGTERM ends it at once'],
 ];
 
 /** What the steps get wrong on purpose, the symptom, and the step that mends it. */
@@ -114,7 +114,7 @@ const flaws: Flaw[] = [
   ],
   [
     'generator7',
-    "one user's number keeps no other waiting",
+    'computing for one user delays no other',
     'a number was computed before the next user was answered',
     'work7',
   ],

@@ -23,7 +23,7 @@ export class PaceProtocol extends Layer<Buffer, Buffer> {
     this.#pacer = pacer;
   }
 
-  /** Whether messages wait to go up. Until then, receive no more. */
+  /** Whether messages wait to go up. Receive no more until they have gone up. */
   get waits(): boolean {
     return this.#waiting.length > 0;
   }
