@@ -9,7 +9,7 @@ export class TraceReader {
   #rest: Buffer = Buffer.alloc(0);
   readonly #watcher;
 
-  /** @param changed is called when the file has grown */
+  /** @param changed is called when the file has grown. Without it, call read() from time to time */
   constructor(path: string, changed?: () => void) {
     this.#fd = openSync(path, 'r');
     this.#watcher = changed && watch(path, changed);
