@@ -90,7 +90,7 @@ static double now(void) {
 
 static double warm_up(double seconds) { return seconds < WARM_UP ? seconds : WARM_UP; }
 
-/** Connects from this address. The kernel chooses the port in connect(); in bind() it would want one that is free. */
+/** Connects from this address. The kernel chooses the port in connect(); bind() would look for a free port. */
 static int open_socket(int flags, in_addr_t source) {
   struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(port)};
   struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(source)};
