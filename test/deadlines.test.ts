@@ -1,8 +1,9 @@
 // Functions that are called at their times, in whichever order they are added and cancelled.
 
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Deadlines } from '../src/sockets/deadlines.ts';
+import { Timer } from '../src/sockets/timer.ts';
 
 describe('Deadlines', () => {
   test('calls the functions that are due, in the order of their times, and then of add(); no cancelled function', () => {
@@ -66,4 +67,21 @@ describe('Deadlines', () => {
     deadlines.callUntil(performance.now());
     expect(called).toEqual([1, 2, 3]);
   });
+});
+
+test('Timer rings at the earliest of its times, and not at once for one in two months', () => {
+  vi.useFakeTimers();
+  const rings: number[] = [];
+  const begin = performance.now();
+  const timer = new Timer(() => rings.push(performance.now() - begin));
+  timer.set(begin + 60 * 86_400_000);
+  vi.advanceTimersByTime(1000);
+  expect(rings).toEqual([]);
+  for (const after of [3000, 2000, 4000]) timer.set(begin + after);
+  vi.advanceTimersByTime(10_000);
+  timer.set(begin);
+  timer.cancel();
+  vi.advanceTimersByTime(10_000);
+  expect(rings).toEqual([2000]);
+  vi.useRealTimers();
 });
