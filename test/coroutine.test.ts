@@ -165,7 +165,7 @@ describe.concurrent('task6', () => {
       expect(await server.exited()).toBe(0);
       const lines = (await server.stdout.rest()).trimEnd().split('\n');
       const left = lines.filter((line) => line.endsWith(' disconnected: Cancelled'));
-      expect([left.length, lines.at(-1)]).toEqual([3, 'all have ended']);
+      expect([left.length, lines.at(-1)]).toEqual([3, 'all tasks have ended']);
     }));
 });
 

@@ -100,7 +100,7 @@ describe('FixedSizeProtocol', () => {
     const framing = new FixedSizeProtocol(4);
     const transport = echo(framing, '');
     framing.send(Buffer.from('twelve'));
-    expect(transport).toMatchObject({ sent: 'twel', reports: ['what does not fit: ve'] });
+    expect(transport).toMatchObject({ sent: 'twel', reports: ['the rest of a long message: ve'] });
   });
 });
 

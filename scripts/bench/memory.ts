@@ -63,6 +63,6 @@ export async function functionMemory({ contestant, entry }: Situation): Promise<
   const { name, program, args } = contestant;
   const command = ['--expose-gc', withoutTypes(program), ...args];
   const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
-  if (status !== 0) fail(`Cannot measure ${name}: ${stderr.trim() || 'it was ended'}`);
+  if (status !== 0) fail(`Cannot measure ${name}: ${stderr.trim() || 'a signal ended it'}`);
   return keep(entry, { memory: Number(stdout) });
 }

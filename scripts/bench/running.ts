@@ -75,7 +75,7 @@ export async function load(
   const clients = new Program(compile('scripts/bench/load.c'), args, { patience: NO_LIMIT });
   const [output, errors] = await Promise.all([clients.stdout.rest(), clients.stderr.rest()]);
   if ((await clients.exited()) !== 0)
-    fail(`Cannot measure ${server}: ${errors.trim() || 'its clients were ended'}`);
+    fail(`Cannot measure ${server}: ${errors.trim() || 'a signal ended its clients'}`);
   return JSON.parse(output);
 }
 

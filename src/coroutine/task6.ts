@@ -24,9 +24,9 @@ import { TaskLoop, withTimeout } from './task.ts';
 
 const { selector, stats, ...options } = readOptions({
   'warn-after': { default: 10, help: 'ask a client that has been silent for so many seconds' },
-  'close-after': { default: 20, help: 'say goodbye to it after so many seconds' },
+  'close-after': { default: 20, help: 'say goodbye after so many seconds of silence' },
   selector: selectorOption,
-  stats: { default: 0, help: 'log how many there are every so many milliseconds, 0 never' },
+  stats: { default: 0, help: 'log the numbers of tasks and sockets every so many milliseconds, 0 never' },
 });
 const loop = new TaskLoop(selector);
 const [WARN_AFTER, CLOSE_AFTER] = [1000 * options['warn-after'], 1000 * options['close-after']];
@@ -136,4 +136,4 @@ const server = loop.spawn(withGroup((group) => acceptAll(listen(options), group)
 if (stats > 0) setInterval(() => log(`${loop.tasks} tasks, ${loop.sockets} sockets`), stats).unref();
 process.on('SIGINT', () => server.cancel());
 await loop.runInNode();
-log('all have ended');
+log('all tasks have ended');

@@ -136,7 +136,11 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
   /** Section 5.4. */
   #addToMessage(opcode: number, payload: Buffer, last: boolean): void {
     if ((opcode === CONTINUATION) !== this.#fragmented)
-      throw new Violation(1002, this.#fragmented ? 'a message within another' : 'a piece of none', payload);
+      throw new Violation(
+        1002,
+        this.#fragmented ? 'a message within another' : 'a continuation of no message',
+        payload,
+      );
     if (opcode === BINARY) throw new Violation(1003, 'a binary message', payload);
     this.#message.append(payload);
     this.#fragmented = !last;
