@@ -11,7 +11,7 @@ import { print } from '../src/cli/log.ts';
 import { findSteps, partOf, type Step } from './steps.ts';
 import { readCommandLine, type Tried } from './try/command-line.ts';
 
-process.exitCode = 2; // fail() ends the program with it. A failed conversation ends it with 1.
+process.exitCode = 2; // the exit code of fail(): the server could not be tried
 
 const CUT: BehaviourName = 'a character cut in two';
 /** How long to wait for an answer, in milliseconds. The wait is longer while the server has work to do. */

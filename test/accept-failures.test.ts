@@ -8,7 +8,7 @@ import { Client } from '../src/behaviours/client.ts';
 import { installed, onLinux, request, serving, temporaryFolder } from './harness.ts';
 
 const shim = join(temporaryFolder(), 'accept-fails.so');
-// The rings have the kernel accept, and never call accept().
+// With a ring, the kernel accepts, and the step never calls accept().
 const steps = [...findSteps().keys()].filter((step) => levelOf(step) >= 3 && !step.startsWith('ring'));
 
 describe.runIf(onLinux && installed('cc')).concurrent('accept() that fails five times', () => {
@@ -25,13 +25,13 @@ describe.runIf(onLinux && installed('cc')).concurrent('accept() that fails five 
   });
 
   for (const step of steps) {
-    // Node's own loop does not tell its server of such a failure.
+    // Node's own loop does not report such a failure.
     const isLogged = !/^(callback|stream)/.test(step);
     test(`is ${isLogged ? 'logged' : 'survived'} by ${step}, which serves the next client, and the one after`, () =>
       serving(
         step,
         async (server) => {
-          const wakes = step === 'generator4' ? 3 : 0; // It answers a client only when others connect: that is its lesson.
+          const wakes = step === 'generator4' ? 3 : 0; // generator4 answers a client only when others connect: that is its lesson.
           for (let i = 0; i < 2; i++) {
             const client = await Client.connect(server.port, { notices: levelOf(step) >= 11 });
             await client.send(request(step, 'hello'));

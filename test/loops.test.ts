@@ -68,7 +68,7 @@ describe.concurrent('a client that does not read', () => {
   for (const step of ['select6', 'select9', ...pushBack, ...chained]) {
     const pushesBack = !step.startsWith('select');
     const what = `is ${pushesBack ? 'not read, either,' : 'read, and its answers kept,'} by ${step}`;
-    test(`${what}, and gets it all when it reads; one that never stops sending leaves others their turns`, () =>
+    test(`${what}, and receives every byte when it reads; a client that never stops sending leaves others their turns`, () =>
       serving(
         step,
         async (server) => {

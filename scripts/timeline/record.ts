@@ -75,7 +75,7 @@ export async function greet(step: string, port: number): Promise<void> {
   await visit(port, levelOf(step), GUESTS, computes(step));
 }
 
-/** The modules that add it. */
+/** The modules that add the ring, or Node's loop, to the trace. */
 function watcher(path: string, code: string): string[] {
   if (path.startsWith('src/completion/')) return ['watch-ring.ts'];
   return code.includes("from 'node:net'") ? ['watch-node.ts'] : [];

@@ -51,7 +51,7 @@ async function converse(
       const subject = { port: server.port, level, statusPort, program: server, log: server.stdout };
       const look = async (name: BehaviourName) => {
         server.stdout.forget();
-        // A step without limits reaches none later: no longer wait for a busy server.
+        // A step without limits reaches none later, so a busy server gets no more time.
         const unlimited = patience === SHORT_PATIENCE && behaviours[name].level === 12;
         tell(name, await attempt(name, subject, { patience, ...(unlimited && { isBusy: () => false }) }));
       };

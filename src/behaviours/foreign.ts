@@ -78,7 +78,7 @@ export function lastLines(program: Program | undefined): string {
     .trimEnd();
 }
 
-/** Whether the server accepts a connection. Waits until the server has closed it, too: a later conversation finds no client. */
+/** Whether the server accepts a connection. Ends it, and waits for the server to close it, so that no client is left. */
 async function accepts(port: number, host: string): Promise<boolean> {
   const socket = connect({ port, host }).resume();
   try {

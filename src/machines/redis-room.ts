@@ -9,7 +9,7 @@ import { LEASE } from './script.ts';
 /** How often this process renews its names, and looks for overdue questions, in milliseconds. */
 const RENEWAL = LEASE / 4;
 const LOOK = 250;
-/** How long to wait for an answer of Redis, in milliseconds. It is longer than Redis carries the question out: see link.ts. */
+/** How long to wait for an answer of Redis, in milliseconds. Redis does not carry out a question that is so old: see link.ts. */
 const AWAY = 3000;
 
 const NEVER = Number.POSITIVE_INFINITY;

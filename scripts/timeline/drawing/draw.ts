@@ -73,7 +73,7 @@ export function draw(timeline: Timeline, look: Look = {}): string {
   );
 }
 
-/** How long a client at most waits until the server wakes for it. Undefined if that is short. */
+/** The longest wait of a client until the server wakes for it. Undefined if the wait is short. */
 function longestWait({ spans }: ClientLane, own: Arrow[]): { begin: number; told: string } | undefined {
   if (spans[0] && own.length < 1 + spans.length) return { begin: spans[0].begin, told: 'to the end' };
   const [longest] = [...own].sort((a, b) => gap(b) - gap(a));
