@@ -44,7 +44,7 @@ describe.concurrent('a client that does not close after QUIT', () => {
         }
         await silent.send('QUIT\n');
         await silent.has('BYE\n');
-        // To a connection that is closed, bytes can be sent once: then the kernel answers with a reset.
+        // A client can send once to a closed connection: then the kernel answers with a reset.
         const probe = setInterval(() => silent.socket.write('?'), 100);
         await until(() => closed < Number.POSITIVE_INFINITY);
         clearInterval(probe);

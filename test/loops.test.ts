@@ -1,4 +1,4 @@
-// What every server with one thread for all clients has to do, whatever its loop is made of.
+// What every server with one thread for all clients has to do, by whatever mechanism.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -202,7 +202,7 @@ describe.runIf(onLinux).concurrent('when there are no descriptors left', () => {
 });
 
 describe.runIf(canTrace()).concurrent('while nothing happens, with clients connected', () => {
-  /** The calls that it makes in a second. */
+  /** The calls that a server makes in a second. */
   async function callsOf(server: Server): Promise<string[]> {
     const strace = new Program('strace', ['-f', '-p', `${server.child.pid}`]);
     try {

@@ -1,4 +1,4 @@
-// What the threads and processes show, beyond the behaviours that all steps are held to.
+// What the steps with threads and processes do, beyond the behaviours of all steps.
 
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -65,7 +65,7 @@ async function sitsInSend({ child, stdout }: Server): Promise<void> {
   }
 }
 
-/** What a process holds, as soon as that has not changed for a while: threads take a moment to end. */
+/** The threads and descriptors of a process, when they have not changed for a while: threads take a moment to end. */
 async function settled(pid: number | undefined): Promise<{ descriptors: number; threads: number }> {
   let [last, since] = ['', 0];
   await until(() => {

@@ -8,8 +8,8 @@
 //   Node's own, as that of await6 is.)
 // Try: npm start task6 -- --warn-after 3 --close-after 6 --stats 1000, nc localhost 12345, and say nothing. Then leave
 //   with Ctrl-C in nc: at once, the log counts three tasks less. Then Ctrl-C here: each nc shows a goodbye.
-// Still wrong: a line is a send() of its own, and one that never ends grows the buffer, as in generator6. And
-//   cancel() reaches a coroutine where it waits, not while it computes: generator7 has one that does.
+// Still wrong: each line is a send() of its own, and a line that never ends grows the buffer, as in generator6. And
+//   cancel() reaches a coroutine where it waits, not while it computes, as one of generator7 does.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

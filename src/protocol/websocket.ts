@@ -18,7 +18,7 @@ import { BadRequest } from './http.ts';
 
 /** The most bytes of a request. */
 const MAX_HEAD = 16 * 1024;
-/** The most bytes of a message, unless there is another limit. */
+/** The most bytes of a message, unless the constructor has another limit. */
 const MAX_MESSAGE = 64 * 1024;
 
 /**
@@ -38,7 +38,7 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
   #messages = 0;
 
   /**
-   * @param anyOrigin whether pages from elsewhere may connect
+   * @param anyOrigin whether pages of other servers may connect
    * @param limit the most bytes of a message
    */
   constructor(anyOrigin = false, limit = MAX_MESSAGE) {
@@ -71,7 +71,7 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
       this.report(error.message, error.bytes);
       this.#sendClose(error.code, error.message);
       if (error.code === 1009) this.above.tooLong(this.#limit);
-      super.close(); // What follows can't be read: section 7.1.7.
+      super.close(); // The rest of the stream can't be read: section 7.1.7.
     }
   }
 
