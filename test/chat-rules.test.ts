@@ -231,8 +231,15 @@ test('in a room that answers later, the next command of a user waits for the ans
   }
   const room = new LateRoom();
   const transport = new FakeTransport();
-  const lines = new LineProtocol();
-  const pace = new PaceProtocol({ mayBeHeard: () => !chat.waits, answered: () => {}, tooLong: () => {} });
+  const lines = new LineProtocol(20);
+  const pace = new PaceProtocol({
+    mayBeHeard: () => !chat.waits,
+    answered: () => {},
+    tooLong: () => {
+      chat.send('too long');
+      chat.close();
+    },
+  });
   const chat: ChatProtocol = new ChatProtocol(
     room,
     () => {},
@@ -241,12 +248,17 @@ test('in a room that answers later, the next command of a user waits for the ans
   const protocol = chain(transport, lines, pace, new TextProtocol(), chat);
   chat.enter();
   transport.sent = '';
-  protocol.received(Buffer.from('ECHO one\nSAY a\nECHO two\nSAY b\nSAY \nECHO three\n'));
+  protocol.received(
+    Buffer.from('ECHO one\nSAY a\nECHO two\nSAY b\nSAY \nECHO three\nSAY c\nthis line is far too long'),
+  );
   expect(transport.sent).toBe('one\n');
   answers.shift()?.();
   expect([transport.sent, answers.length, pace.waits]).toEqual(['one\ntwo\n', 1, true]);
   answers.shift()?.();
   expect(transport.sent).toBe('one\ntwo\nERROR missing text\nthree\n');
+  expect([answers.length, pace.waits, transport.closed]).toEqual([1, true, false]);
+  answers.shift()?.();
+  expect(transport.sent).toBe('one\ntwo\nERROR missing text\nthree\ntoo long\n');
   expect([answers.length, pace.waits, chat.waits]).toEqual([0, false, false]);
 });
 

@@ -28,6 +28,17 @@ const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
 const chapters = readdirSync(join(root, 'src')).map((folder) => `src/${folder}/README.md`);
 const readmes = ['README.md', 'CONTRIBUTING.md', ...chapters.filter((path) => existsSync(join(root, path)))];
 
+/** What GitHub calls the headings of a page. */
+function anchorsOf(text: string): string[] {
+  const headings = text.replace(/^```.*?^```$/gms, '').matchAll(/^#+ (.+)$/gm);
+  return Array.from(headings, ([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
 function sessions(path: string): Session[] {
   const found: Session[] = [];
   for (const [, terminal, body = ''] of read(path).matchAll(/^```console(?: (\w+))?\n(.*?)^```$/gms)) {
@@ -184,8 +195,10 @@ describe.concurrent('a README', () => {
         if (/^[\w-]+$/.test(code)) continue; // just a name
         expect(read(dirname(path), name), name).toContain(code);
       }
-      for (const [, link = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
-        expect(existsSync(join(root, dirname(path), link)), link).toBe(true);
+      for (const [, link = '', anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+        const file = link === '' ? path : join(dirname(path), link);
+        expect(existsSync(join(root, file)), link).toBe(true);
+        if (anchor) expect(anchorsOf(read(file)), `${link}#${anchor}`).toContain(anchor);
       }
     });
   }
@@ -210,6 +223,12 @@ describe.concurrent('a README', () => {
     for (const { name, path } of findSteps().values()) {
       expect(read(dirname(path), 'README.md')).toMatch(new RegExp(`^## ${name}: `, 'm'));
     }
+  });
+
+  test('shows each picture of results/', () => {
+    const text = readmes.map((path) => read(path)).join();
+    const pictures = readdirSync(join(root, 'results')).filter((name) => /\.(svg|png)$/.test(name));
+    expect(pictures.filter((name) => !text.includes(`results/${name}`))).toEqual([]);
   });
 
   test('names the command that CI runs', () => {

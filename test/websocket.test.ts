@@ -166,6 +166,7 @@ describe('a frame', () => {
 
   const most = 64 * 1024;
   const x = (length: number) => 'x'.repeat(length);
+  const tooLong = `text ERROR message longer than ${most} bytes`;
   const counted = (found: string[]) =>
     found.map((word) => word.replace(/x{100,}/, (run) => `${run.length} times x`));
   const κόσμε = Buffer.from('κόσμε');
@@ -256,9 +257,9 @@ describe('a frame', () => {
       ),
     ],
     '9 limits': [
-      ['a byte too much', [text(x(most + 1))], 'close 1009', 'closed'],
-      ['a length that lies', [Buffer.from('81ffffffffffffffffff', 'hex')], 'close 1009', 'closed'],
-      ['a byte too much in fragments', [begin(x(most)), end('x')], 'close 1009', 'closed'],
+      ['a byte too much', [text(x(most + 1))], tooLong, 'close 1009', 'closed'],
+      ['a length that lies', [Buffer.from('81ffffffffffffffffff', 'hex')], tooLong, 'close 1009', 'closed'],
+      ['a byte too much in fragments', [begin(x(most)), end('x')], tooLong, 'close 1009', 'closed'],
       [
         'as much as there may be in fragments',
         [begin(x(most)), ping('y'), end(), begin(x(most)), close(1000)],

@@ -6,9 +6,12 @@ export type Pacer = {
   mayBeHeard(): boolean;
   /** The message has been answered, or its answer is on its way. */
   answered(): void;
-  /** A message is too long. The connection closes. */
+  /** A message is too long. The pacer closes the connection. */
   tooLong(): void;
 };
+
+/** Waits behind the messages that came before the one that is too long. */
+const TOO_LONG = Symbol();
 
 /**
  * Passes messages up, one at a time, each when the pacer allows it. Without that, the answers to one packet of short questions
@@ -16,7 +19,7 @@ export type Pacer = {
  */
 export class PaceProtocol extends Layer<Buffer, Buffer> {
   readonly #pacer: Pacer;
-  #waiting: Buffer[] = [];
+  #waiting: (Buffer | typeof TOO_LONG)[] = [];
 
   constructor(pacer: Pacer) {
     super();
@@ -32,7 +35,7 @@ export class PaceProtocol extends Layer<Buffer, Buffer> {
     this.above.opened();
   }
 
-  received(message: Buffer): void {
+  received(message: Buffer | typeof TOO_LONG): void {
     if (this.#waiting.length > 0 || !this.#pacer.mayBeHeard()) this.#waiting.push(message);
     else this.#answer(message);
   }
@@ -41,18 +44,19 @@ export class PaceProtocol extends Layer<Buffer, Buffer> {
   resume(): void {
     let gone = 0;
     while (gone < this.#waiting.length && !this.closed && this.#pacer.mayBeHeard()) {
-      this.#answer(this.#waiting[gone++] as Buffer);
+      this.#answer(this.#waiting[gone++] as Buffer | typeof TOO_LONG);
     }
     this.#waiting = this.closed ? [] : this.#waiting.slice(gone);
   }
 
-  #answer(message: Buffer): void {
-    this.above.received(message);
+  #answer(message: Buffer | typeof TOO_LONG): void {
+    if (message === TOO_LONG) this.#pacer.tooLong();
+    else this.above.received(message);
     this.#pacer.answered();
   }
 
   override tooLong(): void {
-    this.#pacer.tooLong();
+    this.received(TOO_LONG);
   }
 
   send(message: Buffer): void {
