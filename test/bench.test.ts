@@ -128,7 +128,6 @@ describe.concurrent('npm run bench', () => {
   for (const args of [
     ['--only', 'votes'],
     ['--rounds', '0'],
-    ['--seconds', 'x'],
     ['--fast'],
     ['--quick', '--write'],
     ['--only', 'suspended', '--json', '/no/such/folder/results.json'],

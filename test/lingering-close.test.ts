@@ -28,7 +28,7 @@ describe.concurrent('a client that has sent QUIT and a megabyte more', () => {
         client.socket.resume();
         await client.until('the end', () => client.ended);
         expect(client.answers.toString() === `${`${line}\n`.repeat(ANSWERS)}BYE\n`).toBe(true);
-        // To a connection that is closed, bytes can be sent once: then the kernel answers with a reset.
+        // A client can send once to a closed connection: then the kernel answers with a reset.
         const probe = setInterval(() => client.socket.write('?'), 100);
         await until(() => client.socket.destroyed);
         clearInterval(probe);

@@ -18,13 +18,13 @@ const LONGEST = 15_000;
 
 let port = 0;
 let redis: Program;
-/** Two of two processes, and one of one. */
+/** Two servers of two processes each, and one of one process. */
 let servers: [Server, Server, Server];
-/** For browsers, one for each server. */
+/** The ports for browsers, one for each server. */
 const pages: string[] = [];
 const url = () => `redis://127.0.0.1:${port}`;
 
-/** With so many processes, all of them in touch with Redis. */
+/** Starts a server of so many processes, and waits until all are in touch with Redis. */
 async function startServer(processes: number): Promise<Server> {
   const args = [
     '--port',
@@ -53,7 +53,7 @@ function processesOf({ child: { pid = 0 } }: Server): number[] {
   return [pid, ...childrenOf(pid)];
 }
 
-/** Comes in, under a name of its own. A process that is not in touch yet says that it has to be tried again. */
+/** Connects a user, and gives it a name. A process that is not in touch with Redis yet answers `try again`. */
 async function enter({ port }: Server, name: string): Promise<Client> {
   let client = await Client.connect(port, { patience: LONGEST });
   for (let line = await client.line(); line === 'ERROR try again'; line = await client.line()) {
@@ -66,7 +66,7 @@ async function enter({ port }: Server, name: string): Promise<Client> {
   return client;
 }
 
-/** One user of each server, who have heard of each other. */
+/** One user of each server, each of whom has read that the others joined. */
 async function trio(...names: [string, string, string]): Promise<[Client, Client, Client]> {
   const clients: Client[] = [];
   for (const [i, server] of servers.entries()) clients.push(await enter(server, names[i] as string));
@@ -105,13 +105,13 @@ async function linesUntil(client: Client, last: string): Promise<string[]> {
   return lines;
 }
 
-/** Which lines were refused, of those who were each followed by an ECHO of its number. */
+/** The numbers of the lines that were refused. An ECHO of its number follows each line. */
 function refusedOf(answers: string[]): number[] {
   const isRefused = (_: string, i: number) => answers[i - 1] === 'ERROR try again';
   return answers.filter(isRefused).map(Number);
 }
 
-/** What a user is told who says this: the next line. */
+/** The answer to this line. */
 async function answer(client: Client, line: string): Promise<string> {
   await client.send(`${line}\n`);
   return client.line();
@@ -219,7 +219,7 @@ describe.skipIf(!onLinux || !hasRedis)(
       await leave(one, two, three);
     });
 
-    test('says try again while Redis is gone, says nothing twice, throws no user out, and tells of the gap', async () => {
+    test('answers try again while Redis is gone, sends no line twice, closes no connection, and tells of the gap', async () => {
       const [one, two, three] = await trio('one', 'two', 'three');
       const before = await answer(one, 'WHO');
       const count = 3000;
@@ -254,7 +254,7 @@ describe.skipIf(!onLinux || !hasRedis)(
       ['for so short a time that the connections stay', 4000],
       ['for longer than names are kept', 13_000],
     ] as const) {
-      test(`never says what it has said try again to, when Redis stops ${how}, and goes on`, async () => {
+      test(`never delivers a line that it has answered with try again, when Redis stops ${how}, and goes on`, async () => {
         const [one, two, three] = await trio('one', 'two', 'three');
         const begin = performance.now();
         redis.kill('SIGSTOP');
@@ -272,12 +272,12 @@ describe.skipIf(!onLinux || !hasRedis)(
       });
     }
 
-    test('lets a browser in, whichever process it connects to', async () => {
+    test('accepts a browser in each of its processes', async () => {
       expect(pages.length).toBe(3);
       for (const page of pages) expect(await (await fetch(page)).text()).toContain('WebSocket');
     });
 
-    test('is in touch however long it takes to connect', async () => {
+    test('is in touch with Redis, however long it takes to connect', async () => {
       let connections = 0;
       const slow = createServer(async (client) => {
         // The first connection is to see whether Redis is there. The second takes longer than names are renewed after.

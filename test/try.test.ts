@@ -71,9 +71,9 @@ describe.concurrent('npm run try', () => {
     serving('select11', async ({ port }) => {
       const { exit, stdout } = await tryOut('--level', '11', '--port', `${port}`);
       expect(stdout).toMatch(/^([✔–] .+\n){14}\nLevel 11: 13 passed, 0 failed\.\n$/);
-      expect(stdout).toContain('✔ a character cut in two (only its answers: its log is not read)\n');
+      expect(stdout).toContain('✔ a character cut in two (its answers only: the log is not read)\n');
       expect(stdout).toContain(
-        '– Ctrl-C ends it with clients connected (with --port, the process is not known)',
+        '– Ctrl-C ends it with clients connected (with --port, its process is unknown)',
       );
       expect(exit).toBe(0);
       expect((await tryOut('--level', '11', '--port', `${port}`)).stdout).toBe(stdout);
@@ -178,11 +178,11 @@ describe.concurrent('npm run try', () => {
     const only = ['--level', '12', '--only', 'one address'];
     const { exit, stdout } = await tryOut(...only, ...step('select/select12'), '{limits}');
     expect([stdout, exit]).toEqual([
-      '✔ there is an end to places for one address\n\nLevel 12: 1 passed, 0 failed.\n',
+      '✔ the number of clients of one address is limited\n\nLevel 12: 1 passed, 0 failed.\n',
       0,
     ]);
     const { stdout: without } = await tryOut(...only, ...step('select/select11'));
-    expect(without).toContain('All are let in. The server accepts clients until');
+    expect(without).toContain('No client is refused. The server accepts clients until');
   });
 
   test('lists what each level asks', async () => {

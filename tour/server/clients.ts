@@ -15,9 +15,9 @@ export const doings = [
 ];
 export type Doing = (typeof doings)[number];
 
-/** What a client sends that talks without end: lines, this many bytes at a time. */
+/** The lines of a client that talks without end. It sends this many bytes at a time. */
 const CHATTER = Buffer.from('the quick brown fox\n'.repeat(800));
-/** It stops after so many bytes. */
+/** A client that talks without end stops after so many bytes. */
 const MOST = 64 * 1024 * 1024;
 
 /** The event of an action of a client, or of bytes that it received. */
@@ -45,7 +45,7 @@ export class Clients {
     this.#tell = tell;
   }
 
-  /** Does something with a client, if the client can do that now. */
+  /** Makes a client do something, if the client can do it now. */
   async do(name: Name, doing: Doing, text = ''): Promise<void> {
     if (doing === 'connects') return this.#connect(name);
     const client = this.#open.get(name);
