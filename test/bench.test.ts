@@ -106,7 +106,7 @@ describe.concurrent('npm run bench', () => {
   });
 
   test.skipIf(missingForC)('leaves no process behind after Ctrl-C', LONG, async () => {
-    const program = new Program(process.execPath, bench('--only', 'cores', '--seconds', '600'), options);
+    const program = new Program(process.execPath, bench('--only', 'cores', '--rounds', '1000'), options);
     const isAlone = () => {
       try {
         return !process.kill(-(program.child.pid ?? Number.NaN), 0);
