@@ -156,6 +156,9 @@ describe.skipIf(!chrome)(
         await client(page, 'A').getByText('what else it can do').click();
         await client(page, 'A').getByRole('button', { name: 'Talk without end' }).click();
         await page.getByText(/short events are not shown/).waitFor();
+        await client(page, 'A')
+          .getByText(/^[\d,]{5,} lines sent, [\d,]{5,} received$/)
+          .waitFor();
         await say(page, 'B');
         await heard(page, 'B').waitFor();
         await page.getByRole('button', { name: '■ Ctrl-C' }).click();

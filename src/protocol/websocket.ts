@@ -96,8 +96,8 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
   }
 
   /**
-   * Sends a close frame. The connection closes when the peer has sent one, too: section 7.1.1. Or at once, if what the peer sends
-   * can't be read any more: section 7.1.7.
+   * Sends a close frame. The connection closes when the peer has sent one, too (section 7.1.1), or at once if the rest of the
+   * peer's stream can't be read (section 7.1.7).
    */
   override close(): void {
     if (this.#state !== 'handshake') this.#sendClose(this.#violation?.code, this.#violation?.message);

@@ -14,6 +14,8 @@ import type { Try } from './tries.ts';
 const GRACE = 2000;
 /** The pause between two acts of a proposal, in milliseconds. */
 const PAUSE = 900;
+/** Begins an act that follows without a pause. */
+const AT_ONCE = 'and ';
 /** A stream with more unsent bytes than this gets no reports until the page has caught up. */
 const BACKLOG = 4 * 1024 * 1024;
 
@@ -119,7 +121,7 @@ export class Visit {
     const play = this.#plays;
     await run.ready;
     for (const act of acts) {
-      await sleep(PAUSE);
+      if (!act.startsWith(AT_ONCE)) await sleep(PAUSE);
       if (play !== this.#plays) return;
       if (act === 'stop') this.#stop(0);
       else await run.clients?.do(...readActOf(act));
@@ -133,8 +135,9 @@ export class Visit {
   }
 }
 
-/** Reads `A says hello`: the client, and what it does. */
-export function readActOf(act: string): [name: Name, doing: Doing, text: string] {
+/** Reads `A says hello`, or `and A says hello`: the client, and what it does. */
+export function readActOf(words: string): [name: Name, doing: Doing, text: string] {
+  const act = words.replace(AT_ONCE, '');
   const rest = act.slice(2);
   const doing = doings.find((doing) => rest === doing || rest.startsWith(`${doing} `));
   if (!doing) throw new Error(`no client can do ${act}`);
