@@ -5,17 +5,21 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The longest first, lest one of them begins when all others have ended. */
 const longest = [
   'comparison',
+  'tour-page',
   'loops',
   'threaded',
-  'tour-page',
-  'try',
-  'cli',
-  'bench',
-  'readme',
+  'machines',
   'level10',
-  'terminals',
+  'bench',
+  'try',
+  'level12',
+  'lingering-close',
   'timeline',
+  'tour',
+  'readme',
   'chat',
+  'cli',
+  'accept-failures',
 ];
 
 class LongestFirst extends BaseSequencer {
