@@ -85,7 +85,7 @@ describe.concurrent('npm start', () => {
     ['prefork4 --workers 1', '127.0.0.2', '127.0.0.2'],
   ] as const) {
     test.runIf(onLinux)(
-      `says once how to talk to ${step} on ${host}, though its threads or processes run the step, too`,
+      `says how to talk to ${step} on ${host} once, though its threads or processes run the step, too`,
       () =>
         started(
           process.execPath,
@@ -108,7 +108,7 @@ describe.concurrent('npm start', () => {
     );
   }
 
-  test('says nothing of a server that does not listen', () =>
+  test('does not say how to talk to a server that does not listen', () =>
     serving('single3', async ({ port }) => {
       for (const [options, exit, stdout, stderr] of [
         [`--port ${port}`, 1, /^$/, /^Cannot listen on .+\n$/],
@@ -129,7 +129,7 @@ describe.concurrent('npm start', () => {
       .trimEnd()
       .split('\n');
 
-  test('lists all steps with what they are, and names the nearest to a mistyped one', async () => {
+  test('lists all steps with a line about each, and names the step nearest to a mistyped name', async () => {
     const { exit, stdout } = await runScript('scripts/start.ts', '--list');
     expect(exit).toBe(0);
     expect(squeezed(stdout)).toEqual(list);
@@ -203,7 +203,7 @@ describe.concurrent('npm without --', () => {
     for (const name of names) expect(stderr).toMatch(new RegExp(` -- .*--${name}\\b`));
   });
 
-  test('settings of npm from elsewhere do not count: npm --silent, and a configuration file', async () => {
+  test('ignores settings of npm that are no options of the script: npm --silent, and a configuration file', async () => {
     const npm_config_userconfig = join(temporaryFolder(), 'npmrc');
     writeFileSync(npm_config_userconfig, 'loglevel = warn\nport = 80\n');
     for (const [args, env] of [
@@ -263,7 +263,7 @@ test('the log shows the input, a replacement character too, and cuts long input 
   expect(quote(long)).toBe(`"${'x'.repeat(899)}"… (901 in all)`);
 });
 
-test('npm run timeline says how it is used', async () => {
+test('npm run timeline -- --help prints its usage', async () => {
   const { exit, stdout, stderr } = await runScript('scripts/timeline.ts', '--help');
   expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
   expect(stdout.startsWith('Usage: npm run timeline [-- STEP... OPTIONS]\n')).toBe(true);
@@ -285,7 +285,7 @@ describe.concurrent('npm run step', () => {
       expect(shown.match(sign)?.length).toBe(Number(counts[i]));
   });
 
-  test('shows the whole of the first step, for it adds it all', async () => {
+  test('shows all code of the first step', async () => {
     const { stdout } = await runScript('scripts/step.ts', 'single1');
     expect(stdout).toContain('const listener = listen();\n');
     expect(stdout).not.toContain('lines added');
@@ -347,7 +347,7 @@ test('finger takes user@host:port apart, with IPv6 addresses in brackets before 
 });
 
 describe.concurrent('nc.ts', () => {
-  test('sends what is typed, and half-closes at the end of stdin, though localhost has an address before the one that is listened on', () =>
+  test('sends what you type, and half-closes at the end of stdin, though the server does not listen on the first address of localhost', () =>
     listening(
       createServer({ allowHalfOpen: true }, (socket) => {
         const heard: Buffer[] = [];
@@ -362,7 +362,7 @@ describe.concurrent('nc.ts', () => {
       },
     ));
 
-  test('ends when the server does, though nothing more is typed', () =>
+  test('ends when the server does, though stdin stays open', () =>
     serving('single9', async ({ port }) => {
       const client = new Program(process.execPath, [
         ...runnable('src/clients/nc.ts'),

@@ -86,7 +86,7 @@ describe.runIf(noRing === undefined)('a ring', () => {
     expect(complete(ring, 1)).toEqual(['a: recv 5']);
   });
 
-  test('cancels a recv that is in flight; one that is complete it does not know', () => {
+  test('cancels a recv that is in flight, and does not find one that is complete', () => {
     const ring = newRing();
     const { client, server } = connection();
     const memory = pin(10);

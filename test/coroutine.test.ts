@@ -1,4 +1,4 @@
-// What the coroutine steps show, beyond the behaviours that all steps are held to. The READMEs show leaving.ts and sync-vs-async.ts.
+// What the coroutine steps do, beyond the behaviours of all steps. readme.test.ts runs leaving.ts and sync-vs-async.ts.
 
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
@@ -52,7 +52,7 @@ describe('generator4', () => {
       expect(await server.log()).toMatch(/ connected$/);
     }));
 
-  /** Checks that for a while nothing is logged, and nothing arrives. */
+  /** Expects no log line, and no answer, for a while. */
   async function nothing(server: { stdout: { waiting: string } }, client: Client): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect([server.stdout.waiting, client.waiting]).toEqual(['', '']);
@@ -78,7 +78,7 @@ describe.concurrent('a client that half-closes', () => {
 describe.concurrent('task6', () => {
   const quickly = { args: ['--warn-after', '1', '--close-after', '3'] };
 
-  test('asks a client that is silent, says goodbye to it if it stays silent, and serves on who answers', () =>
+  test('asks a silent client, and says goodbye if it stays silent; serves on a client that answers', () =>
     serving(
       'task6',
       async (server) => {
@@ -99,7 +99,7 @@ describe.concurrent('task6', () => {
       quickly,
     ));
 
-  test('has no task left of a client that has left, while the watcher of another still sleeps', () =>
+  test('ends the watcher of a client that leaves, while the watcher of another still sleeps', () =>
     serving(
       'task6',
       async (server) => {
@@ -117,12 +117,12 @@ describe.concurrent('task6', () => {
       { args: ['--stats', '20', '--warn-after', '3600'] },
     ));
 
-  test('tells each client on Ctrl-C, one that does not read for a second, accepts no other, and ends with 0', () =>
+  test('on Ctrl-C, says goodbye to all clients, waits a second for one that does not read, accepts no other, and exits with 0', () =>
     serving('task6', async (server) => {
       const deaf = await Client.connect(server.port);
       deaf.socket.pause();
       const { all } = await pour(deaf, Array(200).fill(`${'x'.repeat(99_999)}\n`), { program: server });
-      all.catch(() => {}); // It is cut off before all has gone out.
+      all.catch(() => {}); // The server closes the connection before all bytes are sent.
       const clients = [await Client.connect(server.port), await Client.connect(server.port)];
       for (const client of clients) {
         await client.send('hello\nwor');
@@ -135,6 +135,6 @@ describe.concurrent('task6', () => {
       expect(await server.exited()).toBe(0);
       const lines = (await server.stdout.rest()).trimEnd().split('\n');
       const left = lines.filter((line) => line.endsWith(' disconnected: Cancelled'));
-      expect([left.length, lines.at(-1)]).toEqual([3, 'all have ended']);
+      expect([left.length, lines.at(-1)]).toEqual([3, 'all tasks have ended']);
     }));
 });

@@ -1,4 +1,4 @@
-// What every server with one thread for all clients has to do, whatever its loop is made of.
+// What every server with one thread for all clients has to do, by whatever mechanism.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -68,7 +68,7 @@ describe.concurrent('a client that does not read', () => {
   for (const step of ['select6', 'select9', ...pushBack, ...chained]) {
     const pushesBack = !step.startsWith('select');
     const what = `is ${pushesBack ? 'not read, either,' : 'read, and its answers kept,'} by ${step}`;
-    test(`${what}, and gets it all when it reads; one that never stops sending leaves others their turns`, () =>
+    test(`${what}, and receives every byte when it reads; a client that never stops sending leaves others their turns`, () =>
       serving(
         step,
         async (server) => {
@@ -202,7 +202,7 @@ describe.runIf(onLinux).concurrent('when there are no descriptors left', () => {
 });
 
 describe.runIf(canTrace()).concurrent('while nothing happens, with clients connected', () => {
-  /** The calls that it makes in a second. */
+  /** The calls that a server makes in a second. */
   async function callsOf(server: Server): Promise<string[]> {
     const strace = new Program('strace', ['-f', '-p', `${server.child.pid}`]);
     try {

@@ -22,7 +22,7 @@ class Machines {
   readonly #users: Client[] = [];
   redis!: Program;
   servers: Server[] = [];
-  /** For browsers, one for each machine. */
+  /** The pages for browsers, one for each machine. */
   pages: string[] = [];
 
   constructor(port: number) {
@@ -58,14 +58,14 @@ class Machines {
     return spawnSync('redis-cli', ['-p', `${this.#port}`, ...command], { encoding: 'utf8' }).stdout;
   }
 
-  /** Comes in by a machine, under a name of its own. */
+  /** Connects a user to a machine, and gives it a name. */
   async enter(machine: number, name: string): Promise<Client> {
     const client = await enter(this.servers[machine] as Server, name);
     this.#users.push(client);
     return client;
   }
 
-  /** A user for each of these names, on the machines in turns. They have heard of each other. */
+  /** Connects a user for each of these names, to the machines in turns. All have read that the others joined. */
   async enterAll<Names extends string[]>(...names: Names): Promise<{ [Name in keyof Names]: Client }> {
     const users: Client[] = [];
     for (const [i, name] of names.entries()) users.push(await this.enter(i % this.servers.length, name));
@@ -73,7 +73,7 @@ class Machines {
     return users as { [Name in keyof Names]: Client };
   }
 
-  /** All users leave. Returns when Redis knows of none. */
+  /** Disconnects all users, and waits until they have left the room. */
   async empty(): Promise<void> {
     for (const user of this.#users.splice(0)) user.close();
     await until(() => this.ask('ZCARD', 'chat:users') === '0\n');
@@ -88,13 +88,13 @@ function childrenOf({ child: { pid } }: Server): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 }
 
-/** Starts machines for as long as `use` takes. */
+/** Runs machines of so many processes each while `use` runs. */
 async function onMachines(processes: number[], use: (machines: Machines) => Promise<void>): Promise<void> {
   const machines = await Machines.start(...processes);
   await use(machines).finally(() => machines.stop());
 }
 
-/** Comes in. A process that is not in touch yet says that it has to be tried again. */
+/** Connects a user, and gives it a name. A process that is not in touch with Redis yet answers `try again`. */
 async function enter({ port }: Server, name: string): Promise<Client> {
   let client = await Client.connect(port);
   for (let line = await client.line(); line === 'ERROR try again'; line = await client.line()) {
@@ -130,13 +130,13 @@ async function linesUntil(client: Client, last: string): Promise<string[]> {
   return lines;
 }
 
-/** Which lines were refused, of those who were each followed by an ECHO of its number. */
+/** The numbers of the lines that were refused. An ECHO of its number follows each line. */
 function refusedOf(answers: string[]): number[] {
   const isRefused = (_: string, i: number) => answers[i - 1] === 'ERROR try again';
   return answers.filter(isRefused).map(Number);
 }
 
-/** What a user is told who says this: the next line. */
+/** The answer to this line. */
 async function answer(client: Client, line: string): Promise<string> {
   await client.send(`${line}\n`);
   return client.line();
@@ -229,7 +229,7 @@ describe.skipIf(!onLinux || !hasRedis)('await13, with redis-server,', () => {
       expect(await answer(three, 'WHO')).toMatch(/^WHO (\S+ )?wanted49 (\S+ )?three$/);
     });
 
-    test.sequential('says try again while Redis is gone, says nothing twice, throws no user out, and tells of the gap', async () => {
+    test.sequential('answers try again while Redis is gone, sends no line twice, closes no connection, and tells of the gap', async () => {
       const [one, two, three] = await machines.enterAll('one', 'two', 'three');
       const [first, second] = machines.servers as [Server, Server];
       const before = await answer(one, 'WHO');
@@ -260,7 +260,7 @@ describe.skipIf(!onLinux || !hasRedis)('await13, with redis-server,', () => {
       expect(await answer(three, 'NICK One')).toBe('ERROR name taken: One');
     });
 
-    test.sequential('lets a browser in, whichever process it connects to', async () => {
+    test.sequential('accepts a browser on each of its machines', async () => {
       expect(machines.pages.length).toBe(2);
       for (const page of machines.pages) expect(await (await fetch(page)).text()).toContain('WebSocket');
     });
@@ -276,7 +276,7 @@ describe.skipIf(!onLinux || !hasRedis)('await13, with redis-server,', () => {
       expect(childrenOf(server)).not.toContain(dies);
     });
 
-    // It is the last test of this room: the first machine is gone then.
+    // The last test of these machines: it ends the first one.
     test.sequential('drains all its processes on SIGTERM, and gives back all names', async () => {
       const [leaves, stays] = await machines.enterAll('leaves', 'stays');
       machines.servers[0]?.kill('SIGTERM');
@@ -290,13 +290,13 @@ describe.skipIf(!onLinux || !hasRedis)('await13, with redis-server,', () => {
     });
   });
 
-  // These wait for seconds, and have rooms of their own, so that they wait at the same time.
+  // These tests wait for seconds. Each has machines of its own, so that all wait at the same time.
   describe.concurrent('with time,', () => {
     for (const [how, milliseconds] of [
       ['for so short a time that the connections stay', 4000],
       ['for longer than names are kept', 13_000],
     ] as const) {
-      test(`never says what it has said try again to, when Redis stops ${how}, and goes on`, () =>
+      test(`never delivers a line that it has answered with try again, when Redis stops ${how}, and goes on`, () =>
         onMachines([1, 1], async (machines) => {
           const [one, two, three] = await machines.enterAll('one', 'two', 'three');
           machines.redis.kill('SIGSTOP');
@@ -314,7 +314,7 @@ describe.skipIf(!onLinux || !hasRedis)('await13, with redis-server,', () => {
         }));
     }
 
-    test('is in touch however long it takes to connect', () =>
+    test('is in touch with Redis, however long it takes to connect', () =>
       onMachines([], async (machines) => {
         let connections = 0;
         const slow = createServer(async (client) => {

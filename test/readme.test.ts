@@ -1,11 +1,11 @@
-// The READMEs are true: their sessions are typed into real terminals, and must go as they are shown; their links
-// lead somewhere; their map shows the steps that there are.
+// The READMEs are true: their sessions, typed into real terminals, go as they are shown; their links lead somewhere; and their
+// map shows all steps.
 //
-// A session is a block of `console` that starts a step, and the blocks after it that talk to it; or a program that is no
-// server, and runs to its end. What is typed ends in ⏎, or is a key: ^C, ^]. A line … stands for any lines.
-// Addresses and descriptors of clients, and times, may differ. A block with a name (`console A`) is a terminal that a later block of
-// that name goes on with. A block of code that names a file (`ts loop.ts`) is to be found there, and so is code that is
-// a link to a file.
+// A session is a block of `console` that starts a step, and the blocks after it, which talk to the step; or a program that is no
+// server, and runs to its end. A line that you type ends in ⏎, or is a key: ^C, ^]. A line … stands for any lines.
+// Addresses and descriptors of clients, and times, may differ. A block with a name (`console A`) is a terminal, in which a later
+// block of that name continues. The code of a block with the name of a file (`ts loop.ts`) is in that file, and so is code that
+// links to a file.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -27,6 +27,17 @@ const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
 const chapters = readdirSync(join(root, 'src')).map((folder) => `src/${folder}/README.md`);
 const readmes = ['README.md', 'CONTRIBUTING.md', ...chapters.filter((path) => existsSync(join(root, path)))];
 
+/** What GitHub calls the headings of a page. */
+function anchorsOf(text: string): string[] {
+  const headings = text.replace(/^```.*?^```$/gms, '').matchAll(/^#+ (.+)$/gm);
+  return Array.from(headings, ([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
 function sessions(path: string): Session[] {
   const found: Session[] = [];
   for (const [, terminal, body = ''] of read(path).matchAll(/^```console(?: (\w+))?\n(.*?)^```$/gms)) {
@@ -42,7 +53,7 @@ function sessions(path: string): Session[] {
   return found;
 }
 
-/** A terminal in which a person follows a block of a README. */
+/** A terminal, in which the test types a block of a README. */
 class Person extends Program {
   readonly #port: number;
   readonly #traces: boolean;
@@ -64,7 +75,7 @@ class Person extends Program {
     this.#traces = command.includes('npm run trace');
   }
 
-  /** Types what is to be typed, and compares what is to be seen. The host runs the server. */
+  /** Types lines, and compares the others with the output. `host` is the terminal of the server. */
   async follow(lines: string[], host: Person = this, logsWhoLeaves = false): Promise<void> {
     let skip = false;
     for (const [i, line] of lines.entries()) {
@@ -74,7 +85,7 @@ class Person extends Program {
         const left = host.#times(' disconnected: ');
         this.type('\x03');
         await this.exited();
-        // The server logs that this client has left, before the next one does anything.
+        // Wait until the server has logged the end of this client, before the next client acts.
         if (logsWhoLeaves) await host.sees(' disconnected: ', left + 1);
       } else if (line === '^]') {
         this.type('\x1d');
@@ -88,7 +99,7 @@ class Person extends Program {
           this.type(`${text}\r`);
         }
         await this.#see(text === undefined ? line : `${prompt}${text}`, skip);
-        // A person who types line after line is slow enough for the server to read, and log, one by one.
+        // A person types slowly enough for the server to receive, and log, each line by itself.
         if (text !== undefined && lines[i + 1]?.endsWith('⏎')) await host.stdout.has(` sent "${text}`);
         skip = false;
       }
@@ -141,7 +152,7 @@ class Person extends Program {
     return new RegExp(`^${anyTime}$`);
   }
 
-  /** Waits until something has been on the screen that many times. */
+  /** Waits until the screen has shown a text so many times. */
   async sees(text: string, times: number): Promise<void> {
     await this.stdout.until(`${text}, ${times} times`, () => this.#times(text) >= times);
   }
@@ -163,7 +174,7 @@ async function follow({ server, clients }: Session): Promise<void> {
     return person;
   };
   try {
-    // To install everything anew is the affair of the one who runs the tests.
+    // The test does not install everything anew.
     const command = (server.command ?? '').replace('npm ci && ', '').replace(REDIS_PORT, `:${redisPort}`);
     const option = /npm(?!.* -- )/.test(command) ? ` -- --port ${port}` : ` --port ${port}`;
     const host = start(`${command}${listening ? option : ''}`);
@@ -175,7 +186,7 @@ async function follow({ server, clients }: Session): Promise<void> {
       const person = command ? start(command.replaceAll('12345', `${port}`)) : terminals.get(terminal);
       if (!person) throw new Error(`There is no terminal ${terminal}`);
       terminals.set(terminal, person);
-      // A client that says nothing yet is there as soon as the server says so; and the first is in before the next.
+      // Wait until the server has logged that the client is connected, so that clients connect in their order.
       const unanswered = command && person === people[1] && lines.at(-1)?.endsWith('⏎');
       if (lines.length === 0 || unanswered) await host.sees(' connected', people.indexOf(person));
       await person.follow(lines, host, logsWhoLeaves);
@@ -199,10 +210,10 @@ describe.concurrent('a README', () => {
     for (const session of sessions(path)) {
       const [, step = ''] = /(\w+)\.ts/.exec(session.server.command ?? '') ?? [];
       const runs = canType && runsHere(step) && (hasRedis || !needsRedis(session.server));
-      test.runIf(runs)(`shows what happens: ${session.title}`, () => follow(session));
+      test.runIf(runs)(`has a session that goes as shown: ${session.title}`, () => follow(session));
     }
 
-    test(`${path} quotes code as it stands in the files, and has no link that leads nowhere`, () => {
+    test(`${path} quotes code that its files contain, and has no broken link`, () => {
       const text = read(path);
       for (const [, name = '', code = ''] of text.matchAll(/^```ts (\S+)\n(.*?)^```$/gms)) {
         expect(read(dirname(path), name)).toContain(code);
@@ -211,13 +222,15 @@ describe.concurrent('a README', () => {
         if (/^[\w-]+$/.test(code)) continue; // just a name
         expect(read(dirname(path), name), name).toContain(code);
       }
-      for (const [, link = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
-        expect(existsSync(join(root, dirname(path), link)), link).toBe(true);
+      for (const [, link = '', anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+        const file = link === '' ? path : join(dirname(path), link);
+        expect(existsSync(join(root, file)), link).toBe(true);
+        if (anchor) expect(anchorsOf(read(file)), `${link}#${anchor}`).toContain(anchor);
       }
     });
   }
 
-  test('shows each step on the map, and links to it', () => {
+  test('shows each step on the map, with a link', () => {
     const map = read('README.md').matchAll(/^\|\s*(\d+)\s*\|[^|\n]*\|(.*)/gm);
     const steps = findSteps();
     const shown = new Set<string>();
@@ -237,6 +250,12 @@ describe.concurrent('a README', () => {
     for (const { name, path } of findSteps().values()) {
       expect(read(dirname(path), 'README.md')).toMatch(new RegExp(`^## ${name}: `, 'm'));
     }
+  });
+
+  test('shows each picture of results/', () => {
+    const text = readmes.map((path) => read(path)).join();
+    const pictures = readdirSync(join(root, 'results')).filter((name) => /\.(svg|png)$/.test(name));
+    expect(pictures.filter((name) => !text.includes(`results/${name}`))).toEqual([]);
   });
 
   test('names the command that CI runs', () => {

@@ -1,4 +1,4 @@
-// What the readiness steps show, beyond the behaviours that all steps are held to.
+// What the select steps do, beyond the behaviours of all steps.
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';

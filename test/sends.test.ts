@@ -1,4 +1,4 @@
-// How answers leave a server: those of one tick together, and a long queue without moving it each time.
+// How answers leave a server: one send() for a tick, and no move of a long queue for each answer.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ describe.concurrent('the answers to three lines in one packet', () => {
           await client.send(lines.map((line) => request(step, line)).join(''));
           await client.has('one\ntwo\nthree\n');
           client.end();
-          await server.logged(/ disconnected: /); // By now the trace shows what was before.
+          await server.logged(/ disconnected: /); // All earlier calls are in the trace now.
         },
         { env: { TRACE: file } },
       );
@@ -45,7 +45,7 @@ describe.concurrent('the answers to three lines in one packet', () => {
 
 describe.runIf(onLinux).concurrent('a long queue of answers', () => {
   for (const step of ['select6', 'reactor6', 'select11']) {
-    test(`costs ${step} no more for each answer than a short one`, () =>
+    test(`costs ${step} as much for each answer as a short queue`, () =>
       serving(
         step,
         async (server) => {

@@ -1,4 +1,4 @@
-// What the steps of the blocking ladder show, beyond the behaviours that all steps are held to.
+// What the steps of the first chapter do, beyond the behaviours of all steps.
 
 import { describe, expect, test } from 'vitest';
 import { findSteps } from '../scripts/steps.ts';
@@ -11,7 +11,7 @@ const level = (step: string) => Number(/\d+$/.exec(step));
 const from = (lowest: number, highest = 10) =>
   steps.map(({ name }) => name).filter((name) => level(name) >= lowest && level(name) <= highest);
 
-/** The log, from here to the line that says that a client has left, with `who` in place of addresses. */
+/** The log, up to the line with the end of a client, with `who` in place of addresses. */
 async function logUntilDisconnected(server: Server): Promise<string[]> {
   const lines: string[] = [];
   while (!lines.at(-1)?.includes('disconnected: ')) {

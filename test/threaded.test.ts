@@ -1,4 +1,4 @@
-// What the threads and processes show, beyond the behaviours that all steps are held to.
+// What the steps with threads and processes do, beyond the behaviours of all steps.
 
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -65,7 +65,7 @@ async function sitsInSend({ child, stdout }: Server): Promise<void> {
   }
 }
 
-/** What a process holds, as soon as that has not changed for a while: threads take a moment to end. */
+/** The threads and descriptors of a process, when they have not changed for a while: threads take a moment to end. */
 async function settled(pid: number | undefined): Promise<{ descriptors: number; threads: number }> {
   let [last, since] = ['', 0];
   await until(() => {
@@ -456,6 +456,33 @@ describe.concurrent('a thread that dies', () => {
       },
       mortal,
     ));
+
+  for (const [step, workers] of [
+    ['accept4', 2], // The main thread is one of them, and lives on.
+    ['drain4', 1],
+    ['pool4', 1],
+  ] as const) {
+    test(`is replaced at ${step}, and its client is closed, whether it has no memory left, or throws`, () =>
+      serving(
+        step,
+        async (server) => {
+          for (const [word, why] of [
+            ['die', /^thread \d+ has died: Error .*ERR_WORKER_OUT_OF_MEMORY/],
+            ['throw', /^thread \d+ has died: Error: thrown$/],
+          ] as const) {
+            const clients = await company(server, workers);
+            for (const client of clients) {
+              await client.send(`${word}\n`);
+              client.end();
+            }
+            for (const client of clients) await client.rest();
+            expect(await server.logged(/ died: /)).toMatch(why);
+          }
+          await company(server, workers);
+        },
+        { ...mortal, args: ['--workers', `${workers}`] },
+      ));
+  }
 
   test('gives back the mutex at thread11, and its user leaves the room', () =>
     serving(

@@ -158,6 +158,9 @@ describe.skipIf(!chrome)(
       await client('A').getByText('what else it can do').click();
       await client('A').getByRole('button', { name: 'Talk without end' }).click();
       await page.getByText(/short events are not shown/).waitFor();
+      await client('A')
+        .getByText(/^[\d,]{5,} lines sent, [\d,]{5,} received$/)
+        .waitFor();
       await say('B');
       await heard('B').nth(1).waitFor();
       await page.getByRole('button', { name: '■ Ctrl-C' }).click();

@@ -227,15 +227,30 @@ describe('the tour', () => {
     await until(() => !isThere(pid));
   });
   test('plays a proposal of a header with one click', async () => {
-    const { act, events, leave } = await enter('plays-it');
-    await act({ act: 'try', step: 'single3', index: 0 });
-    const heard = () =>
-      events().flatMap((one) =>
-        one.kind === 'client' && one.what === 'receives' ? [`${one.name} ${one.text}`] : [],
-      );
-    await until(() => heard().length === 2);
-    expect(heard()).toEqual(['A "first\\n"', 'B "second\\n"']);
-    leave();
+    /** Plays a proposal until clients have received so many lines. Returns what they did, and what they received. */
+    const play = async (step: string, index: number, lines: number) => {
+      const { act, events, leave } = await enter(`plays-${step}`);
+      await act({ act: 'try', step, index });
+      const seen = () => events().filter((one) => one.kind === 'client');
+      const heard = () => seen().filter(({ what }) => what === 'receives');
+      await until(() => heard().reduce((sum, { lines = 0 }) => sum + lines, 0) >= lines);
+      leave();
+      return {
+        acts: seen().map(({ name, what }) => `${name} ${what}`),
+        heard: heard().map(({ name, text }) => `${name} ${text}`),
+      };
+    };
+    const [queue, busy, late, chat] = await Promise.all([
+      play('single3', 0, 2),
+      play('generator7', 0, 2),
+      play('select3', 1, 10_000),
+      play('select11', 1, 10_000),
+    ]);
+    expect(queue.heard).toEqual(['A "first\\n"', 'B "second\\n"']);
+    expect(busy.heard).toEqual(['A "2178309\\n"', 'B "hello\\n"']);
+    expect(late.acts.filter((act) => !/sends|receives/.test(act)).at(-1)).toBe('A reads again');
+    expect(chat.acts).toContain('B stops reading');
+    expect(chat.heard.at(-1)).toMatch(/^C ".*<guest1> the quick brown fox/);
   });
 });
 
@@ -265,7 +280,10 @@ describe('what the page shows', () => {
   });
   test('has proposals with words of the headers, acts that clients can do, and options that are offered', () => {
     for (const [name, tries] of ownTries) {
-      const proposed = partOf(stepOf(name), 'Try').replace(/\n +/g, ' ');
+      const proposed = (['Try', 'Still wrong'] as const)
+        .map((part) => partOf(stepOf(name), part))
+        .join(' ')
+        .replace(/\n +/g, ' ');
       for (const { words, acts, options } of tries) {
         expect(proposed, name).toContain(words);
         for (const act of acts) if (act !== 'stop') expect(() => readActOf(act)).not.toThrow();

@@ -1,4 +1,4 @@
-// TRACE, and strace beside it: that the calls which are shown are those that are made.
+// TRACE, npm run trace, and strace beside it: a trace shows the calls that a step makes.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ const eventsOf = (file: string): TraceEvent[] =>
     .slice(0, -1)
     .map((line) => JSON.parse(line));
 
-/** What has begun and is not over, with the text of its line: `recv: const bytes = client.recv(4096);`. */
+/** The calls and waits that have begun and not ended, with their lines: `recv: const bytes = client.recv(4096);`. */
 function unfinished(file: string): string[] {
   const last = new Map(eventsOf(file).map((event) => [`${event.pid} ${event.thread} ${event.id}`, event]));
   return Array.from(last.values(), (event) => {
@@ -33,13 +33,13 @@ function unfinished(file: string): string[] {
   }).flat();
 }
 
-/** Waits until just this is not over. */
+/** Waits until these calls and waits, and no others, have not ended. */
 function shows(file: string, expected: string[]): Promise<void> {
   const look = () => expect(unfinished(file).sort()).toEqual([...expected].sort());
   return vi.waitFor(look, { timeout: PATIENCE, interval: 50 });
 }
 
-/** The calls of a step that have returned, for as long as `use` takes, and the number of its first process. The file is there before. */
+/** Runs a step while `use` runs. Hands it the calls that have returned, and the id of the step's first process. */
 async function traced(step: string, use: (server: Server) => Promise<void>, args: string[] = []) {
   const file = join(folder, `${step}.jsonl`);
   writeFileSync(file, 'something older\n');
@@ -50,7 +50,7 @@ async function traced(step: string, use: (server: Server) => Promise<void>, args
   return { pid, calls: eventsOf(file).filter((event): event is Call => 'call' in event && 'took' in event) };
 }
 
-/** A new client, to which a line has been echoed. */
+/** Connects a client, and waits for its first echo. */
 async function greeted({ port }: { port: number }): Promise<Client> {
   const client = await Client.connect(port);
   await hello(client);
@@ -66,7 +66,7 @@ async function hello(client: Client): Promise<void> {
 const idleness = () => sleep(500);
 
 describe.concurrent('TRACE', () => {
-  test('writes a line per call: what, when, how long, which thread and descriptor, what came of it', async () => {
+  test('writes a line for each call: its name, when, how long, which thread and descriptor, and the result', async () => {
     const { pid, calls } = await traced('single3', async (server) => {
       const client = await Client.connect(server.port);
       await server.logged(/ connected$/);
@@ -74,7 +74,7 @@ describe.concurrent('TRACE', () => {
       await hello(client);
       client.reset();
       await Client.connect(server.port);
-      await server.logged(/ connected$/); // so the last connection is closed
+      await server.logged(/ connected$/); // The last connection is closed by now.
     });
     const names = calls.map(({ call }) => call).filter((call) => call !== 'setsockopt');
     expect(names.join(' ')).toBe('socket bind listen getsockname accept recv send recv close accept');
@@ -86,12 +86,12 @@ describe.concurrent('TRACE', () => {
     expect(recv).toMatchObject({ fd: accept.result, result: 6 });
     expect(send).toMatchObject({ fd: accept.result, result: 6 });
     expect(reset).toMatchObject({ fd: accept.result, result: -1, error: 'ECONNRESET' });
-    expect(recv.took).toBeGreaterThan(90_000); // It sat in recv() while the client said nothing.
+    expect(recv.took).toBeGreaterThan(90_000); // recv() slept while the client sent nothing.
   });
 
   // Workers and child processes write to the file that the first thread of the first process has begun.
   for (const step of ['thread4', 'prefork4']) {
-    test(`shows that ${step} has others wait in recv() than those in accept()`, async () => {
+    test(`shows that ${step} calls recv() for each client in another thread or process, and not in the first`, async () => {
       const { pid, calls } = await traced(step, async (server) => {
         await greeted(server);
         await greeted(server);
@@ -200,7 +200,7 @@ describe.concurrent('TRACE', () => {
     );
   }
 
-  test('that can not be written is one line, and exit code 1', async () => {
+  test('names its file in one line, and exits with 1, if it can not write it', async () => {
     const TRACE = '/no such folder/trace.jsonl';
     const { exit, stderr } = await run(process.execPath, runnable('src/single/single3.ts'), {
       env: { TRACE },
@@ -254,12 +254,12 @@ describe.concurrent('npm run trace', () => {
         const shown = () => stdout.waiting.split('\n').filter((line) => line.includes('⏳'));
         const isShown = (text: string) => shown().some((line) => line.includes(`  ${text}`));
         await stdout.until(waiting.join(' '), () => waiting.every(isShown));
-        expect(stdout.waiting).not.toContain('\x1b'); // It is no terminal.
+        expect(stdout.waiting).not.toContain('\x1b'); // The output is not a terminal.
         stays.close();
       }));
   }
 
-  test('says how long a call took, what came of it, and of which connection; short ones are folded', () =>
+  test('shows the time, the result and the connection of each call, and folds short calls', () =>
     tracing(['single3'], async ({ stdout }, port) => {
       await stdout.lineLike(/^ {9}… .*setsockopt/);
       await stdout.lineLike(/^ {2}\d\.\d{3} {2}single3\.ts:\d+ {2}const \[client, .*; {2}⏳ waits$/);
@@ -296,7 +296,7 @@ describe.concurrent('npm run trace', () => {
     });
   });
 
-  test('says in one line what it can not trace', async () => {
+  test('refuses in one line what it can not trace', async () => {
     for (const [args, message] of [
       [['singl3'], /\n\nUnknown step "singl3": did you mean single3\?\n$/], // below the list of steps
       [[], /^Cannot trace a step without its name: .+\n$/],
@@ -320,7 +320,7 @@ describe.runIf(canTrace()).concurrent('strace', () => {
     const args = ['-f', '-e', 'trace=network', '-o', file, process.execPath, ...nodeOptions];
     const strace = new Program('strace', [...args, 'src/single/single3.ts', '--port', '0'], { group: true });
     const lines = () => readFileSync(file, 'utf8').split('\n');
-    /** Waits until the last call that was begun is this one: a line of strace without a result. */
+    /** Waits until the last call has this name, and has not returned: a line of strace without a result. */
     const blockedIn = (call: RegExp) => until(() => call.test(lines().at(-1) ?? ''));
     const calls = (name: string) => lines().filter((line) => line.includes(`${name}(`)).length;
     try {
@@ -333,7 +333,7 @@ describe.runIf(canTrace()).concurrent('strace', () => {
       await waiting.send('hello\n');
       await hello(idle);
       await blockedIn(/ recvfrom\(\d+, $/);
-      expect([calls('accept'), calls('recvfrom')]).toEqual([1, 2]); // The second client is not even accepted.
+      expect([calls('accept'), calls('recvfrom')]).toEqual([1, 2]); // single3 has not accepted the second client.
       idle.close();
       expect(await waiting.line()).toBe('hello');
       waiting.close();

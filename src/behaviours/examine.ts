@@ -12,11 +12,11 @@ type Step = { name: string; path: string; level: number };
 type Tell = (behaviour: BehaviourName, failure: Failure | undefined) => void;
 
 /**
- * Tries on a step of this project all that applies to it: first what it is to pass, on one and the same server, then what it is
- * meant to get wrong, on another. A step that does not serve the next client has a new server for each. A step that has limits
- * has a server for each set of them.
+ * Tries all behaviours that apply to a step: first those that it should pass, all on one server, then those that it gets wrong
+ * on purpose, on another. A step that does not serve a second client gets a new server for each behaviour. A step of level 12
+ * gets one for each set of limits.
  *
- * @param tell is told each behaviour, and how it failed, if it did
+ * @param tell is called with each behaviour, and its failure, if it failed
  */
 export async function examine(step: Step, tell: Tell): Promise<void> {
   const row: ReadonlyMap<BehaviourName, Expectation> = expectations.get(step.name) ?? new Map();
@@ -35,7 +35,7 @@ export async function examine(step: Step, tell: Tell): Promise<void> {
   }
 }
 
-/** Has these conversations with a new server: one after the other, but those about limits, which wait most of the time, at once. */
+/** Holds these conversations with a new server: those about limits at the same time, because they mostly wait, the others in turn. */
 async function converse(
   { path, level }: Step,
   names: readonly BehaviourName[],
@@ -51,7 +51,7 @@ async function converse(
       const subject = { port: server.port, level, statusPort, program: server, log: server.stdout };
       const look = async (name: BehaviourName) => {
         server.stdout.forget();
-        // Where there is no limit, none is reached later either, however busy the server is.
+        // A step without limits reaches none later, so a busy server gets no more time.
         const unlimited = patience === SHORT_PATIENCE && behaviours[name].level === 12;
         tell(name, await attempt(name, subject, { patience, ...(unlimited && { isBusy: () => false }) }));
       };

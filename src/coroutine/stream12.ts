@@ -60,7 +60,18 @@ async function serve(client: Socket, address: Address, framing: Framing): Promis
   const end = (why: string) => {
     if (ending) return;
     ending = why;
-    void until(() => watch.owed === 0).then(() => lingeringClose(client)); // The loop below may wait for bytes.
+    // The loop below may wait for bytes.
+    void until(() => watch.owed === 0).then(() => {
+      leave();
+      lingeringClose(client);
+    });
+  };
+  let left = false;
+  const leave = () => {
+    if (left) return;
+    left = true;
+    log(`${address} disconnected: ${ending}`);
+    chat.leave();
   };
   const transport = {
     send,
@@ -101,8 +112,7 @@ async function serve(client: Socket, address: Address, framing: Framing): Promis
     ending ??= error;
     client.destroy();
   }
-  log(`${address} disconnected: ${ending}`);
-  chat.leave();
+  leave();
   guard.leave(guest);
 }
 

@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { deserialize, serialize } from 'node:v8';
 import { BlockingQueue } from '../parallel/queue.ts';
-import { allowInThreads, callOfStep, startDaemon } from '../parallel/thread.ts';
+import { allowInThreads, callOfStep, own, startDaemon } from '../parallel/thread.ts';
 import { Socket } from '../sockets/socket.ts';
 import type { Coroutine, GeneratorLoop } from './generator-loop.ts';
 import { GeneratorSocket } from './generator-socket.ts';
@@ -35,12 +35,12 @@ export class Workers {
   }
 
   /**
-   * Lets a thread call a function, and returns what that returns, or throws what it throws: `yield* workers.work(answerFib, '32')`. The
-   * coroutine waits until then, and the loop goes on.
+   * Has a thread call a function, and returns the result, or throws the error: `yield* workers.work(answerFib, '32')`. The
+   * coroutine waits, and the loop goes on.
    *
    * @param run a function that the step exports: the thread finds it by its name
-   * @param args can be cloned, as the result can: no functions, no sockets
-   * @throws Error if no thread can be started, or too many jobs wait
+   * @param args values that can be cloned, as the result: no functions, no sockets
+   * @throws Error if no thread can be started, too many jobs wait, or the thread dies, for want of memory for example
    */
   *work<Args extends unknown[], Result>(run: (...args: Args) => Result, ...args: Args): Coroutine<Result> {
     const job: Job = { name: run.name, args };
@@ -51,7 +51,9 @@ export class Workers {
       this.#handOver(far);
       yield* socket.sendAll([bytes]);
       near.shutdown('write');
-      const outcome: Outcome = deserialize(yield* receiveAll(socket));
+      const answer = yield* receiveAll(socket);
+      if (answer.length === 0) throw new Error(`Cannot compute ${run.name}: its thread has died`);
+      const outcome: Outcome = deserialize(answer);
       if ('error' in outcome) throw outcome.error;
       return outcome.result as Result;
     } finally {
@@ -96,13 +98,13 @@ function takeJobs(memory: SharedArrayBuffer): void {
   const queue = new BlockingQueue(memory, WIDTH);
   while (true) {
     const [fd = -1] = queue.pop();
-    const far = new Socket(fd);
+    const far = own(new Socket(fd));
     try {
       const pieces: Buffer[] = [];
       for (let bytes = far.recv(4096); bytes.length > 0; bytes = far.recv(4096)) pieces.push(bytes);
       far.sendAll(perform(Buffer.concat(pieces))); // This wakes the loop: the other end is ready.
     } catch {
-      // The coroutine has closed its end: it no longer waits for this.
+      // The coroutine has closed its end: it no longer waits for the result.
     }
     far.close();
   }

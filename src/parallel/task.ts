@@ -7,6 +7,7 @@ export type Task = {
   args: unknown[];
   /** Whether the process ends without waiting for the thread. */
   daemon?: boolean;
+  /** The client that the thread serves. Without one, it is a thread of a pool, and another replaces it if it dies. */
   client?: { fd: number; host: string; port: number };
   /** The id of a thread that has died, if this one runs its `died()`. */
   dead?: number;
@@ -24,11 +25,12 @@ export const GIVEN_UP = 3;
 /** The thread ended before it was running. */
 export const FAILED = 4;
 
-/** The index of the client's descriptor: -1 if there is no client, or it is closed. */
+/** The index of the client's descriptor: -1 if the thread has no client at the moment. */
 export const FD = 1;
 
-export function newState(fd = -1): Int32Array<SharedArrayBuffer> {
+export function newState(fd = -1, now = STARTING): Int32Array<SharedArrayBuffer> {
   const state = new Int32Array(new SharedArrayBuffer(8));
+  state[STATE] = now;
   state[FD] = fd;
   return state;
 }

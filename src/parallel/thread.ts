@@ -1,10 +1,10 @@
 // Threads that run a function of the step. Node calls them workers: each is a JavaScript engine of its own, and all share the
 // process's descriptors, and memory in a SharedArrayBuffer.
 
-import { closeSync, openSync } from 'node:fs';
 import { isMainThread, threadId, type Worker, workerData } from 'node:worker_threads';
 import { log } from '../cli/log.ts';
 import { Address, Socket } from '../sockets/socket.ts';
+import { checkRoom } from './check-room.ts';
 import { keep, startWorker } from './keeper.ts';
 import { prepareProgram } from './program.ts';
 import { ENDED, FAILED, FD, GIVEN_UP, newState, RUNNING, STARTING, STATE, type Task } from './task.ts';
@@ -14,12 +14,6 @@ export { isMainThread } from 'node:worker_threads';
 
 /** How long a thread may take to start, in milliseconds. It usually takes 40, and much longer on a busy machine. */
 const PATIENCE = 60_000;
-
-/** How many descriptors have to be free to start a thread. It opens four, and other threads may accept clients meanwhile. */
-const SPARE_DESCRIPTORS = 128;
-/** How many bytes have to be free to start a thread. It takes about 10 MB. (On macOS, Node leaves out memory that macOS could free.) */
-const SPARE_MEMORY = 64 * 1024 * 1024;
-const onLinux = process.platform === 'linux';
 
 const program = isMainThread ? `${prepareProgram()}` : '';
 const keeper = isMainThread ? startKeeper() : undefined;
@@ -59,7 +53,8 @@ export function callOfStep(name: string, args: unknown[]): unknown {
 
 /**
  * Runs a function in a thread of its own. The thread ends with the function. The thread loads the step anew, and finds the
- * function by its name: so the step has to export it, and check `isMainThread` before it starts a server.
+ * function by its name: so the step has to export it, and check `isMainThread` before it starts a server. If the thread dies
+ * before, or the function throws, another thread takes its place, and calls the function anew.
  *
  * @param args what can be cloned: numbers, strings, plain objects, SharedArrayBuffers. Not a Socket: pass its `fd`.
  * @throws Error if the thread does not start, for want of descriptors or memory
@@ -92,6 +87,14 @@ export function serveInThread<Args extends unknown[]>(
   }
 }
 
+/** In a thread of a pool: from now on, the thread serves this client. If the thread dies, the client is closed. */
+export function own(client: Socket): Socket {
+  if (isMainThread) return client;
+  const { state }: Task = workerData;
+  Atomics.store(state, FD, client.fd);
+  return new Client(client.fd, state);
+}
+
 /** Starts the keeper. The process ends with the last of the other threads: the keeper does not hold it. */
 function startKeeper(): Worker {
   const keeper = startWorker(program, { keeps: program });
@@ -115,26 +118,13 @@ function start(task: Omit<Task, 'program' | 'state'>): void {
   if (how === FAILED) throw new Error('the thread could not start');
 }
 
-/** Node dies if a thread finds no descriptor for itself. So check before the start. */
-function checkRoom(): void {
-  const spare: number[] = [];
-  try {
-    while (spare.length < SPARE_DESCRIPTORS) spare.push(openSync('/dev/null', 'r'));
-  } catch (error) {
-    throw new Error(`no descriptors for one more thread: ${(error as NodeJS.ErrnoException).code}`);
-  } finally {
-    for (const fd of spare) closeSync(fd);
-  }
-  if (onLinux && process.availableMemory() < SPARE_MEMORY) throw new Error('no memory for one more thread');
-}
-
 // In a thread, the step loads this module, and has finished loading one turn of the event loop later.
 if (!isMainThread && workerData.keeps) setImmediate(async () => keep(await import(workerData.keeps)));
 else if (!isMainThread) setImmediate(perform, workerData as Task);
 
 async function perform({ program, name, args, client, dead, state }: Task): Promise<void> {
   step = await import(program);
-  if (Atomics.compareExchange(state, STATE, STARTING, RUNNING) !== STARTING) return; // Too late: start() has given up.
+  if (Atomics.compareExchange(state, STATE, STARTING, RUNNING) === GIVEN_UP) return;
   Atomics.notify(state, STATE);
   const socket = client && new Client(client.fd, state);
   const all = client ? [socket, new Address(client.host, client.port), ...args] : args;
@@ -145,6 +135,7 @@ async function perform({ program, name, args, client, dead, state }: Task): Prom
     else run(...all);
     if (dead !== undefined) socket?.close();
   } catch (error) {
+    if (!client) throw error; // The keeper starts another thread.
     // The error ends this thread and its client. The other threads go on.
     log(`thread ${threadId} failed: ${error}`);
     socket?.close();

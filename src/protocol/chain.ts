@@ -20,7 +20,7 @@ export type Receiver<Message> = {
   /** The connection is open: the protocol may send. */
   opened(): void;
   received(message: Message): void;
-  /** A message has more than `limit` bytes. The protocol may send a last answer: then the one below it closes the connection. */
+  /** A message has more than `limit` bytes. The protocol closes the connection, and may send a last answer before. */
   tooLong(limit: number): void;
   /** The peer will send nothing more. It still receives answers. */
   ended(): void;
@@ -30,14 +30,16 @@ export type Receiver<Message> = {
 export abstract class Protocol<Lower> implements Receiver<Lower> {
   /** Where it sends messages. {@link chain} sets it. */
   below!: Transport<Lower>;
-  /** Whether close() was called. The protocol then ignores what is left in its buffers. */
+  /** Whether the protocol ignores what is left in its buffers: close() was called, or a message is too long. */
   closed = false;
 
   abstract received(message: Lower): void;
 
   opened(): void {}
 
-  tooLong(_limit: number): void {}
+  tooLong(_limit: number): void {
+    this.close();
+  }
 
   ended(): void {}
 
@@ -68,6 +70,13 @@ export abstract class Layer<Lower, Upper> extends Protocol<Lower> implements Tra
 
   override ended(): void {
     this.above.ended();
+  }
+
+  /** Reports that a message has more than `limit` bytes. The topmost protocol closes: messages may wait on their way to it. */
+  protected refuse(problem: string, bytes: Buffer, limit: number): void {
+    this.report(problem, bytes);
+    this.closed = true;
+    this.above.tooLong(limit);
   }
 }
 

@@ -24,6 +24,7 @@ export class CommandProtocol extends Protocol<string> {
 
   override tooLong(limit: number): void {
     this.send(`ERROR message longer than ${limit} bytes`);
+    super.tooLong(limit);
   }
 
   send(line: string): void {

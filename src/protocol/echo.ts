@@ -8,5 +8,6 @@ export class EchoProtocol extends Protocol<Buffer> {
 
   override tooLong(limit: number): void {
     this.below.send(Buffer.from(`ERROR message longer than ${limit} bytes`));
+    super.tooLong(limit);
   }
 }

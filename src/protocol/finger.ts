@@ -29,6 +29,7 @@ export class FingerProtocol extends Protocol<string> {
 
   override tooLong(limit: number): void {
     this.below.send(`finger: question longer than ${limit} bytes.`);
+    super.tooLong(limit);
   }
 }
 

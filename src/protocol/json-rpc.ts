@@ -49,6 +49,7 @@ export class JsonRpcProtocol extends Protocol<string> {
 
   override tooLong(limit: number): void {
     this.below.send(failure(null, new RpcError(-32000, `Request longer than ${limit} bytes`)));
+    super.tooLong(limit);
   }
 }
 

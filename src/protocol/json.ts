@@ -32,8 +32,6 @@ export class JsonProtocol extends Layer<Buffer, Buffer> {
 
   #bound(value: Buffer): void {
     if (value.length <= MAX_LENGTH || this.closed) return;
-    this.report(`a value of more than ${MAX_LENGTH} bytes`, value.subarray(0, MAX_LENGTH));
-    this.above.tooLong(MAX_LENGTH);
-    this.close();
+    this.refuse(`a value of more than ${MAX_LENGTH} bytes`, value.subarray(0, MAX_LENGTH), MAX_LENGTH);
   }
 }

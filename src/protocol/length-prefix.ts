@@ -13,9 +13,8 @@ export class LengthPrefixProtocol extends Layer<Buffer, Buffer> {
     while (this.#arrived.length >= 4 && !this.closed) {
       const length = this.#arrived.bytes.readUInt32BE();
       if (length > MAX_LENGTH) {
-        this.report(`a message of ${length} bytes`, this.#arrived.take(4));
-        this.above.tooLong(MAX_LENGTH);
-        this.close(); // No later message can be found: the length is wrong.
+        // No later message can be found: the length is wrong.
+        this.refuse(`a message of ${length} bytes`, this.#arrived.take(4), MAX_LENGTH);
       } else if (this.#arrived.length >= 4 + length) {
         this.above.received(this.#arrived.take(4 + length).subarray(4));
       } else {

@@ -6,7 +6,7 @@ const MAX_LINE = 1024 * 1024;
 
 /**
  * Bytes below, lines above, without their `\n`. It reports half a line at the end of the stream, and a line that is longer
- * than the limit: the protocol above may send a last answer, and the connection closes.
+ * than the limit: the protocol above may send a last answer, and closes.
  */
 export class LineProtocol extends Layer<Buffer, Buffer> {
   readonly #splitter: Splitter;
@@ -62,9 +62,7 @@ export class LineProtocol extends Layer<Buffer, Buffer> {
   }
 
   #refuse(bytes: Buffer): void {
-    this.report(`a message of more than ${this.#limit} bytes`, bytes.subarray(0, this.#limit));
-    this.above.tooLong(this.#limit);
-    this.close();
+    this.refuse(`a message of more than ${this.#limit} bytes`, bytes.subarray(0, this.#limit), this.#limit);
   }
 }
 

@@ -25,5 +25,6 @@ export class OracleProtocol extends Protocol<string> {
 
   override tooLong(limit: number): void {
     this.below.send(`Error: question longer than ${limit} bytes.`);
+    super.tooLong(limit);
   }
 }

@@ -1,29 +1,32 @@
 import { Layer } from './chain.ts';
 
-/** Says how quickly the messages of one client may be answered. */
+/** Decides how quickly the messages of one client are answered. */
 export type Pacer = {
-  /** Whether the next message may go up. When it has said no, it sees to it that {@link PaceProtocol.resume} is called. */
+  /** Whether the next message may go up. If not, the pacer calls {@link PaceProtocol.resume} later. */
   mayBeHeard(): boolean;
-  /** The message has been answered, as far as that can be done at once. */
+  /** The message has been answered, or its answer is on its way. */
   answered(): void;
-  /** A message is longer than it may be, and the connection closes. */
+  /** A message is too long. The pacer closes the connection. */
   tooLong(): void;
 };
 
+/** Waits behind the messages that came before the one that is too long. */
+const TOO_LONG = Symbol();
+
 /**
- * Messages below and the same above, but one at a time, and each only when it may. Without that, one packet of short
- * questions may be answered with more than can be kept.
+ * Passes messages up, one at a time, each when the pacer allows it. Without that, the answers to one packet of short questions
+ * may be more than the server can keep.
  */
 export class PaceProtocol extends Layer<Buffer, Buffer> {
   readonly #pacer: Pacer;
-  #waiting: Buffer[] = [];
+  #waiting: (Buffer | typeof TOO_LONG)[] = [];
 
   constructor(pacer: Pacer) {
     super();
     this.#pacer = pacer;
   }
 
-  /** Whether messages wait to go up. Receive no more until none does. */
+  /** Whether messages wait to go up. Receive no more until they have gone up. */
   get waits(): boolean {
     return this.#waiting.length > 0;
   }
@@ -32,27 +35,28 @@ export class PaceProtocol extends Layer<Buffer, Buffer> {
     this.above.opened();
   }
 
-  received(message: Buffer): void {
+  received(message: Buffer | typeof TOO_LONG): void {
     if (this.#waiting.length > 0 || !this.#pacer.mayBeHeard()) this.#waiting.push(message);
     else this.#answer(message);
   }
 
-  /** Lets messages go up that wait, as long as they may. */
+  /** Passes waiting messages up, as long as the pacer allows it. */
   resume(): void {
     let gone = 0;
     while (gone < this.#waiting.length && !this.closed && this.#pacer.mayBeHeard()) {
-      this.#answer(this.#waiting[gone++] as Buffer);
+      this.#answer(this.#waiting[gone++] as Buffer | typeof TOO_LONG);
     }
     this.#waiting = this.closed ? [] : this.#waiting.slice(gone);
   }
 
-  #answer(message: Buffer): void {
-    this.above.received(message);
+  #answer(message: Buffer | typeof TOO_LONG): void {
+    if (message === TOO_LONG) this.#pacer.tooLong();
+    else this.above.received(message);
     this.#pacer.answered();
   }
 
   override tooLong(): void {
-    this.#pacer.tooLong();
+    this.received(TOO_LONG);
   }
 
   send(message: Buffer): void {

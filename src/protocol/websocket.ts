@@ -18,7 +18,7 @@ import { BadRequest } from './http.ts';
 
 /** The most bytes of a request. */
 const MAX_HEAD = 16 * 1024;
-/** The most bytes of a message, unless there is another limit. */
+/** The most bytes of a message, unless the constructor has another limit. */
 const MAX_MESSAGE = 64 * 1024;
 
 /**
@@ -36,9 +36,10 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
   /** Whether a message has begun, and its last frame has not arrived. */
   #fragmented = false;
   #messages = 0;
+  #violation: Violation | undefined;
 
   /**
-   * @param anyOrigin whether pages from elsewhere may connect
+   * @param anyOrigin whether pages of other servers may connect
    * @param limit the most bytes of a message
    */
   constructor(anyOrigin = false, limit = MAX_MESSAGE) {
@@ -68,10 +69,12 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
       }
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
-      this.report(error.message, error.bytes);
-      this.#sendClose(error.code, error.message);
-      if (error.code === 1009) this.above.tooLong(this.#limit);
-      super.close(); // What follows can't be read: section 7.1.7.
+      this.#violation = error;
+      if (error.code === 1009) this.refuse(error.message, error.bytes, this.#limit);
+      else {
+        this.report(error.message, error.bytes);
+        this.close();
+      }
     }
   }
 
@@ -92,10 +95,13 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
     this.send(line.subarray(0, -1));
   }
 
-  /** Sends a close frame. The connection closes when the peer has sent one, too: section 7.1.1. */
+  /**
+   * Sends a close frame. The connection closes when the peer has sent one, too (section 7.1.1), or at once if the rest of the
+   * peer's stream can't be read (section 7.1.7).
+   */
   override close(): void {
-    if (this.#state === 'handshake') super.close();
-    else this.#sendClose(1000);
+    if (this.#state !== 'handshake') this.#sendClose(this.#violation?.code, this.#violation?.message);
+    if (this.#state === 'handshake' || this.#violation) super.close();
   }
 
   #shakeHands(bytes: Buffer): void {
@@ -136,7 +142,11 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
   /** Section 5.4. */
   #addToMessage(opcode: number, payload: Buffer, last: boolean): void {
     if ((opcode === CONTINUATION) !== this.#fragmented)
-      throw new Violation(1002, this.#fragmented ? 'a message within another' : 'a piece of none', payload);
+      throw new Violation(
+        1002,
+        this.#fragmented ? 'a message within another' : 'a continuation of no message',
+        payload,
+      );
     if (opcode === BINARY) throw new Violation(1003, 'a binary message', payload);
     this.#message.append(payload);
     this.#fragmented = !last;
@@ -147,7 +157,7 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
     if (this.#state === 'open') this.above.received(message);
   }
 
-  #sendClose(code: number, reason = ''): void {
+  #sendClose(code = 1000, reason = ''): void {
     if (this.#state === 'closing') return;
     this.#state = 'closing';
     this.below.send(frameOf(CLOSE, Buffer.concat([Buffer.from([code >> 8, code]), Buffer.from(reason)])));

@@ -15,5 +15,6 @@ export class ZenProtocol extends Protocol<string> {
 
   override tooLong(limit: number): void {
     this.below.send(`Error: question longer than ${limit} bytes.`);
+    super.tooLong(limit);
   }
 }

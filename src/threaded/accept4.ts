@@ -10,14 +10,14 @@
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
-import { isMainThread, startThread } from '../parallel/thread.ts';
+import { isMainThread, own, startThread } from '../parallel/thread.ts';
 import { type Address, Socket } from '../sockets/socket.ts';
 
 export function acceptAndServe(fd: number): void {
   const listener = new Socket(fd); // The number is enough: descriptors belong to the process, not to a thread.
   while (true) {
     const [client, address] = listener.accept();
-    serve(client, address);
+    serve(own(client), address);
   }
 }
 

@@ -12,7 +12,7 @@ import { fail } from '../cli/fail.ts';
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
-import { isMainThread, startThread } from '../parallel/thread.ts';
+import { isMainThread, own, startThread } from '../parallel/thread.ts';
 import { type Address, Socket } from '../sockets/socket.ts';
 import { acceptUntilStopped, onStop, stopAccepting, waysToStop } from './stop.ts';
 
@@ -23,7 +23,7 @@ export function acceptAndServe(fd: number, clients: Int32Array, me: number): voi
     if (accepted === undefined) return;
     const [client, address] = accepted;
     clients[me] = client.fd; // The main thread ends the stream by this number.
-    serve(client, address);
+    serve(own(client), address);
     clients[me] = 0;
   }
 }

@@ -11,7 +11,7 @@ import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
 import { readOptions } from '../cli/options.ts';
 import { BlockingQueue } from '../parallel/queue.ts';
-import { isMainThread, startThread } from '../parallel/thread.ts';
+import { isMainThread, own, startThread } from '../parallel/thread.ts';
 import { Address, Socket } from '../sockets/socket.ts';
 
 /** A client in the queue is some numbers: its descriptor, and its address. */
@@ -24,7 +24,7 @@ export function work(memory: SharedArrayBuffer): void {
   const queue = new BlockingQueue(memory, WIDTH);
   while (true) {
     const [fd = -1, ...address] = queue.pop(); // sleeps while the queue is empty
-    serve(new Socket(fd), Address.fromNumbers(address));
+    serve(own(new Socket(fd)), Address.fromNumbers(address));
   }
 }
 

@@ -1,4 +1,4 @@
-// The clients: what each has sent and received, and, if a server runs, buttons for what it can do next.
+// The clients: what each has sent and received, and, if a server runs, buttons for what the client can do next.
 
 import { duration } from '../../scripts/trace/wording.ts';
 import type { ClientEvent, TourEvent } from '../shared/events.ts';
@@ -6,6 +6,8 @@ import { button, h, setText } from './dom.ts';
 
 /** How many lines the page shows for a client. */
 const SHOWN = 5;
+/** From so many lines on, it says how many there were. */
+const MANY = 1000;
 
 type Do = (name: string, doing: string, text?: string) => void;
 
@@ -14,6 +16,7 @@ export class ClientCard {
   readonly #name: string;
   readonly #state = h('span', { class: 'state' });
   readonly #history = h('ol', { class: 'history' });
+  readonly #totals = h('p', { class: 'totals', hidden: true });
   readonly #controls: HTMLElement[] = [];
   #connect: HTMLButtonElement | undefined;
   #reading: HTMLButtonElement | undefined;
@@ -28,7 +31,7 @@ export class ClientCard {
       h('header', {}, title, this.#state),
     );
     if (act) this.#addControls(act);
-    this.element.append(this.#history);
+    this.element.append(this.#history, this.#totals);
   }
 
   /** Shows what the client did until this time. */
@@ -47,6 +50,9 @@ export class ClientCard {
     }
     if (this.#reading) setText(this.#reading, isSilent ? 'Read again' : 'Stop reading');
     for (const control of this.#controls) control.hidden = !isOpen;
+    const [sent, received] = [linesOf(own, 'sends'), linesOf(own, 'receives')];
+    this.#totals.hidden = Math.max(sent, received) < MANY;
+    setText(this.#totals, `${counted(sent)} lines sent, ${counted(received)} received`);
     const shown = own.slice(-SHOWN);
     const key = `${own.length} ${shown.at(-1)?.length}`;
     if (key === this.#key) return;
@@ -88,7 +94,9 @@ export class ClientCard {
       this.#reading,
       button('Half-close', () => act(name, 'ends its half'), { title: 'Sends no more, and still reads' }),
       button('Reset', () => act(name, 'resets'), { title: 'Breaks the connection: RST in place of FIN' }),
-      button('Talk without end', () => act(name, 'talks without end'), { title: 'Like yes: up to 64 MB' }),
+      button('Talk without end', () => act(name, 'talks without end', input.value), {
+        title: 'Says the line again and again, like yes: up to 20 MB',
+      }),
     );
     this.#controls.push(say, more);
     this.element.append(say, more);
@@ -126,8 +134,16 @@ const endings: Partial<Record<ClientEvent['what'], string>> = {
   'is refused': 'was refused: the server does not listen',
 };
 
+function linesOf(own: readonly ClientEvent[], what: 'sends' | 'receives'): number {
+  return own.reduce((sum, event) => sum + (event.what === what ? (event.lines ?? 0) : 0), 0);
+}
+
+function counted(count: number): string {
+  return count.toLocaleString('en');
+}
+
 function inWords({ what, text, length = 0 }: ClientEvent): string {
-  const size = length > 80 ? ` (${length.toLocaleString('en')} bytes)` : '';
+  const size = length > 80 ? ` (${counted(length)} bytes)` : '';
   if (what === 'sends') return `→ ${text}${size}`;
   if (what === 'receives') return `← ${text}${size}`;
   return what;

@@ -15,10 +15,10 @@ export const doings = [
 ];
 export type Doing = (typeof doings)[number];
 
-/** What a client sends that talks without end: lines, this many bytes at a time. */
-const CHATTER = Buffer.from('the quick brown fox\n'.repeat(800));
-/** It stops after so many bytes. */
-const MOST = 64 * 1024 * 1024;
+/** The line that a client repeats that talks without end, if the page does not say. */
+const CHATTER = 'the quick brown fox';
+/** A client that talks without end sends at least so many bytes at a time, and stops after so many. */
+const [SOME, MOST] = [16_000, 20_000_000];
 
 /** The event of an action of a client, or of bytes that it received. */
 export function eventOf(name: string, { what, length }: Happening, bytes?: Buffer): ClientEvent {
@@ -45,7 +45,7 @@ export class Clients {
     this.#tell = tell;
   }
 
-  /** Does something with a client, if the client can do that now. */
+  /** Makes a client do something, if the client can do it now. */
   async do(name: Name, doing: Doing, text = ''): Promise<void> {
     if (doing === 'connects') return this.#connect(name);
     const client = this.#open.get(name);
@@ -53,7 +53,7 @@ export class Clients {
     if (doing === 'says') await client.send(`${text}\n`);
     if (doing === 'sends') await client.send(text);
     if (doing === 'ends its half') client.end();
-    if (doing === 'talks without end') void this.#talk(client);
+    if (doing === 'talks without end') void this.#talk(client, text || CHATTER);
     if (doing === 'stops reading' || doing === 'reads again') {
       if (doing === 'stops reading') client.socket.pause();
       else client.socket.resume();
@@ -79,11 +79,11 @@ export class Clients {
     });
   }
 
-  async #talk(client: Client): Promise<void> {
+  async #talk(client: Client, line: string): Promise<void> {
     if (this.#talking.has(client)) return;
     this.#talking.add(client);
-    for (let sent = 0; sent < MOST && client.socket.writable; sent += CHATTER.length)
-      await client.send(CHATTER);
+    const lines = Buffer.from(`${line}\n`.repeat(Math.ceil(SOME / (line.length + 1))));
+    for (let sent = 0; sent < MOST && client.socket.writable; sent += lines.length) await client.send(lines);
     this.#talking.delete(client);
   }
 }

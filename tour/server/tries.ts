@@ -7,12 +7,13 @@ export type Try = {
   /** The words of the header that it plays. */
   words: string;
   options: readonly string[];
-  /** What clients do, one after the other: `A connects`, `B says hello`. */
+  /** What clients do, one after the other: `A connects`, `B says hello`; or at once: `and B says hello`. */
   acts: readonly string[];
 };
 
 const three = ['A connects', 'B connects', 'C connects', 'A says one', 'B says two', 'C says three'];
 const flood = ['A connects', 'B connects', 'A stops reading', 'A talks without end', 'B says hello'];
+const late = [...flood, 'B says hello', 'B says hello', 'A reads again'];
 const quiet = ['--quiet'];
 
 const THREE = 'nc localhost 12345 in three terminals';
@@ -22,6 +23,17 @@ const chat = [
   ...['A connects', 'B connects', 'C connects', 'A says NICK alice', 'B says SAY hello'],
   ...['C says MSG alice psst', 'B says WHO', 'C says QUIT'],
 ];
+const stopped = [
+  ...[
+    'A connects',
+    'B connects',
+    'C connects',
+    'B stops reading',
+    'A talks without end SAY the quick brown fox',
+  ],
+  ...['C says WHO', 'C says WHO', 'C says WHO'],
+];
+const chats = [play(CHAT, chat, quiet), play('stop one of them with Ctrl-Z', stopped, quiet)];
 
 const body = '{"jsonrpc":"2.0","id":1,"method":"time"}';
 const request = `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
@@ -30,7 +42,7 @@ const ten = [
   play('--protocol http', ['A connects', `A sends ${request}`], ['--protocol', 'http']),
 ];
 const hear = ['A connects', 'A says HELP', 'A says TIME', 'A says QUIT'];
-const computing = ['A connects', 'B connects', 'A says FIB 40', 'B says ECHO hello'];
+const computing = (n: number) => ['A connects', 'B connects', `A says FIB ${n}`, 'and B says ECHO hello'];
 
 const played = new Map<string, Try[]>([
   ['single1', [play('then type a line', ['A connects', 'A says hello', 'A leaves'])]],
@@ -102,9 +114,12 @@ const played = new Map<string, Try[]>([
       ]),
     ],
   ],
-  ['thread11', [play('NICK alice, SAY hello', chat, quiet)]],
+  [
+    'thread11',
+    [play('NICK alice, SAY hello', chat, quiet), play('stop one of the three with Ctrl-Z', stopped, quiet)],
+  ],
   ['poll3', [play(THREE, three), play('a client', flood, quiet)]],
-  ['select3', [play(THREE, three)]],
+  ['select3', [play(THREE, three), play('send 20 MB, read after four seconds', late, quiet)]],
   ['select6', [play(THREE, three), play(NEVER, flood, quiet)]],
   ['select9', [play('HELP, TIME, QUIT', hear)]],
   ['multi6', [play('nc localhost 12345 in a few terminals', three, ['--processes', '2'])]],
@@ -121,13 +136,13 @@ const played = new Map<string, Try[]>([
   ['ring3', [play(THREE, three)]],
   ['ring6', [play(THREE, three), play(NEVER, flood, quiet)]],
   ['ring10', [play('HELP, TIME, QUIT', hear)]],
-  ['ring11', [play(CHAT, chat, quiet)]],
-  ['generator7', [play('FIB 40', computing)]],
-  ['work7', [play('--workers 1', [...computing, 'C connects', 'C says FIB 40'], ['--workers', '1'])]],
+  ['ring11', chats],
+  ['generator7', [play('FIB 32', computing(32)), play('FIB 40', computing(40))]],
+  ['work7', [play('--workers 1', [...computing(40), 'C connects', 'C says FIB 40'], ['--workers', '1'])]],
   ['thread10', ten],
   ['select10', ten],
   ['generator10', ten],
-  ['select11', [play(CHAT, chat, quiet)]],
+  ['select11', chats],
   [
     'generator4',
     [
@@ -149,7 +164,7 @@ const played = new Map<string, Try[]>([
     ],
   ],
   ['callback6', [play(THREE, three)]],
-  ['generator11', [play(CHAT, chat, quiet)]],
+  ['generator11', chats],
 ]);
 
 /** The proposals of a step's header that can be played. It may refer to those of another step. */

@@ -12,9 +12,11 @@ import type { Try } from './tries.ts';
 
 /** A page that does not reconnect within this time is closed, in milliseconds. */
 const GRACE = 2000;
-/** Between two acts of a proposal, in milliseconds. */
+/** The pause between two acts of a proposal, in milliseconds. */
 const PAUSE = 900;
-/** When more than this waits in a stream, it gets no reports until it has caught up, in bytes. */
+/** Begins an act that follows without a pause. */
+const AT_ONCE = 'and ';
+/** A stream with more unsent bytes than this gets no reports until the page has caught up. */
 const BACKLOG = 4 * 1024 * 1024;
 
 type Side = { run: Run; kept: Kept };
@@ -29,7 +31,7 @@ export class Visit {
   /** Counts the proposals played, so that only the last one goes on. */
   #plays = 0;
 
-  /** @param over called when the page is closed, and all that it started has ended */
+  /** @param over is called when the page is closed, and all its steps have ended */
   constructor(over: () => void) {
     this.#over = over;
   }
@@ -62,7 +64,7 @@ export class Visit {
     });
   }
 
-  /** The page is closed: ends what it has started. */
+  /** The page is closed: ends its steps. */
   async leave(): Promise<void> {
     clearTimeout(this.#timer);
     this.#gone = true;
@@ -119,7 +121,7 @@ export class Visit {
     const play = this.#plays;
     await run.ready;
     for (const act of acts) {
-      await sleep(PAUSE);
+      if (!act.startsWith(AT_ONCE)) await sleep(PAUSE);
       if (play !== this.#plays) return;
       if (act === 'stop') this.#stop(0);
       else await run.clients?.do(...readActOf(act));
@@ -133,8 +135,9 @@ export class Visit {
   }
 }
 
-/** Reads `A says hello`: the client, and what it does. */
-export function readActOf(act: string): [name: Name, doing: Doing, text: string] {
+/** Reads `A says hello`, or `and A says hello`: the client, and what it does. */
+export function readActOf(words: string): [name: Name, doing: Doing, text: string] {
+  const act = words.replace(AT_ONCE, '');
   const rest = act.slice(2);
   const doing = doings.find((doing) => rest === doing || rest.startsWith(`${doing} `));
   if (!doing) throw new Error(`no client can do ${act}`);
