@@ -7,7 +7,7 @@ import { fail, orFail } from '../src/cli/fail.ts';
 import { numberOrFail, parseOrHelp } from '../src/cli/parse.ts';
 import { missingForC, python } from './bench/contestants.ts';
 import { measure } from './bench/engine.ts';
-import { blocks, documents, equipped, markdown, rounds } from './bench/report.ts';
+import { blocks, documents, equipped, markdown, roundsOf } from './bench/report.ts';
 import {
   type Measured,
   type Results,
@@ -25,7 +25,6 @@ const usage = `Usage: npm run bench [-- OPTIONS]
   --only TABLE  one table: ${tableNames.slice(0, 5).join(', ')},
                 ${tableNames.slice(5).join(', ')}
   --rounds N    how often each server has a turn: 5, and with --quick 1
-  --seconds S   how long a turn is: 0.4, and with --quick 0.1
   --json FILE   writes the figures of each round to FILE
   --write       writes them to results/, and the READMEs and plots with them
   --render      measures nothing: writes the READMEs and plots again, from results/bench.json`;
@@ -36,7 +35,6 @@ const options = {
   quick: flag,
   only: text,
   rounds: text,
-  seconds: text,
   json: text,
   write: flag,
   render: flag,
@@ -49,15 +47,11 @@ const {
   json,
   ...typed
 } = parseOrHelp({ options }, usage).values;
-const own = { min: 1, max: 1000 };
-const plan = {
-  rounds: numberOrFail(typed.rounds ?? (quick ? '1' : '5'), 'Cannot use --rounds', own),
-  seconds: Number(typed.seconds ?? (quick ? 0.1 : 0.4)),
-  quick,
-};
-if (!(plan.seconds >= 0.1 && plan.seconds <= 600)) {
-  fail(`Cannot use --seconds ${JSON.stringify(typed.seconds)}: it is a number from 0.1 to 600`);
-}
+const rounds = numberOrFail(typed.rounds ?? (quick ? '1' : '5'), 'Cannot use --rounds', {
+  min: 1,
+  max: 1000,
+});
+const plan = { rounds, seconds: quick ? 0.1 : 0.4, quick };
 if (quick && write) fail('Cannot use --write with --quick: its figures are too rough to keep');
 
 const equipment = { node: process.versions.node, ...(python && { python }), cpus: availableParallelism() };
@@ -109,7 +103,7 @@ async function run(names: readonly TableName[]): Promise<void> {
 function print(name: TableName, measured: Measured): void {
   for (const block of blocks(name, measured)) {
     console.log(
-      `\n### ${block.title}\n\n${markdown(block)}\n\n${quick ? 'Rough: ' : ''}${rounds(measured)}.`,
+      `\n### ${block.title}\n\n${markdown(block)}\n\n${quick ? 'Rough: ' : ''}${roundsOf(measured)}.`,
     );
   }
 }

@@ -15,7 +15,7 @@ export function newFiles(step: Step, before: Step | undefined): string[] {
   return [...added.filter(isBeside), ...added.filter((path) => !isBeside(path))];
 }
 
-/** The files that a step imports: itself, or by way of files of its own chapter. */
+/** The files that a step imports, and those that files of its own chapter import. */
 export function filesOf({ path: step }: Step): Set<string> {
   const files = new Set<string>();
   const visit = (path: string) => {
@@ -39,10 +39,10 @@ export function difference(from: Step, to: Step): string {
   });
 }
 
-/** What is new in the file of a step, by the numbers of its lines, and what has gone: before which line it stood. */
+/** The numbers of a step's new lines, and of the lines before which lines were removed. */
 export type Changes = { added: number[]; removed: { before: number; text: string }[] };
 
-/** The same changed lines as {@link difference}, as places in the file of the later step. */
+/** The changed lines of {@link difference}, as places in the file of the later step. */
 export function changes(from: Step, to: Step): Changes {
   const lines = comparing(from, to, (diff) => diff('--no-color', '-U100000')).split('\n');
   const changes: Changes = { added: [], removed: [] };

@@ -15,17 +15,17 @@ import { findStep, levelOf } from './steps.ts';
 const usage = `Usage: npm run drill -- STEP [OPTIONS]
 
   STEP         a step of level 12
-  --seconds S  how long: 60
-  --seed N     the same offences in the same order: 1
+  --seconds S  how long the drill takes: 60
+  --seed N     chooses the offences: the same seed, the same offences in the same order: 1
 
-Exit code 1: an honest user has lost a line or was cut off, or memory or descriptors did not come back.`;
+Exit code 1: an honest user lost a line or was cut off, or the server kept memory or descriptors.`;
 
-/** Small, so that offenders reach them soon. */
+/** Small limits, which offenders reach soon. */
 const LIMITS =
   '--line-timeout 2 --idle-timeout 60 --stall-timeout 2 --max-owed 262144 --max-clients 60 --max-per-address 0 --drain 5';
 const HONEST = 6;
 const OFFENDERS = 20;
-/** What the memory of the server may have grown by, in bytes: its heap, and what it may owe to all offenders. */
+/** How much the memory of the server may grow, in bytes: its heap, and the bytes that it may owe to all offenders. */
 const GROWTH = 64 * 1024 * 1024 + OFFENDERS * 262_144;
 
 const text = { type: 'string' } as const;
@@ -72,7 +72,7 @@ async function drill(server: Server): Promise<void> {
     problems.push(`memory grew from ${before.memory} to ${after.memory} bytes`);
   server.kill('SIGTERM');
   const exit = await server.exited();
-  if (exit !== 0) problems.push(`it ended by ${exit}`);
+  if (exit !== 0) problems.push(`the server ended by ${exit}`);
   for (const [name, times] of committed) print(`${times} times: ${name}`);
   print(`${talk.heard} lines heard by ${HONEST} honest users: ${problems.join(', ') || 'none lost'}`);
   process.exit(problems.length > 0 ? 1 : 0);

@@ -7,12 +7,12 @@ import { type Expectation, flaw } from '../src/behaviours/expectations.ts';
 import { written } from './markers.ts';
 import { findSteps, root } from './steps.ts';
 
-/** What a step was seen to do, by behaviour. */
+/** How each behaviour of a step went. */
 export type Seen = Map<BehaviourName, Expectation>;
 
 const names = Object.keys(behaviours) as BehaviourName[];
 
-/** The rows of the short table: what differs from one mechanism to the other. */
+/** The rows of the short table: the behaviours in which mechanisms differ. */
 const telling: BehaviourName[] = [
   'survives a reset',
   'serves two at once',
@@ -21,16 +21,16 @@ const telling: BehaviourName[] = [
   'one reply per line, however it is cut',
   'a character cut in two',
   'a hostile command name does no harm',
-  "one user's number keeps no other waiting",
+  'computing for one user delays no other',
   'users can talk, nothing lost, in order',
   ENDLESS,
-  'an idle client is shown out',
+  'an idle client is disconnected',
   SIGTERM,
 ];
 
 const steps = findSteps();
 
-/** The contents of the files that show what was seen, by path. @throws Error if a file has no markers for its table */
+/** The contents of the files with tables, by path. @throws Error if a file has no markers for its table */
 export function documents(seen: ReadonlyMap<string, Seen>): Map<string, string> {
   const tables: [path: string, writer: string, table: string][] = [
     ['results/matrix.md', 'npm run matrix writes this', matrix(seen, '../')],

@@ -62,12 +62,12 @@ export function listSteps(): string {
     .join('\n');
 }
 
-/** What stands in a header behind `New since single5:`, `Try:` or `Still wrong:`, on one line or more, with these words. */
+/** A part of a header, with its first words: `New since single5:`, `Try:` or `Still wrong:`. It has one line or more. */
 export function partOf({ header }: Step, part: 'New' | 'Try' | 'Still wrong'): string {
   return new RegExp(`^${part}( since \\w+)?: .*(\\n .*)*`, 'm').exec(header)?.[0] ?? '';
 }
 
-/** The files that a file imports. Like the file's own, their paths begin at the folder of the project. */
+/** The files that a file imports. All paths begin in the folder of the project. */
 export function importsOf(path: string): string[] {
   const source = readFileSync(join(root, path), 'utf8');
   return [...source.matchAll(/ from '(\.[^']+)'/g)].map(([, file = '']) =>

@@ -62,7 +62,7 @@ clearTimeout(timer);
 reader?.close();
 process.exitCode = exitCode ?? 1;
 
-/** Prints what has happened, and what waits. A call that has just begun may end soon: then look again. */
+/** Prints the new events, and the lines that wait. A call that has just begun may end soon: then looks again. */
 function look(): void {
   const time = now();
   for (const event of reader?.read() ?? []) narrator.take(event);

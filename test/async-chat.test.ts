@@ -22,7 +22,7 @@ describe.concurrent('async-chat', () => {
       expect(await slow.rest()).toBe(answer);
     }));
 
-  test('refuses a count that is no number: that ends this connection, and no other', () =>
+  test('throws at a count that is no number, which ends this connection, and no other', () =>
     serving(chat, async (server) => {
       for (const count of ['0', '-1', '1.5', 'many']) {
         const client = await Client.connect(server.port);
@@ -42,7 +42,7 @@ describe.concurrent('async-chat', () => {
       expect(await client.rest()).toBe('hello|world|again|');
     }));
 
-  test('can wait for the end alone', () =>
+  test('collects bytes until the end of the stream, without a terminator', () =>
     serving(chat, async (server) => {
       const client = await Client.connect(server.port);
       await client.send(`ALL\r\n${'x\r\n'.repeat(10_000)}`);

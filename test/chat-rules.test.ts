@@ -19,10 +19,10 @@ afterEach(() => {
   for (const socket of open.splice(0)) socket.close();
 });
 
-/** Makes a place for a new user. What the room itself sends arrives at `otherEnd`. */
+/** Makes a place for a new user. Lines that the room itself sends arrive at `otherEnd`. */
 type Place = () => { room: Room; otherEnd?: Socket };
 
-/** The room of one thread, which hands lines to users, and the room of many threads, which sends to descriptors. */
+/** The room of one thread, which delivers lines to users, and the room of many threads, which sends to descriptors. */
 const places: Record<string, () => Place> = {
   LocalRoom() {
     const room = new LocalRoom();
@@ -62,7 +62,7 @@ class User extends FakeTransport {
     this.#protocol.ended();
   }
 
-  /** What this user has received since the last look. */
+  /** The lines that this user has received since the last look. */
   get heard(): string {
     const receive = () => this.#otherEnd?.tryRecv(16_384) ?? 'would-block';
     for (let bytes = receive(); bytes !== 'would-block' && bytes.length > 0; bytes = receive())
@@ -74,7 +74,7 @@ class User extends FakeTransport {
 }
 
 describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, newPlace) => {
-  /** So many users in a room. They have read all lines so far. */
+  /** Users of one room, who have read all lines so far. */
   function room(count: number): User[] {
     const place = newPlace();
     const users = Array.from({ length: count }, () => new User(place));
@@ -118,7 +118,7 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
     expect(three.heard).toBe('WHO zoe guest3\n');
   });
 
-  test('tell once that a user has left, in whichever way', () => {
+  test('tell once that a user has left, however the connection ends', () => {
     const [one, two, three, four] = room(4) as [User, User, User, User];
     two.says('QUIT\n');
     two.ends();
@@ -222,7 +222,7 @@ test('a SharedRoom is full when its memory is, and has room again when a user ha
   expect(users[3]?.heard).toMatch(/WHO guest1 guest3 guest4 guest5\n/);
 });
 
-test('a room that answers later has each user wait for the answer, before the next command', () => {
+test('in a room that answers later, the next command of a user waits for the answer', () => {
   const answers: (() => void)[] = [];
   class LateRoom extends LocalRoom {
     override say(guest: Guest, text: string, answer: Answer): void {
@@ -262,7 +262,7 @@ test('a room that answers later has each user wait for the answer, before the ne
   expect([answers.length, pace.waits, chat.waits]).toEqual([0, false, false]);
 });
 
-test('users hear that one has left only if they have heard that it joined', () => {
+test('users are told that a user has left only if they were told that it joined', () => {
   const place = places.SharedRoom?.() as Place;
   const stays = new User(place);
   class Gone extends User {
@@ -275,7 +275,7 @@ test('users hear that one has left only if they have heard that it joined', () =
   expect(stays.heard).toBe('* guest2 joined\n');
 });
 
-test('a SharedRoom serves on when a connection is broken: the thread of that connection notices it', () => {
+test('a SharedRoom serves on when a connection is broken: the thread of that connection finds it broken', () => {
   const place = places.SharedRoom?.() as Place;
   const [one, two, three] = [new User(place), new User(place), new User(place)];
   open.at(-3)?.shutdown('write');

@@ -161,7 +161,7 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
     expect(turns).toBeLessThan(15);
   });
 
-  /** Waits once. If that fails, it goes on. */
+  /** Waits once. If the wait fails, it goes on. */
   function* waiter(what: 'read' | 'write'): Coroutine {
     try {
       yield [what, one];
@@ -173,7 +173,7 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
     }
   }
 
-  test('wakes the coroutines that wait for a socket which another closes', () => {
+  test('wakes the coroutines that wait for a socket when another coroutine closes it', () => {
     function* closer(): Coroutine {
       yield ['sleep', 20];
       seen.push('closes');
@@ -212,7 +212,7 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
     expect(seen).toEqual(['write', 'read']);
   });
 
-  test('cancels nothing when the wait is over, not even the next one for the same', () => {
+  test('does not cancel a wait that is over, nor the next wait for the same socket', () => {
     const wake = () => seen.push('woken');
     other.trySend(hello);
     const cancels = [loop.wait(['read', one], wake), loop.wait(['sleep', 0], wake)];
@@ -224,7 +224,7 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
     expect(seen).toHaveLength(4);
   });
 
-  test('lets what it wakes cancel what is ready as well', () => {
+  test('lets a coroutine that wakes cancel another that is ready, too', () => {
     const cancels: (() => void)[] = [];
     const wake = (what: string, i: number) => () => {
       seen.push(what);
@@ -237,7 +237,7 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
     expect(seen).toHaveLength(1);
   });
 
-  test('throws into a coroutine that waits for what it cannot wait for', () => {
+  test('throws into a coroutine that yields an impossible wait', () => {
     for (const task of [waiter('read'), waiter('read')]) loop.spawn(task);
     other.trySend(hello);
     loop.run();
@@ -252,7 +252,7 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
 
 describe('a coroutine that throws', () => {
   for (const way of ['generators', 'async']) {
-    test(`is logged, and takes only itself along: ${way}`, async () => {
+    test(`is logged, and ends no other: ${way}`, async () => {
       const { exit, stdout } = await runScript('test/fixtures/failing.ts', way);
       expect(exit).toBe(0);
       expect(stdout).toMatch(/^a coroutine has failed: Error: at once\n {4}at .*failing\.m?[tj]s/);
@@ -289,7 +289,7 @@ describe('a coroutine that throws', () => {
 });
 
 describe('AsyncLoop', () => {
-  test('sleeps, awaits room to write, and rejects what cannot be waited for', async () => {
+  test('sleeps, awaits room to write, and rejects impossible waits', async () => {
     const loop = new AsyncLoop();
     const [one, other] = pair();
     const begin = performance.now();

@@ -1,11 +1,12 @@
-// What is to happen at its time, in whichever order it is added and cancelled.
+// Functions that are called at their times, in whichever order they are added and cancelled.
 
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Deadlines } from '../src/sockets/deadlines.ts';
+import { Timer } from '../src/sockets/timer.ts';
 
 describe('Deadlines', () => {
-  test('calls what is due, in the order of times, and of arrival for the same time; what is cancelled, never', () => {
+  test('calls the functions that are due, in the order of their times, and then of add(); no cancelled function', () => {
     const step = fc.oneof(
       fc.record({ add: fc.nat(20) }),
       fc.record({ cancel: fc.nat(100) }),
@@ -38,7 +39,7 @@ describe('Deadlines', () => {
     );
   });
 
-  test('lets what it calls cancel what is due, and add what is not', () => {
+  test('lets a function cancel another that is due, and add one that is not', () => {
     const deadlines = new Deadlines();
     const called: string[] = [];
     deadlines.add(1, () => {
@@ -53,7 +54,7 @@ describe('Deadlines', () => {
     expect(called).toEqual(['first', 'late']);
   });
 
-  test('leaves the rest to the next call after the time that it is given', () => {
+  test('leaves the rest to the next call when its time is over', () => {
     const deadlines = new Deadlines();
     const called: number[] = [];
     const takeLong = (id: number) => {
@@ -66,4 +67,21 @@ describe('Deadlines', () => {
     deadlines.callUntil(performance.now());
     expect(called).toEqual([1, 2, 3]);
   });
+});
+
+test('Timer rings at the earliest of its times, and not at once for one in two months', () => {
+  vi.useFakeTimers();
+  const rings: number[] = [];
+  const begin = performance.now();
+  const timer = new Timer(() => rings.push(performance.now() - begin));
+  timer.set(begin + 60 * 86_400_000);
+  vi.advanceTimersByTime(1000);
+  expect(rings).toEqual([]);
+  for (const after of [3000, 2000, 4000]) timer.set(begin + after);
+  vi.advanceTimersByTime(10_000);
+  timer.set(begin);
+  timer.cancel();
+  vi.advanceTimersByTime(10_000);
+  expect(rings).toEqual([2000]);
+  vi.useRealTimers();
 });

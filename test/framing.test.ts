@@ -1,4 +1,4 @@
-// Where a message ends: the same answers in every framing, however the stream is cut, and what each framing gets wrong.
+// Where a message ends: each framing gives the same answers, however the stream is cut. And what each framing reports.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -34,7 +34,7 @@ const conversations: Record<string, { says: string[]; hears: string[]; closes?: 
   },
 };
 
-/** Each framing: what is sent for a message of a protocol. In JSON, text is a string. */
+/** Each framing: the bytes of a message of a protocol. In JSON, text is a string. */
 const framings: Record<string, (message: string, protocol: string) => Buffer> = {
   lines: (message) => Buffer.from(`${message}\n`),
   fixed: (message) => Buffer.from(message + ' '.repeat(80 - Buffer.byteLength(message))),
@@ -85,34 +85,34 @@ describe.each(Object.entries(framings))('--framing %s', (framing, frame) => {
   }
 });
 
-/** What comes back of a stream that is echoed. */
+/** The echo of a stream. */
 const echo = (framing: Layer<Buffer, Buffer>, stream: Buffer | string, at?: number[]) =>
   talk((transport: FakeTransport) => chain(transport, framing, new EchoProtocol()), stream, at);
 
 describe('FixedSizeProtocol', () => {
-  test('passes up so many bytes, whatever they are, without the spaces behind them', () =>
+  test('passes up messages of a fixed size, without the spaces that fill them up', () =>
     expect(echo(new FixedSizeProtocol(4), ' a b\n\n\n\nab      ').sent).toBe(' a b\n\n\n\nab      '));
 
-  test('reports a message that is cut off', () =>
+  test('reports a message without its end', () =>
     expect(echo(new FixedSizeProtocol(4), 'one twofo').reports).toEqual(['an unfinished message: o']));
 
-  test('has no room for a long answer: it sends the beginning, and reports the rest', () => {
+  test('sends the beginning of an answer that is too long, and reports the rest', () => {
     const framing = new FixedSizeProtocol(4);
     const transport = echo(framing, '');
     framing.send(Buffer.from('twelve'));
-    expect(transport).toMatchObject({ sent: 'twel', reports: ['what does not fit: ve'] });
+    expect(transport).toMatchObject({ sent: 'twel', reports: ['the rest of a long message: ve'] });
   });
 });
 
 describe('LengthPrefixProtocol', () => {
   const most = Buffer.alloc(64 * 1024, 'x');
 
-  test('takes a message of no bytes, and one of 64 KB', () => {
+  test('takes a message without bytes, and a message of 64 KB', () => {
     const stream = Buffer.concat([size(0), size(most.length), most, size(1), Buffer.from('\n')]);
     expect(echo(new LengthPrefixProtocol(), stream).sent).toBe(stream.toString('latin1'));
   });
 
-  test('closes at a length that lies, before it keeps anything: HELP is a length of a gigabyte', () => {
+  test('closes at a length that is too large, before it keeps a byte: HELP is a length of a gigabyte', () => {
     expect(echo(new LengthPrefixProtocol(), 'HELP\n')).toEqual({
       sent: '\0\0\0\x25ERROR message longer than 65536 bytes',
       reports: ['a message of 1212501072 bytes: HELP'],
@@ -122,7 +122,7 @@ describe('LengthPrefixProtocol', () => {
   });
 
   for (const stream of ['\0\0', '\0\0\0\x04one']) {
-    test(`reports ${JSON.stringify(stream)}, which is cut off`, () =>
+    test(`reports ${JSON.stringify(stream)}, which has no end`, () =>
       expect(echo(new LengthPrefixProtocol(), stream).reports).toEqual([`an unfinished message: ${stream}`]));
   }
 });
@@ -140,7 +140,7 @@ describe('JsonProtocol', () => {
     const stream = fc.array(fc.tuple(fc.json(), spaces), { maxLength: 10 });
     fc.assert(
       fc.property(stream, cuts, (parts, at) => {
-        // Two words need a space between them, or they are one.
+        // Without a space between them, two words are one.
         const text = parts
           .map(([json, space]) => (/^["[{]/.test(json) ? json + space : ` ${json} `))
           .join('');
@@ -156,20 +156,20 @@ describe('JsonProtocol', () => {
     ['1{}2[]3"x"4 ', '1', '{}', '2', '[]', '3', '"x"', '4'],
     ['"\\\\"1 ', '"\\\\"', '1'],
     ['{"a": [1,\n 2]}', '{"a": [1,\n 2]}'],
-    ['}]{} {]', '}]', '{}', '{]'], // That it is no JSON is for the protocol above to say.
+    ['}]{} {]', '}]', '{}', '{]'], // The protocol above refuses what is no JSON.
   ] as const) {
     test(`finds the values of ${JSON.stringify(stream)}`, () => expect(values(stream)).toEqual(expected));
   }
 
-  test('takes the end of the stream for the end of a number', () =>
+  test('ends a number where the stream ends', () =>
     expect(echo(new JsonProtocol(), '1 2')).toEqual({ sent: '1\n2\n', reports: [], closed: false }));
 
   for (const stream of ['{"a":', '"x', '[[]']) {
-    test(`reports ${stream}, which is cut off`, () =>
+    test(`reports ${stream}, which has no end`, () =>
       expect(echo(new JsonProtocol(), stream).reports).toEqual([`an unfinished value: ${stream}`]));
   }
 
-  test('closes at a value that never ends, and at one that is longer than 64 KB', () => {
+  test('closes at a value that never ends, and at a value longer than 64 KB', () => {
     const most = `"${'x'.repeat(64 * 1024 - 2)}"`;
     expect(echo(new JsonProtocol(), most).sent).toBe(`${most}\n`);
     for (const stream of ['['.repeat(70_000), '1'.repeat(70_000), `"x${most.slice(1)}`]) {
@@ -181,7 +181,7 @@ describe('JsonProtocol', () => {
     }
   });
 
-  test('has text in strings. What is no string is text as it stands', () => {
+  test('takes a string for its text, and any other value for its JSON', () => {
     const { sent } = speak('commands', 'json', Buffer.from('"ECHO é\\n\\""HELP {"a":1} "ECHO \\q"'));
     expect(Buffer.from(sent, 'latin1').toString().split('\n')).toEqual([
       '"é\\n\\""',

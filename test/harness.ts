@@ -1,8 +1,8 @@
-// What most tests need: steps by their names, programs that run to their end, and what this machine has.
+// Helpers of most tests: steps by their names, programs that run to their end, and what this machine has.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import type { Server as NetServer } from 'node:net';
+import { createServer, type Server as NetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findSteps, levelOf } from '../scripts/steps.ts';
@@ -35,7 +35,7 @@ process.on('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A folder that is gone when the tests have ended. */
+/** A folder that is removed after the tests. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'async-comparisons-'));
   folders.push(folder);
@@ -44,7 +44,7 @@ export function temporaryFolder(): string {
 
 const pathOf = (step: string) => findSteps().get(step)?.path ?? step;
 
-/** Runs a step, or a fixture from its path, for as long as `use` takes, on a free port. */
+/** Runs a step, or the fixture with this path, on a free port while `use` runs. */
 export function serving<Result>(
   step: string,
   use: (server: Server) => Promise<Result>,
@@ -53,7 +53,7 @@ export function serving<Result>(
   return servingPath(pathOf(step), use, options);
 }
 
-/** Runs a step that may have so many descriptors. */
+/** Runs a step with a limit of descriptors. */
 export async function servingWithin(
   descriptors: number,
   step: string,
@@ -64,12 +64,12 @@ export async function servingWithin(
   await use(server).finally(() => server.stop());
 }
 
-/** What to send to a step to have this line sent back. */
+/** The bytes that ask a step to echo this line. */
 export function request(step: string, line: string): string {
   return levelOf(step) < 7 ? `${line}\n` : `ECHO ${line}\n`;
 }
 
-/** Connects, says this in one piece, ends its half of the connection, and returns all that comes back. */
+/** Connects, sends this in one piece, ends its half of the connection, and returns all bytes that come back. */
 export async function say({ port }: { port: number }, data: string | Buffer): Promise<string> {
   const client = await Client.connect(port);
   await client.send(data);
@@ -77,7 +77,7 @@ export async function say({ port }: { port: number }, data: string | Buffer): Pr
   return client.rest();
 }
 
-/** Listens with this server of Node's, on a free port unless one is named, for as long as `use` takes. */
+/** Listens with this server of Node's, by default on a free port, while `use` runs. */
 export async function listening(
   server: NetServer,
   use: (port: number) => Promise<void>,
@@ -89,7 +89,14 @@ export async function listening(
   await use((server.address() as { port: number }).port).finally(() => server.close());
 }
 
-/** Both ends of a connection. It is complete as soon as the kernel has queued it: one thread can connect, accept, and talk to itself. */
+/** A free port below those that the kernel gives to clients (from 32768 on: ip(7)). */
+export function freePort(): Promise<number> {
+  const port = 20_000 + Math.floor(12_000 * Math.random());
+  const isFree = listening(createServer(), async () => {}, port);
+  return isFree.then(() => port, freePort);
+}
+
+/** Both ends of a connection. The kernel completes it before accept(): so one thread can connect, and then accept. */
 export function connection(host = '127.0.0.1'): { client: Socket; server: Socket; address: Address } {
   const listener = Socket.listen({ host, port: 0 });
   const client = Socket.connect(listener.localAddress());
@@ -98,14 +105,14 @@ export function connection(host = '127.0.0.1'): { client: Socket; server: Socket
   return { client, server, address };
 }
 
-/** The same, non-blocking. */
+/** Both ends of a connection, non-blocking. */
 export function pair(): [Socket, Socket] {
   const { client, server } = connection();
   for (const socket of [client, server]) socket.setBlocking(false);
   return [client, server];
 }
 
-/** How long a program may run, in milliseconds: some hold many conversations, and a busy machine may have other things to do. */
+/** How long a program may run, in milliseconds. It is long, because a machine may be busy. */
 const LONG = 150_000;
 
 /** Runs a program to its end. */
@@ -129,7 +136,7 @@ export function runScript(path: string, ...args: string[]): ReturnType<typeof ru
   return run(process.execPath, [...runnable(path), ...args]);
 }
 
-/** Waits until something is so that can only be seen by looking, and fails if it never is. */
+/** Looks again and again until a condition is true. Fails if it stays false. */
 export async function until(isSo: () => boolean): Promise<void> {
   const deadline = performance.now() + PATIENCE;
   while (!isSo()) {

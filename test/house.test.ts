@@ -71,7 +71,7 @@ describe('the house', () => {
     }
   });
 
-  test('has steps that listen by way of src/cli/listen.ts, which says in one line why that is not possible', () => {
+  test('has steps that listen by src/cli/listen.ts, which says in one line why they can not', () => {
     for (const { name, path, code } of findSteps().values()) {
       expect(importsOf(path).join(), name).toMatch(/src\/cli\/(chat-listeners|listen)\.ts/);
       expect(code, name).toMatch(/\blisten\((options)?\)|\blistenForChat\(/);

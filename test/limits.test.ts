@@ -1,4 +1,4 @@
-// The limits of level 12, without sockets: what a guard does with clients, at which time.
+// The limits of level 12, without sockets: what a guard does with clients, and when.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Guard, type Guarded } from '../src/limits/guard.ts';
@@ -30,7 +30,7 @@ function enter(guard: Guard, host = '127.0.0.1', goOn = (): void => {}): Entered
     address: new Address(host, 1),
     tell: (line) => done.push(line),
     finish: () => done.push('closed'),
-    cutOff: (why) => done.push(`cut off: ${why}`), // It leaves later, as a socket of Node's does.
+    cutOff: (why) => done.push(`cut off: ${why}`), // The client leaves later, as with a socket of Node's.
     resume,
   };
   return { guest, watch: guard.enter(guest), done, resume };
@@ -40,7 +40,7 @@ beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
 
 describe('a guard', () => {
-  test('lets in as many clients as there are places, and as many of one address', () => {
+  test('admits so many clients, and so many of one address', () => {
     const guard = new Guard(limits);
     const told: string[] = [];
     const admits = (host: string) => guard.admits(new Address(host, 1), (line) => told.push(`${line}`));
@@ -57,7 +57,7 @@ describe('a guard', () => {
     expect(Object.fromEntries(guard.offenders)).toEqual({ full: 1, 'too many connections': 1 });
   });
 
-  test('dismisses a client that says nothing, when it has said nothing for so long', () => {
+  test('dismisses a client that sends nothing until the idle timeout', () => {
     const { watch, done } = enter(new Guard(limits));
     vi.advanceTimersByTime(299_000);
     watch.heard(5);
@@ -71,7 +71,7 @@ describe('a guard', () => {
     expect(done.length).toBe(3);
   });
 
-  test('dismisses a client whose line does not end, however it trickles, from its first byte on', () => {
+  test('dismisses a client whose line has not ended at the line timeout, however its bytes trickle', () => {
     const { watch, done } = enter(new Guard(limits));
     watch.heard(1, 1);
     for (let i = 0; i < 29; i++) {
@@ -83,7 +83,7 @@ describe('a guard', () => {
     expect(done).toEqual(['ERROR line timeout', 'closed']);
   });
 
-  test('gives each line its own time', () => {
+  test('measures the time of each line by itself', () => {
     const { watch, done } = enter(new Guard(limits));
     for (let i = 0; i < 10; i++) {
       watch.heard(1, i);
@@ -94,7 +94,7 @@ describe('a guard', () => {
     expect(done).toEqual([]);
   });
 
-  test('cuts off a client that is owed something and takes nothing of it, and none that takes a byte now and then', () => {
+  test('cuts off a client that takes none of the bytes it is owed, but not a client that takes a byte now and then', () => {
     const guard = new Guard(limits);
     const [slow, stalled] = [enter(guard), enter(guard)];
     for (const { watch } of [slow, stalled]) {
@@ -121,7 +121,7 @@ describe('a guard', () => {
     expect(done).toEqual(['cut off: owed too much']);
   });
 
-  test('does not hear a client that is owed a quarter of what it may be, until that is sent; its silence does not count', () => {
+  test('answers no lines of a client that is owed a quarter of the limit, until that is sent; it is not idle meanwhile', () => {
     const { watch, done } = enter(new Guard({ ...limits, stallTimeout: Number.POSITIVE_INFINITY }));
     watch.heard(5, 1);
     watch.owes(250);
@@ -138,7 +138,7 @@ describe('a guard', () => {
     expect(done).toEqual(['resumed', 'ERROR line timeout', 'closed']);
   });
 
-  test('hears a client again whose answers were all taken at once', () => {
+  test('answers the next line of a client when the kernel takes all answers at once', () => {
     const { watch, done } = enter(new Guard(limits));
     watch.owes(251);
     expect(watch.mayBeHeard()).toBe(false);
@@ -147,7 +147,7 @@ describe('a guard', () => {
     expect(done).toEqual(['resumed']);
   });
 
-  test('hears a client that speaks to one which lags after a pause: as long as that takes nothing, a tenth of a second at most', () => {
+  test('answers the next line of a client that speaks to one that lags after a pause of a tenth of a second at most', () => {
     const guard = new Guard(limits);
     const [speaker, other, listener] = [enter(guard), enter(guard), enter(guard)];
     listener.watch.owes(251);
@@ -171,7 +171,7 @@ describe('a guard', () => {
     expect(other.done).toEqual([]);
   });
 
-  test('hears a client without a pause when one that lags is told of something else', () => {
+  test('answers without a pause when lines of others go to a client that lags', () => {
     const guard = new Guard(limits);
     const [speaker, listener] = [enter(guard), enter(guard)];
     listener.watch.owes(251);
@@ -182,7 +182,7 @@ describe('a guard', () => {
     expect(speaker.watch.mayBeHeard()).toBe(true);
   });
 
-  test('hears others while a client does not read the answers to its own questions', () => {
+  test('answers other clients while one does not read its answers', () => {
     const guard = new Guard(limits);
     const [greedy, other] = [enter(guard), enter(guard)];
     expect(greedy.watch.mayBeHeard()).toBe(true);
@@ -191,7 +191,7 @@ describe('a guard', () => {
     expect(other.watch.mayBeHeard()).toBe(true);
   });
 
-  test("hears a hundred lines of a client, and as many more each time that Node's loop has turned", () => {
+  test("answers a hundred lines of a client in each turn of Node's loop", () => {
     let waiting = 350;
     const { watch, resume } = enter(new Guard(limits), '::1', () => {
       while (waiting > 0 && watch.mayBeHeard()) waiting--;
@@ -203,7 +203,7 @@ describe('a guard', () => {
     }
   });
 
-  test('hears a client without a pause that sends a line at a time', () => {
+  test('answers without a pause when a client sends a line at a time', () => {
     const { watch, done } = enter(new Guard(limits));
     for (let i = 0; i < 1000; i++) {
       expect(watch.mayBeHeard()).toBe(true);
@@ -212,7 +212,7 @@ describe('a guard', () => {
     expect(done).toEqual([]);
   });
 
-  test('waits for a client that has ended its stream, as long as it takes what it is owed', () => {
+  test('waits for a client that has ended its stream, as long as it takes bytes', () => {
     const { watch, done } = enter(new Guard(limits));
     watch.owes(100);
     watch.took(1);
@@ -226,7 +226,7 @@ describe('a guard', () => {
     expect(done).toEqual(['cut off: stalled']);
   });
 
-  test('has one timer for all clients, which rings for none of them while they are idle', () => {
+  test('has one timer for all clients, which does not ring while they are idle', () => {
     const guard = new Guard({ ...limits, maxClients: 10_000, maxPerAddress: 10_000 });
     const guests = Array.from({ length: 10_000 }, () => enter(guard));
     expect(vi.getTimerCount()).toBe(1);

@@ -1,4 +1,4 @@
-// What each protocol says, and that none of them ever throws: on transport, without a socket.
+// The answers of each protocol, on a fake transport, without a socket. No protocol throws at any stream.
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -22,14 +22,14 @@ const speak =
 
 const converse = (protocol: string, stream: Buffer | string) => talk(speak(protocol), stream);
 
-/** What is answered to a stream. */
+/** The answers to a stream. */
 const answers = (protocol: string, stream: string) => converse(protocol, stream).sent;
-/** What is reported of it. */
+/** The reports about a stream. */
 const reports = (protocol: string, stream: Buffer | string) => converse(protocol, stream).reports;
 
 const NOW = new Date('2026-01-02T03:04:05.678Z');
 
-// Clocks and dice give the same each time, or nothing could be compared.
+// Clocks and dice give the same each time, so that answers can be compared.
 beforeAll(() => {
   vi.useFakeTimers({ now: NOW, toFake: ['Date'] });
   vi.spyOn(Math, 'random').mockReturnValue(0.3);
@@ -40,7 +40,7 @@ afterAll(() => {
 });
 
 describe('a chain', () => {
-  /** Words of each protocol, with | between them: streams of these get further than noise does. */
+  /** Words of each protocol, with | between them: streams of words get further than random bytes. */
   const words: Record<string, string[]> = {
     echo: ['one|\n|\r\n'],
     commands: ['ECHO |time|HELP|QUIT|constructor| |\n|\r\n'],
@@ -82,7 +82,7 @@ describe('a chain', () => {
     });
   }
 
-  test('of a protocol that is not known is none', () =>
+  test('of an unknown protocol throws', () =>
     expect(() => answers('gopher', '')).toThrow('Cannot speak "gopher": no such protocol'));
 
   for (const [name, what, goodbye] of [
@@ -94,7 +94,7 @@ describe('a chain', () => {
     ],
     ['http', 'a head that it refuses', 'POST / HTTP/1.1\r\nHost : x\r\n'],
   ] as const) {
-    test(`of ${name} reports nothing that is cut off behind ${what}, though its transport may still hear of it`, () => {
+    test(`of ${name} does not report bytes behind ${what}, though its transport may still deliver them`, () => {
       const transport = new FakeTransport();
       const protocol = speak(name)(transport);
       for (const piece of [goodbye, 'half']) protocol.received(Buffer.from(piece));
@@ -104,7 +104,7 @@ describe('a chain', () => {
   }
 });
 
-test('echo sends each line back, whatever it ends in', () =>
+test('echo sends each line back, with its \\r if it has one', () =>
   expect(answers('echo', 'a\nb\r\n\nc')).toBe('a\nb\r\n\n'));
 
 describe('a message without end', () => {
@@ -133,21 +133,21 @@ describe('a message without end', () => {
       });
     }
 
-    test(`is none to ${name} if it is as long as the limit, even when half of its end is there`, () => {
+    test(`is not seen by ${name} in one that is as long as the limit, even when half of its end has arrived`, () => {
       const stream = `${'x'.repeat(LIMIT)}${end}`;
       const { sent, reports } = talk(speak(name), stream, [(stream.length - 1) / stream.length]);
       expect([sent === answer, reports]).toEqual([false, []]);
     });
   }
 
-  test('has the limit that its protocol was given', () => {
+  test('is refused at the limit of its protocol', () => {
     for (const lines of [new LineProtocol(3), new CrlfLineProtocol(3), new QuestionProtocol(3)]) {
       const { reports } = talk((transport) => chain(transport, lines, new EchoProtocol()), 'four\r\n?');
       expect(reports).toEqual(['a message of more than 3 bytes: fou']);
     }
   });
 
-  test('takes no more memory once it is refused, whatever still arrives', () => {
+  test('takes no more memory once it is refused', () => {
     const protocol = speak('echo')(new FakeTransport());
     const append = vi.spyOn(GrowingBuffer.prototype, 'append');
     for (let i = 0; i < 100; i++) protocol.received(Buffer.alloc(100_000, 'x'));
@@ -163,12 +163,12 @@ describe('commands', () => {
   test('tell the time as ISO 8601', () =>
     expect(answers('commands', 'TIME\n')).toBe('2026-01-02T03:04:05.678Z\n'));
 
-  test('say BYE, close, and act on nothing that came behind QUIT', () => {
+  test('answer QUIT with BYE, close, and ignore what follows', () => {
     const { sent, closed, reports } = converse('commands', 'ECHO one\nQUIT\nECHO two\nunfinished');
     expect([sent, closed, reports]).toEqual(['one\nBYE\n', true, []]);
   });
 
-  test('report a line that never ended, with its bytes', () =>
+  test('report a line without its end, with its bytes', () =>
     expect(reports('commands', Buffer.from('HELP\nEC\xff', 'latin1'))).toEqual([
       'an unfinished line: EC\xff',
     ]));
@@ -180,7 +180,7 @@ describe('zen', () => {
     expect(answers('zen', questions)).toBe('Ugly.Implicit.Complex.Error: unknown aphorism.');
   });
 
-  test('does not mind a line break between questions', () => {
+  test('ignores a line break between questions', () => {
     const { sent, reports } = converse('zen', 'Simple is better than?\nSimple is better than?\n');
     expect([sent, reports]).toEqual(['Complex.Complex.', []]);
   });
@@ -199,7 +199,7 @@ describe('oracle', () => {
     expect(seen).toEqual(replies.map((reply) => `Will I be happy tomorrow? ${reply}`));
   });
 
-  test('answers as many questions as it may, and closes', () => {
+  test('answers as many questions as --max-questions says, and closes', () => {
     const { sent, closed } = talk(speak('oracle', { 'max-questions': 2 }), ' a ?b?c?d?');
     expect([sent, closed]).toEqual(['a? Very likely.b? Very likely.', true]);
     expect(converse('oracle', 'a?'.repeat(100)).closed).toBe(false);
@@ -307,7 +307,7 @@ describe('json-rpc', () => {
     });
   }
 
-  test('does not go under when what it is given is too deep to be sent back', () => {
+  test('answers an error when a value is nested too deeply to be sent back', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     const answer = answers('json-rpc', `{"jsonrpc":"2.0","method":"echo","id":1,"params":[${deep}]}\n`);
     // It depends on the version of Node.
@@ -343,30 +343,30 @@ describe('http', () => {
     expect(answers('http', post(ADD) + other + post(ADD))).toBe(ok() + ok(SUM.replace('5', '50')) + ok());
   });
 
-  test('puts chunks together, whatever else stands in their lines', () => {
+  test('joins chunks, and ignores their extensions', () => {
     const [one, two] = [ADD.slice(0, 16), ADD.slice(16)];
     const body = ['10 ;a=b', one, two.length.toString(16).toUpperCase(), two, '0', 'Trailer: x', '', ''];
     expect(answers('http', chunked(...body) + post(ADD))).toBe(ok() + ok());
   });
 
-  test('has nothing to say to a notification, and says so', () => {
+  test('answers a notification with 204 No Content', () => {
     const notification = post('{"jsonrpc":"2.0","method":"time"}');
     expect(answers('http', notification)).toBe(`HTTP/1.1 204 No Content\r\n${DATE}\r\n\r\n`);
   });
 
-  test('closes when it is asked to, and acts on nothing behind that', () => {
+  test('closes after a request with Connection: close, and ignores what follows', () => {
     const { sent, closed } = converse('http', post(ADD, 'Connection: Keep-Alive, Close') + post(ADD));
     expect([sent, closed]).toEqual([ok(SUM, 'Connection: close'), true]);
   });
 
-  test('keeps a connection of HTTP/1.0 only if it is asked to', () => {
+  test('keeps a connection of HTTP/1.0 only after Connection: keep-alive', () => {
     const old = (...fields: string[]) => post(ADD, ...fields).replace('1.1\r\nHost: x', '1.0');
     expect(answers('http', old())).toBe(ok(SUM, 'Connection: close'));
     const { sent, closed } = converse('http', old('Connection: keep-alive').repeat(2));
     expect([sent, closed]).toEqual([ok(SUM, 'Connection: keep-alive').repeat(2), false]);
   });
 
-  test('says 100 Continue to a client that waits for it, and refuses before the body if it is going to', () => {
+  test('sends 100 Continue to a client that waits for it, or refuses the request before its body', () => {
     const request = post(ADD, 'Expect: 100-continue');
     const head = request.replace(ADD, '');
     const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
@@ -377,13 +377,13 @@ describe('http', () => {
     expect(statuses(head.replace('100-continue', 'miracles'))).toEqual([417, 'closed']);
   });
 
-  test('answers HEAD without a body, and says what is wrong with the request behind it', () => {
+  test('answers HEAD without a body, and refuses a wrong request behind it', () => {
     expect(answers('http', 'HEAD / HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n')).toMatch(
       /^HTTP\/1\.1 405 .*\r\nAllow: POST\r\nContent-Type: text\/plain\r\nContent-Length: \d+\r\n\r\nHTTP\/1\.1 400 .*\r\n\r\n400 Bad Request\n$/s,
     );
   });
 
-  test('reads what is too long to its end, and closes: a client that sends does not listen before', () => {
+  test('reads a body that is too long to its end, and closes: most clients read the answer only then', () => {
     const long = post('x'.repeat(2_000_000));
     const { sent, closed } = converse('http', long.slice(0, 1000));
     expect(sent).toMatch(/^HTTP\/1\.1 413 .*\r\nConnection: close\r\n\r\n413 Content Too Large\n$/s);
@@ -502,13 +502,13 @@ describe('the time that a chain takes', () => {
     `${head}Host: x\r\nTransfer-Encoding: chunked\r\n\r\n3;~x\r\n?`,
   ];
   for (const name of protocolNames) {
-    test(`of ${name} is in proportion to what it is sent, whatever that is`, () => {
+    test(`of ${name} is in proportion to the length of the stream`, () => {
       for (const filler of [' ', 'a', '\t', ',', '[', '?', '\n', 'a: ', '/W ']) {
         for (const shape of shapes) {
           const stream = shape.replace('~', filler.repeat(60_000 / filler.length));
           const begin = process.cpuUsage();
           converse(name, stream);
-          // A tenth of a second at most. If it went over all of it again for each byte, it would be many seconds.
+          // A tenth of a second at most. To search all bytes again for each new one would take many seconds.
           expect(process.cpuUsage(begin).user / 1000).toBeLessThan(1000);
         }
       }

@@ -1,22 +1,21 @@
-// The READMEs are true: their sessions are typed into real terminals, and must go as they are shown; their links
-// lead somewhere; their map shows the steps that there are.
+// The READMEs are true: their sessions, typed into real terminals, go as they are shown; their links lead somewhere; and their
+// map shows all steps.
 //
-// A session is a block of `console` that starts a step, and the blocks after it that talk to it; or a program that is no
-// server, and runs to its end. What is typed ends in ⏎, or is a key: ^C, ^]. A line … stands for any lines.
-// Addresses and descriptors of clients, and times, may differ. A block with a name (`console A`) is a terminal that a later block of
-// that name goes on with. A block of code that names a file (`ts loop.ts`) is to be found there, and so is code that is
-// a link to a file.
+// A session is a block of `console` that starts a step, and the blocks after it, which talk to the step; or a program that is no
+// server, and runs to its end. A line that you type ends in ⏎, or is a key: ^C, ^]. A line … stands for any lines.
+// Addresses and descriptors of clients, and times, may differ. A block with a name (`console A`) is a terminal, in which a later
+// block of that name continues. The code of a block with the name of a file (`ts loop.ts`) is in that file, and so is code that
+// links to a file.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { hasRedis, startRedis } from '../scripts/bench/redis.ts';
 import { findSteps, root } from '../scripts/steps.ts';
 import { Program } from '../src/behaviours/program.ts';
-import { nodeOptions } from '../src/behaviours/server.ts';
-import { installed, listening, onLinux, runsHere } from './harness.ts';
+import { runnable } from '../src/behaviours/server.ts';
+import { freePort, installed, onLinux, runsHere } from './harness.ts';
 
 type Block = { terminal: string | undefined; command: string | undefined; lines: string[] };
 
@@ -27,6 +26,17 @@ const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
 
 const chapters = readdirSync(join(root, 'src')).map((folder) => `src/${folder}/README.md`);
 const readmes = ['README.md', 'CONTRIBUTING.md', ...chapters.filter((path) => existsSync(join(root, path)))];
+
+/** What GitHub calls the headings of a page. */
+function anchorsOf(text: string): string[] {
+  const headings = text.replace(/^```.*?^```$/gms, '').matchAll(/^#+ (.+)$/gm);
+  return Array.from(headings, ([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
 
 function sessions(path: string): Session[] {
   const found: Session[] = [];
@@ -43,30 +53,39 @@ function sessions(path: string): Session[] {
   return found;
 }
 
-/** A terminal in which a person follows a block of a README. */
+/** A terminal, in which the test types a block of a README. */
 class Person extends Program {
   readonly #port: number;
+  readonly #traces: boolean;
+  /** How many lines had waited, by npm run trace, when a client last did something. */
+  #waited = 0;
+  /** The time of day, less that of the README, in seconds. */
+  #offset: number | undefined;
 
   constructor(command: string, port: number) {
-    // Without npx, which takes longer to find tsx than the rest takes: terminals.test.ts starts a step of each kind by it.
-    const quickly = command.replace('npx tsx', [process.execPath, ...nodeOptions].join(' '));
+    // As JavaScript, which takes a third of the time: terminals.test.ts starts a step of each kind by npx tsx.
+    const quickly = command.replace(/npx tsx (\S+)/, (_, path) =>
+      [process.execPath, ...runnable(path)].join(' '),
+    );
     super('script', ['-qefc', quickly, '/dev/null'], {
       group: true,
       env: { npm_config_progress: 'false', TERM: 'dumb' },
     });
     this.#port = port;
+    this.#traces = command.includes('npm run trace');
   }
 
-  /** Types what is to be typed, and compares what is to be seen. The host runs the server. */
+  /** Types lines, and compares the others with the output. `host` is the terminal of the server. */
   async follow(lines: string[], host: Person = this, logsWhoLeaves = false): Promise<void> {
     let skip = false;
     for (const [i, line] of lines.entries()) {
       const [, prompt = '', text] = /^(\S+> )?(.*?) ?⏎$/.exec(line) ?? [];
       if (line === '^C') {
+        await host.waitsAgain();
         const left = host.#times(' disconnected: ');
         this.type('\x03');
         await this.exited();
-        // The server logs that this client has left, before the next one does anything.
+        // Wait until the server has logged the end of this client, before the next client acts.
         if (logsWhoLeaves) await host.sees(' disconnected: ', left + 1);
       } else if (line === '^]') {
         this.type('\x1d');
@@ -75,9 +94,12 @@ class Person extends Program {
       } else if (line === '…') {
         skip = true;
       } else {
-        if (text !== undefined) this.type(`${text}\r`);
+        if (text !== undefined) {
+          await host.waitsAgain();
+          this.type(`${text}\r`);
+        }
         await this.#see(text === undefined ? line : `${prompt}${text}`, skip);
-        // A person who types line after line is slow enough for the server to read, and log, one by one.
+        // A person types slowly enough for the server to receive, and log, each line by itself.
         if (text !== undefined && lines[i + 1]?.endsWith('⏎')) await host.stdout.has(` sent "${text}`);
         skip = false;
       }
@@ -91,8 +113,30 @@ class Person extends Program {
       if (line.startsWith('npm warn')) continue; // about how npm is set up on this machine
       if (skip && !pattern.test(line)) continue;
       expect(line).toMatch(pattern);
+      this.#compareTimes(line, expected);
       return;
     }
+  }
+
+  /** Between two lines that begin with the time of day lie as many seconds as in the README, or one more or less. */
+  #compareTimes(...lines: [seen: string, shown: string]): void {
+    const [seen = Number.NaN, shown = 0] = lines.map((line) => {
+      const [, hours, minutes, seconds] = /^(\d\d):(\d\d):(\d\d) /.exec(line) ?? [];
+      return (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
+    });
+    if (Number.isNaN(seen)) return;
+    this.#offset ??= seen - shown;
+    const DAY = 86_400;
+    expect([DAY - 1, 0, 1], lines[0]).toContain((seen - shown - this.#offset + 2 * DAY) % DAY);
+  }
+
+  /** Where npm run trace is the host: waits until another line of the step waits, and nothing has happened since. */
+  async waitsAgain(): Promise<void> {
+    if (!this.#traces) return;
+    await this.stdout.until('another line that waits', () => {
+      return this.#times('⏳') > this.#waited && /⏳[^\n]*\n$/.test(this.stdout.waiting);
+    });
+    this.#waited = this.#times('⏳');
   }
 
   #pattern(line: string): RegExp {
@@ -108,7 +152,7 @@ class Person extends Program {
     return new RegExp(`^${anyTime}$`);
   }
 
-  /** Waits until something has been on the screen that many times. */
+  /** Waits until the screen has shown a text so many times. */
   async sees(text: string, times: number): Promise<void> {
     await this.stdout.until(`${text}, ${times} times`, () => this.#times(text) >= times);
   }
@@ -130,7 +174,7 @@ async function follow({ server, clients }: Session): Promise<void> {
     return person;
   };
   try {
-    // To install everything anew is the affair of the one who runs the tests.
+    // The test does not install everything anew.
     const command = (server.command ?? '').replace('npm ci && ', '').replace(REDIS_PORT, `:${redisPort}`);
     const option = /npm(?!.* -- )/.test(command) ? ` -- --port ${port}` : ` --port ${port}`;
     const host = start(`${command}${listening ? option : ''}`);
@@ -138,28 +182,22 @@ async function follow({ server, clients }: Session): Promise<void> {
     const logsWhoLeaves = server.lines.some((line) => line.includes(' disconnected: '));
     const terminals = new Map<string | undefined, Person>();
     for (const { terminal, command, lines } of listening ? clients : []) {
+      if (command) await host.waitsAgain();
       const person = command ? start(command.replaceAll('12345', `${port}`)) : terminals.get(terminal);
       if (!person) throw new Error(`There is no terminal ${terminal}`);
       terminals.set(terminal, person);
-      // A client that says nothing yet is there as soon as the server says so; and the first is in before the next.
+      // Wait until the server has logged that the client is connected, so that clients connect in their order.
       const unanswered = command && person === people[1] && lines.at(-1)?.endsWith('⏎');
       if (lines.length === 0 || unanswered) await host.sees(' connected', people.indexOf(person));
       await person.follow(lines, host, logsWhoLeaves);
       if (terminal === undefined) await person.exited();
     }
     await host.follow(server.lines.slice(listening));
-    if (!listening) await host.exited(); // It is no server.
+    if (!listening) expect(await host.exited()).toBe(0); // It is no server.
     expect(host.stdout.waiting).toMatch(listening ? /^\s*$/ : /^$/); // npm ends with an empty line.
   } finally {
     await Promise.all([...people, ...(redis ? [redis] : [])].map((program) => program.stop()));
   }
-}
-
-/** A port that is free, and not one of those that the kernel hands out to clients (from 32768 on, ip(7)). */
-function freePort(): Promise<number> {
-  const port = 20_000 + Math.floor(12_000 * Math.random());
-  const isFree = listening(createServer(), async () => {}, port);
-  return isFree.then(() => port, freePort);
 }
 
 const REDIS_PORT = ':6379';
@@ -172,10 +210,10 @@ describe.concurrent('a README', () => {
     for (const session of sessions(path)) {
       const [, step = ''] = /(\w+)\.ts/.exec(session.server.command ?? '') ?? [];
       const runs = canType && runsHere(step) && (hasRedis || !needsRedis(session.server));
-      test.runIf(runs)(`shows what happens: ${session.title}`, () => follow(session));
+      test.runIf(runs)(`has a session that goes as shown: ${session.title}`, () => follow(session));
     }
 
-    test(`${path} quotes code as it stands in the files, and has no link that leads nowhere`, () => {
+    test(`${path} quotes code that its files contain, and has no broken link`, () => {
       const text = read(path);
       for (const [, name = '', code = ''] of text.matchAll(/^```ts (\S+)\n(.*?)^```$/gms)) {
         expect(read(dirname(path), name)).toContain(code);
@@ -184,13 +222,15 @@ describe.concurrent('a README', () => {
         if (/^[\w-]+$/.test(code)) continue; // just a name
         expect(read(dirname(path), name), name).toContain(code);
       }
-      for (const [, link = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
-        expect(existsSync(join(root, dirname(path), link)), link).toBe(true);
+      for (const [, link = '', anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+        const file = link === '' ? path : join(dirname(path), link);
+        expect(existsSync(join(root, file)), link).toBe(true);
+        if (anchor) expect(anchorsOf(read(file)), `${link}#${anchor}`).toContain(anchor);
       }
     });
   }
 
-  test('shows each step on the map, and links to it', () => {
+  test('shows each step on the map, with a link', () => {
     const map = read('README.md').matchAll(/^\|\s*(\d+)\s*\|[^|\n]*\|(.*)/gm);
     const steps = findSteps();
     const shown = new Set<string>();
@@ -210,6 +250,12 @@ describe.concurrent('a README', () => {
     for (const { name, path } of findSteps().values()) {
       expect(read(dirname(path), 'README.md')).toMatch(new RegExp(`^## ${name}: `, 'm'));
     }
+  });
+
+  test('shows each picture of results/', () => {
+    const text = readmes.map((path) => read(path)).join();
+    const pictures = readdirSync(join(root, 'results')).filter((name) => /\.(svg|png)$/.test(name));
+    expect(pictures.filter((name) => !text.includes(`results/${name}`))).toEqual([]);
   });
 
   test('names the command that CI runs', () => {

@@ -1,4 +1,4 @@
-// What the readiness steps show, beyond the behaviours that all steps are held to.
+// What the select steps do, beyond the behaviours of all steps.
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -7,19 +7,6 @@ import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
 import type { Server } from '../src/behaviours/server.ts';
 import { installed, listening, run, runScript, serving } from './harness.ts';
-
-describe.concurrent('a client that does not read', () => {
-  test('loses bytes at select3, which ignores how much the kernel takes', () =>
-    serving('select3', async ({ port }) => {
-      const much = Buffer.alloc(24_000_000, 'x'); // more than the buffers of the kernel hold
-      const client = await Client.connect(port);
-      client.socket.pause();
-      await client.send(much);
-      client.end();
-      client.socket.resume();
-      expect((await client.rest()).length).toBeLessThan(much.length);
-    }));
-});
 
 describe.concurrent('a log that is not read', () => {
   const line = `${'x'.repeat(899)}\n`;

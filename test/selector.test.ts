@@ -10,7 +10,7 @@ import { systemCalls } from '../src/sockets/system-call.ts';
 import { connection, pair } from './harness.ts';
 
 describe.each(mechanisms)('Selector, by %s', (mechanism) => {
-  /** A selector, and the clients and keys of three non-blocking connections, a, b and c, of which it waits to read. */
+  /** A selector, and the clients and keys of three non-blocking connections a, b and c, registered for reading. */
   function setUp() {
     const selector = new Selector<string>(mechanism);
     const [a, b, c] = [pair(), pair(), pair()];
@@ -28,25 +28,25 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
       .select(timeout)
       .map(({ data, ready }) => `${data}${ready & READ ? 'r' : ''}${ready & WRITE ? 'w' : ''}`);
 
-  test('returns the keys of those that are ready, with their data', () => {
+  test('returns the keys of the ready sockets, with their data', () => {
     const { selector, clients } = setUp();
     const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
     selector.register(listener, READ, 'listener');
     expect(ready(selector)).toEqual([]);
     clients[1].sendAll(Buffer.from('hello'));
     expect(ready(selector)).toEqual(['br']);
-    expect(ready(selector)).toEqual(['br']); // It is ready until the bytes are read.
+    expect(ready(selector)).toEqual(['br']); // The socket is ready until its bytes are read.
     const late = Socket.connect(listener.localAddress());
     expect(ready(selector).sort()).toEqual(['br', 'listenerr']);
     for (const socket of [late, listener]) socket.close();
   });
 
-  test('waits as long as it was told to, though signals interrupt it', async () => {
+  test('waits for the whole timeout, though signals interrupt it', async () => {
     const args = [...runnable('test/fixtures/timeout.ts'), mechanism];
     const program = new Program(process.execPath, args);
     try {
       expect(await program.stdout.line()).toBe('waiting');
-      // Signals until it ends: if each made it wait for a second from there on, it never would.
+      // Signals arrive until the wait ends. If each began the second again, it would never end.
       const signals = setInterval(() => {
         program.kill('SIGSTOP');
         program.kill('SIGCONT');
@@ -58,7 +58,7 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
     }
   });
 
-  test('waits for what was asked for, and for nothing else', () => {
+  test('waits for the registered events, and for no others', () => {
     const { selector, clients, keys } = setUp();
     const [a] = keys;
     selector.modify(a, READ | WRITE);
@@ -71,7 +71,7 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
     expect(ready(selector)).toEqual(['ar']);
     selector.unregister(a);
     const begin = performance.now();
-    expect(ready(selector, 50)).toEqual([]); // It waits: the kernel, too, has forgotten what could be read.
+    expect(ready(selector, 50)).toEqual([]); // It waits: the kernel, too, has forgotten the old interest.
     expect(performance.now() - begin).toBeGreaterThanOrEqual(49);
     selector.unregister(a);
     expect(selector.size).toBe(2);
@@ -79,7 +79,7 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
     expect(ready(selector).sort()).toEqual(['br', 'cr']);
   });
 
-  test('makes no system call to modify what stays as it is', () => {
+  test('makes no system call to modify an interest that stays the same', () => {
     const { selector, keys } = setUp();
     let calls = 0;
     const count = () => calls++;
@@ -91,7 +91,7 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
     expect(calls).toBe(mechanism === 'epoll' ? 1 : 0);
   });
 
-  test('forgets at once, even in the middle of a turn', () => {
+  test('returns no socket that was unregistered, even in the middle of a turn', () => {
     const { selector, clients } = setUp();
     for (const client of clients) client.sendAll(Buffer.from('hello'));
     const [first, second, ...others] = selector.select(0);
@@ -102,18 +102,18 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
     expect(ready(selector).length).toBe(2);
   });
 
-  test('says that a broken connection is ready, whatever was asked for', () => {
+  test('returns a broken connection as ready, whatever its interest', () => {
     const { selector, clients, keys } = setUp();
     const { socket } = keys[0];
     socket.trySend(Buffer.from('unread'));
-    clients[0].close(); // Something was left to read: an RST.
+    clients[0].close(); // With unread bytes, close() sends an RST.
     expect(ready(selector, 1000)).toEqual(['ar']);
     selector.modify(keys[0], 0);
     expect(ready(selector)).toEqual(['arw']);
     expect(() => socket.tryRecv(1)).toThrow('ECONNRESET');
   });
 
-  test('refuses what would confuse it', () => {
+  test('refuses sockets that are registered twice, or closed', () => {
     const { selector, clients, keys } = setUp();
     expect(() => selector.register(keys[0].socket, READ, 'a')).toThrow('registered already');
     const key = selector.register(clients[0], READ, 'client');
@@ -133,7 +133,7 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
     expect(lowest()).toBe(before);
   });
 
-  test('holds hundreds, and finds the one', () => {
+  test('finds the ready socket among hundreds', () => {
     const { selector } = setUp();
     const connections = Array.from({ length: 300 }, () => connection());
     for (const { client } of connections) selector.register(client, READ, `${client.fd}`);
@@ -143,7 +143,7 @@ describe.each(mechanisms)('Selector, by %s', (mechanism) => {
   });
 });
 
-test('Socket.startConnect tells by readiness how it went', () => {
+test('Socket.startConnect makes a socket ready when the connection is made or has failed', () => {
   const selector = new Selector<string>();
   const listener = Socket.listen({ host: '127.0.0.1', port: 0 });
   const address = listener.localAddress();

@@ -109,14 +109,14 @@ describe('Socket', () => {
     expect(again.localAddress().port).toBe(port);
   });
 
-  test('receives what is there, and not more than asked for', () => {
+  test('receives the bytes that have arrived, but no more than `size`', () => {
     const { client, server } = connection();
     client.sendAll(hello);
     expect(server.recv(2).toString()).toBe('he');
     expect(server.recv(100).toString()).toBe('llo');
   });
 
-  test('returns bytes that stay, whatever is received later', () => {
+  test('returns bytes that later calls do not change', () => {
     const { client, server } = connection();
     client.sendAll(hello);
     const first = server.recv(100);
@@ -225,7 +225,7 @@ describe('Socket', () => {
     expect(server.recv(100).length).toBe(0);
   });
 
-  test('says how much of a large send the kernel took, and would-block when it takes no more', () => {
+  test('returns how many bytes of a large send the kernel took, and would-block when it takes no more', () => {
     const { client, server } = connection();
     client.setBlocking(false);
     const large = Buffer.alloc(32 * 1024 * 1024, 'x');
@@ -240,7 +240,7 @@ describe('Socket', () => {
     expect(received).toBe(sent);
   });
 
-  test('keeps little of what its peer has no room for, if its listener was told so', () => {
+  test('keeps few unsent bytes for a peer that does not read, with maxUnsent', () => {
     const kept = (maxUnsent?: number) => {
       const listener = Socket.listen({ host: '127.0.0.1', port: 0, maxUnsent });
       const client = Socket.connect(listener.localAddress());
@@ -266,7 +266,7 @@ describe('Socket', () => {
     expect(server.recv(1).length).toBe(0);
   });
 
-  test('can be made of a descriptor', () => {
+  test('can be made from a descriptor', () => {
     const { client, server } = connection();
     client.sendAll(hello);
     expect(new Socket(server.fd).recv(100).toString()).toBe('hello');
@@ -413,7 +413,7 @@ describe('system calls', () => {
     expect(recv.begin).toBeGreaterThanOrEqual(send.begin + send.took);
   });
 
-  test('leave their error to the caller, whatever the listener does', () => {
+  test('leave their error to the caller, whatever a subscriber does', () => {
     const { server } = connection();
     server.setBlocking(false);
     const listener = () => existsSync('/no such file'); // It fails inside, with an error of its own.

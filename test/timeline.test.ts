@@ -1,4 +1,4 @@
-// The timelines: what is read from a recording, how it is drawn, and that the READMEs say of the pictures what happens.
+// The timelines: how a recording is read, and drawn; and that the scenario goes as the READMEs say.
 
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -90,7 +90,7 @@ const withCoroutines = recording({
 });
 
 describe('a recording', () => {
-  test('shows where a thread was blocked, and for how long bytes lay there, also while a call has not returned', () => {
+  test('shows where a thread was blocked, and how long bytes waited for it, also if a call has not returned', () => {
     const timeline = toTimeline(oneAfterTheOther);
     expect(names(timeline)).toEqual(['the one thread']);
     expect(spans(timeline, 0)).toEqual([
@@ -176,7 +176,7 @@ describe('a picture', () => {
     ]);
   };
 
-  test('shows in each column what prevails there, and a tick for work too short to be seen', () => {
+  test('shows in each column the kind with the largest share, and a tick for short work', () => {
     expect(boxes(['recv', 0, 3], ['running', 3, 5], ['recv', 5, 8])).toEqual([
       ['recv', '100 10 3 16', '105 10 3 16'],
       ['running', '103 10 2 16'],
@@ -187,7 +187,7 @@ describe('a picture', () => {
     ]);
   });
 
-  test('says in words what can be seen, and who waits how long in the row of that client', () => {
+  test('describes itself in words, and shows the longest wait of each client in its row', () => {
     const timeline = toTimeline(oneAfterTheOther);
     expect(inWords(timeline)).toBe(
       'A, says nothing: the one thread wakes at once. B, talks: the one thread wakes after up to 0.1 s. ' +
@@ -213,7 +213,7 @@ describe('a picture', () => {
   // vitest run test/timeline.test.ts -u draws the pictures anew.
   const results = join(root, 'results');
   for (const file of readdirSync(results).filter((file) => /^timeline-\w+\.svg$/.test(file))) {
-    test(`results/${file} is what is drawn of the timeline that is kept beside it`, async () => {
+    test(`results/${file} is drawn from the timeline in the file beside it`, async () => {
       const kept = readFileSync(join(results, file.replace('.svg', '.json')), 'utf8');
       const timeline: Timeline = JSON.parse(kept);
       expect(toJson(timeline)).toBe(kept);
@@ -373,7 +373,7 @@ test('the file for Perfetto has slices that do not overlap, and arrows that begi
 });
 
 describe.concurrent('npm run timeline', () => {
-  test('draws into a temporary folder, and says where, and what there is to be seen', async () => {
+  test('draws into a temporary folder, and prints its path, and a description', async () => {
     const { exit, stdout, stderr } = await runScript('scripts/timeline.ts', 'single6', '--perfetto');
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
     const path = /^(.+)\.svg$/m.exec(stdout)?.[1] ?? '';
@@ -389,7 +389,7 @@ describe.concurrent('npm run timeline', () => {
     }
   });
 
-  test('says in one line what it can not draw', async () => {
+  test('refuses in one line a step that it can not draw', async () => {
     for (const [args, message] of [
       [['single99'], /\n\nUnknown step "single99": .+\n$/], // below the list of steps
       [['single1'], /^Cannot draw single1: .+\n$/],

@@ -1,4 +1,4 @@
-// TRACE, and strace beside it: that the calls which are shown are those that are made.
+// TRACE, npm run trace, and strace beside it: a trace shows the calls that a step makes.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ const eventsOf = (file: string): TraceEvent[] =>
     .slice(0, -1)
     .map((line) => JSON.parse(line));
 
-/** What has begun and is not over, with the text of its line: `recv: const bytes = client.recv(4096);`. */
+/** The calls and waits that have begun and not ended, with their lines: `recv: const bytes = client.recv(4096);`. */
 function unfinished(file: string): string[] {
   const last = new Map(eventsOf(file).map((event) => [`${event.pid} ${event.thread} ${event.id}`, event]));
   return Array.from(last.values(), (event) => {
@@ -33,13 +33,13 @@ function unfinished(file: string): string[] {
   }).flat();
 }
 
-/** Waits until just this is not over. */
+/** Waits until these calls and waits, and no others, have not ended. */
 function shows(file: string, expected: string[]): Promise<void> {
   const look = () => expect(unfinished(file).sort()).toEqual([...expected].sort());
   return vi.waitFor(look, { timeout: PATIENCE, interval: 50 });
 }
 
-/** The calls of a step that have returned, for as long as `use` takes, and the number of its first process. The file is there before. */
+/** Runs a step while `use` runs. Hands it the calls that have returned, and the id of the step's first process. */
 async function traced(step: string, use: (server: Server) => Promise<void>, args: string[] = []) {
   const file = join(folder, `${step}.jsonl`);
   writeFileSync(file, 'something older\n');
@@ -50,7 +50,7 @@ async function traced(step: string, use: (server: Server) => Promise<void>, args
   return { pid, calls: eventsOf(file).filter((event): event is Call => 'call' in event && 'took' in event) };
 }
 
-/** A new client, to which a line has been echoed. */
+/** Connects a client, and waits for its first echo. */
 async function greeted({ port }: { port: number }): Promise<Client> {
   const client = await Client.connect(port);
   await hello(client);
@@ -66,7 +66,7 @@ async function hello(client: Client): Promise<void> {
 const idleness = () => sleep(500);
 
 describe.concurrent('TRACE', () => {
-  test('writes a line per call: what, when, how long, which thread and descriptor, what came of it', async () => {
+  test('writes a line for each call: its name, when, how long, which thread and descriptor, and the result', async () => {
     const { pid, calls } = await traced('single3', async (server) => {
       const client = await Client.connect(server.port);
       await server.logged(/ connected$/);
@@ -74,7 +74,7 @@ describe.concurrent('TRACE', () => {
       await hello(client);
       client.reset();
       await Client.connect(server.port);
-      await server.logged(/ connected$/); // so the last connection is closed
+      await server.logged(/ connected$/); // The last connection is closed by now.
     });
     const names = calls.map(({ call }) => call).filter((call) => call !== 'setsockopt');
     expect(names.join(' ')).toBe('socket bind listen getsockname accept recv send recv close accept');
@@ -86,12 +86,12 @@ describe.concurrent('TRACE', () => {
     expect(recv).toMatchObject({ fd: accept.result, result: 6 });
     expect(send).toMatchObject({ fd: accept.result, result: 6 });
     expect(reset).toMatchObject({ fd: accept.result, result: -1, error: 'ECONNRESET' });
-    expect(recv.took).toBeGreaterThan(90_000); // It sat in recv() while the client said nothing.
+    expect(recv.took).toBeGreaterThan(90_000); // recv() slept while the client sent nothing.
   });
 
   // Workers and child processes write to the file that the first thread of the first process has begun.
   for (const step of ['thread4', 'prefork4']) {
-    test(`shows that ${step} has others wait in recv() than those in accept()`, async () => {
+    test(`shows that ${step} calls recv() for each client in another thread or process, and not in the first`, async () => {
       const { pid, calls } = await traced(step, async (server) => {
         await greeted(server);
         await greeted(server);
@@ -148,6 +148,26 @@ describe.concurrent('TRACE', () => {
     await serving('generator6', use, { args: ['--quiet', '--stats', '60000'], env: { TRACE: file } });
   });
 
+  test.runIf(onLinux)(
+    "shows it before Node's loop sleeps for the guest that task6 is, not when it wakes",
+    async () => {
+      const file = join(folder, 'task6.jsonl');
+      const use = async (server: Server) => {
+        await greeted(server);
+        await shows(file, [
+          'node: ',
+          "read: yield ['read', listener];",
+          'read: const line = yield* client.recvLine();',
+          "sleep: yield ['sleep', active + WARN_AFTER - performance.now()];",
+          'join: yield* withGroup(function* (group) {',
+          'join: yield* group.join();',
+        ]);
+      };
+      const nodeArgs = ['--no-memory-reducer']; // It would wake the loop some seconds later.
+      await serving('task6', use, { args: ['--warn-after', '3600'], nodeArgs, env: { TRACE: file } });
+    },
+  );
+
   const ways = ['--import tsx', ...(nodeOptions.length === 0 ? ['--no-warnings'] : [])];
   test.each(ways)('shows lines of the .ts file, in threads too, with node %s', async (way) => {
     const file = join(folder, `thread4 ${way}.jsonl`);
@@ -166,7 +186,7 @@ describe.concurrent('TRACE', () => {
     }
   });
 
-  for (const step of ['single3', 'thread4', 'prefork4', 'await6', 'callback6', 'stream6']) {
+  for (const [step, ...args] of [['thread4'], ['prefork4', '--workers', '1']] as const) {
     test.runIf(existsSync('/dev/full'))(`to a full disk is one line at ${step}, which serves on`, () =>
       serving(
         step,
@@ -175,24 +195,12 @@ describe.concurrent('TRACE', () => {
           const line = 'Cannot write TRACE=/dev/full: ENOSPC, no more of it from here on\n';
           expect(server.stderr.waiting).toBe(line);
         },
-        { env: { TRACE: '/dev/full' } },
+        { args: [...args], env: { TRACE: '/dev/full' } },
       ),
     );
   }
 
-  test('says where a coroutine waits at the end of the turn, of a loop in that of Node, too', async () => {
-    const path = 'test/fixtures/turn.ts';
-    const { stdout } = await run(process.execPath, runnable(path), {
-      env: { TRACE: join(folder, 'turn.jsonl') },
-    });
-    const line =
-      readFileSync(path, 'utf8')
-        .split('\n')
-        .findIndex((text) => text.includes('// the wait')) + 1;
-    expect(stdout).toContain(`"at":"${path}:${line}"`);
-  });
-
-  test('that can not be written is one line, and exit code 1', async () => {
+  test('names its file in one line, and exits with 1, if it can not write it', async () => {
     const TRACE = '/no such folder/trace.jsonl';
     const { exit, stderr } = await run(process.execPath, runnable('src/single/single3.ts'), {
       env: { TRACE },
@@ -210,13 +218,14 @@ describe.concurrent('npm run trace', () => {
       await program.stop('SIGTERM');
     }
   };
-  const accept = 'const [client, address] = listener.accept();';
   const recv = 'const bytes = client.recv(4096);';
+  // That of single3 is in the test after these.
   const steps: Record<string, string[]> = {
-    single3: [accept, recv],
-    thread4: [accept, recv, 'serveInThread(serve, client, address);'],
-    pool4: [accept, recv, 'const [fd = -1, ...address] = queue.pop();'],
-    select6: ['for (const key of selector.select()) {'],
+    pool4: [
+      'const [client, address] = listener.accept();',
+      recv,
+      'const [fd = -1, ...address] = queue.pop();',
+    ],
     ring3: ['for (const operation of ring.wait()) {  ⏳ waits in io_uring_enter()'],
     generator6: [
       'for (const key of this.selector.select(',
@@ -234,21 +243,25 @@ describe.concurrent('npm run trace', () => {
     prefork4: ["Node's own loop", 'const [client, address] = inherited.accept();', recv],
     callback6: ["Node's own loop"],
   };
+  const options: Record<string, string[]> = {
+    pool4: ['--workers', '2'],
+    prefork4: ['--workers', '2'],
+  };
   for (const [step, waiting] of Object.entries(steps)) {
     test.runIf(runsHere(step))(`shows which lines of ${step} wait`, () =>
-      tracing([step], async ({ stdout }, port) => {
+      tracing([step, ...(options[step] ?? [])], async ({ stdout }, port) => {
         const stays = await greeted({ port });
         if (step === 'pool4') (await greeted({ port })).close();
         const shown = () => stdout.waiting.split('\n').filter((line) => line.includes('⏳'));
         const isShown = (text: string) => shown().some((line) => line.includes(`  ${text}`));
         await stdout.until(waiting.join(' '), () => waiting.every(isShown));
-        expect(stdout.waiting).not.toContain('\x1b'); // It is no terminal.
+        expect(stdout.waiting).not.toContain('\x1b'); // The output is not a terminal.
         stays.close();
       }),
     );
   }
 
-  test('says how long a call took, what came of it, and of which connection; short ones are folded', () =>
+  test('shows the time, the result and the connection of each call, and folds short calls', () =>
     tracing(['single3'], async ({ stdout }, port) => {
       await stdout.lineLike(/^ {9}… .*setsockopt/);
       await stdout.lineLike(
@@ -289,7 +302,7 @@ describe.concurrent('npm run trace', () => {
     });
   });
 
-  test('says in one line what it can not trace', async () => {
+  test('refuses in one line what it can not trace', async () => {
     for (const [args, message] of [
       [['singl3'], /\n\nUnknown step "singl3": did you mean single3\?\n$/], // below the list of steps
       [[], /^Cannot trace a step without its name: .+\n$/],
@@ -313,7 +326,7 @@ describe.runIf(canTrace()).concurrent('strace', () => {
     const args = ['-f', '-e', 'trace=network', '-o', file, process.execPath, ...nodeOptions];
     const strace = new Program('strace', [...args, 'src/single/single3.ts', '--port', '0'], { group: true });
     const lines = () => readFileSync(file, 'utf8').split('\n');
-    /** Waits until the last call that was begun is this one: a line of strace without a result. */
+    /** Waits until the last call has this name, and has not returned: a line of strace without a result. */
     const blockedIn = (call: RegExp) => until(() => call.test(lines().at(-1) ?? ''));
     const calls = (name: string) => lines().filter((line) => line.includes(`${name}(`)).length;
     try {
@@ -326,7 +339,7 @@ describe.runIf(canTrace()).concurrent('strace', () => {
       await waiting.send('hello\n');
       await hello(idle);
       await blockedIn(/ recvfrom\(\d+, $/);
-      expect([calls('accept'), calls('recvfrom')]).toEqual([1, 2]); // The second client is not even accepted.
+      expect([calls('accept'), calls('recvfrom')]).toEqual([1, 2]); // single3 has not accepted the second client.
       idle.close();
       expect(await waiting.line()).toBe('hello');
       waiting.close();

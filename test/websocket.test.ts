@@ -77,7 +77,7 @@ function words(bytes: Buffer): string[] {
   return found;
 }
 
-/** What is answered to these frames behind a handshake, and whether the connection is closed then. */
+/** The answers to these frames after a handshake, and whether the connection is closed then. */
 function answers(frames: Buffer[], make = echoing): string[] {
   const { sent, closed } = talk(make, Buffer.concat([Buffer.from(opening), ...frames]));
   expect(sent.startsWith(opened)).toBe(true);
@@ -101,7 +101,7 @@ describe('the handshake', () => {
     expect(answers([text('Hello')])).toEqual(['text Hello']);
   });
 
-  test('is a page, for a plain GET: it connects back to where it is from', () => {
+  test('answers a plain GET with a page, which connects back to its own server', () => {
     const { sent, closed } = talk(echoing, request('Host: x'));
     expect(sent).toMatch(/^HTTP\/1\.1 200 OK\r\nContent-Type: text\/html; charset=utf-8\r\n/);
     expect(sent).toMatch(new RegExp(`\r\nContent-Length: ${page.length}\r\n\r\n<!doctype html>`));
@@ -144,10 +144,10 @@ describe('the handshake', () => {
     test(`answers ${what} with ${expected}`, () => expect(statuses(stream)).toBe(expected));
   }
 
-  test('takes a page from anywhere, if it is told to', () =>
+  test('accepts a page of any server, with anyOrigin', () =>
     expect(statuses(request(...asked, VERSION, 'Origin: http://elsewhere'), true)).toBe(101));
 
-  test('names the version, and the method, that would have been right', () => {
+  test('names the right version, and the right method, when it refuses another', () => {
     expect(talk(echoing, request(...asked)).sent).toContain('\r\nSec-WebSocket-Version: 13\r\n');
     expect(talk(echoing, opening.replace('GET', 'PUT')).sent).toContain('\r\nAllow: GET\r\n');
   });
@@ -277,7 +277,7 @@ describe('a frame', () => {
     });
   }
 
-  test('that is wrong is reported, with the bytes that show it', () => {
+  test('that is wrong is reported, with its bytes', () => {
     const reports = (...frames: Buffer[]) =>
       talk(echoing, Buffer.concat([Buffer.from(opening), ...frames])).reports;
     expect(reports(frame(0x81, 'x', { masked: false }))).toEqual(['a frame without a mask: \x81\x01']);
@@ -292,7 +292,7 @@ describe('a frame', () => {
   });
 });
 
-test('the protocol above hears that the connection is open when it is a WebSocket, and once that it has ended', () => {
+test('the protocol above is opened by the handshake, and ended once', () => {
   const heard: string[] = [];
   class Witness extends EchoProtocol {
     override opened = () => void heard.push('opened');
@@ -309,7 +309,7 @@ test('the protocol above hears that the connection is open when it is a WebSocke
   expect(heard).toEqual(['opened', 'ended']);
 });
 
-test('nothing behind a close is acted on, or reported, though its transport may still hand it over', () => {
+test('a close is the end: bytes behind it are ignored, and not reported', () => {
   const half = begin('x').subarray(0, 3);
   for (const goodbye of [
     Buffer.from(request('Host: x')),
@@ -323,7 +323,7 @@ test('nothing behind a close is acted on, or reported, though its transport may 
   }
 });
 
-test('no message goes up once the protocol above has closed, though the client may still send it', () => {
+test('no message goes up after the protocol above has closed', () => {
   const heard: string[] = [];
   class Once extends EchoProtocol {
     override received(message: Buffer): void {
@@ -340,17 +340,17 @@ describe('the commands, by messages', () => {
   const make = (transport: FakeTransport) =>
     chain(transport, new WebSocketProtocol(), new TextProtocol(), new CommandProtocol());
 
-  test('say BYE, then that they close, and close when the client has said so, too', () => {
+  test('answer QUIT with BYE and a close frame, and close when the client has sent one, too', () => {
     const frames = [text('ECHO é'), text('QUIT')];
     const goodbye = ['text é', 'text BYE', 'close 1000'];
     expect(answers(frames, make)).toEqual(goodbye);
-    const late = [begin('HE'), ping(), end('LP'), text('HELP')]; // Sent before the client knows.
+    const late = [begin('HE'), ping(), end('LP'), text('HELP')]; // The client has not received the close frame yet.
     expect(answers([...frames, ...late], make)).toEqual(goodbye);
     expect(answers([...frames, ...late, close(1000)], make)).toEqual([...goodbye, 'closed']);
     expect(answers([...frames, frame(0x83)], make)).toEqual([...goodbye, 'closed']);
   });
 
-  test('are answered the same however the stream is cut, whatever it is', () => {
+  test('give the same answers to any stream, however it is cut', () => {
     const some = [
       text(`ECHO ${'x'.repeat(200)}`),
       frame(0x81, 'HELP', { long: true }),

@@ -1,4 +1,4 @@
-// Coroutines that have threads compute: what comes back, and what becomes of the loop, the threads and the process.
+// Coroutines that have threads compute: the results, the loop, the threads, and the end of the process.
 
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
@@ -32,7 +32,7 @@ describe.concurrent.each(['generator7', 'work7', 'thread9'])('%s', (step) => {
       expect(await say(server, lines)).toBe('75025\none\n2\n0\ntwo\nBYE\n');
     }));
 
-  test('rejects a number that is none, or would take for ever', () =>
+  test('rejects a number that is no number, or would take too long', () =>
     serving(step, async (server) => {
       expect(await say(server, 'FIB\nFIB -1\nFIB 1.5\nFIB 41\nFIB ten\n')).toBe(
         ['', '-1', '1.5', '41', 'ten'].map((text) => `ERROR bad number: ${text} (0 to 40)\n`).join(''),
@@ -41,7 +41,7 @@ describe.concurrent.each(['generator7', 'work7', 'thread9'])('%s', (step) => {
 });
 
 describe.concurrent('work7', () => {
-  test('computes for as many users at once as --workers says, and for the next one when one of them has their number', () =>
+  test('computes for as many users at once as --workers says, and for the next user after that', () =>
     serving(
       'work7',
       async (server) => {

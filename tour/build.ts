@@ -10,7 +10,7 @@ import { Run } from './server/run.ts';
 import type { Recorded } from './shared/events.ts';
 import { Kept } from './shared/kept.ts';
 
-/** Writes it into this folder. Runs each step, and prints its name when its recording is there. */
+/** Writes the tour into this folder. Runs each step, and prints its name when it is recorded. */
 export async function build(
   folder: string,
   tell: (line: string) => void,
@@ -31,7 +31,7 @@ export async function build(
   tell(`\nThe tour is in ${folder}. Any web server can show it: npx serve ${folder}, for example.`);
 }
 
-/** A real run of the scene, as it happens now. */
+/** Runs the scene with a step, and records it. */
 export async function recordScene(step: Step): Promise<Recorded> {
   const kept = new Kept();
   const run = new Run(step, ['--quiet'], (events) => {

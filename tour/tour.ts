@@ -43,6 +43,6 @@ function open(address: string): void {
   const mac = process.platform === 'darwin';
   if (!process.stdout.isTTY || !(mac || DISPLAY || WAYLAND_DISPLAY)) return;
   const child = spawn(mac ? 'open' : 'xdg-open', [address], { stdio: 'ignore', detached: true });
-  child.on('error', () => {}); // Without a browser to start, you open the address yourself.
+  child.on('error', () => {}); // If there is no browser to start, you open the address yourself.
   child.unref();
 }

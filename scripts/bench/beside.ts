@@ -2,7 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../../src/behaviours/client.ts';
-import { type Figures, median, percentile } from './results.ts';
+import { median, percentile, rounded } from './results.ts';
+import { keep, PATIENCE, type Plan, type Situation, start } from './running.ts';
 
 /** The command that computes for some 20 ms, or 2, and how many answers are measured. */
 const full = { command: 'FIB 30', answer: '832040', echoes: 100 };
@@ -10,12 +11,12 @@ const quick = { command: 'FIB 25', answer: '75025', echoes: 20 };
 
 /** How long the first user pauses after an answer, in milliseconds. */
 const PAUSE = 2;
-const PATIENCE = 60_000;
 
 /** How long the first user waits for an answer, in milliseconds, and how many numbers the others receive in a second. */
-export async function talkBeside(port: number, isQuick: boolean): Promise<Figures> {
-  const { command, answer, echoes } = isQuick ? quick : full;
-  const connect = () => Client.connect(port, { patience: PATIENCE });
+export async function compute({ contestant, entry }: Situation, plan: Plan): Promise<string> {
+  const { command, answer, echoes } = plan.quick ? quick : full;
+  const [server] = await start(contestant);
+  const connect = () => Client.connect(server.port, { patience: PATIENCE });
   const [talker, ...others] = await Promise.all([connect(), connect(), connect()]);
   await Promise.all(others.map((other) => ask(other, command, answer))); // Now all threads that compute have started.
 
@@ -34,11 +35,12 @@ export async function talkBeside(port: number, isQuick: boolean): Promise<Figure
   await Promise.all(computing);
   const seconds = (performance.now() - begin) / 1000;
   for (const client of [talker, ...others]) client.close();
-  return {
-    usual: Number(median(times).toFixed(2)),
-    late: Number(percentile(99, times).toFixed(2)),
-    numbers: Number((numbers / seconds).toFixed(1)),
-  };
+  await server.stop();
+  return keep(entry, {
+    usual: rounded(median(times)),
+    late: rounded(percentile(99, times)),
+    numbers: rounded(numbers / seconds, 1),
+  });
 }
 
 /** Sends a line, and expects this answer. Returns how many milliseconds it took. */

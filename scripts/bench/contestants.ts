@@ -11,7 +11,7 @@ import { noRing } from '../../src/completion/support.ts';
 import { findSteps, root } from '../steps.ts';
 import { hasRedis, REDIS } from './redis.ts';
 
-/** A server: its name in the tables, its language, its program and the arguments. */
+/** A server, or a function that waits: its name in the tables, its language, its program and the arguments. */
 export type Contestant = { name: string; language: Language; program: string; args: string[] };
 
 type Language = 'C' | 'Python' | 'TypeScript' | 'JavaScript';
@@ -20,7 +20,7 @@ const cache = join(root, 'node_modules/.cache/async-comparisons/bench');
 
 const known = findSteps();
 
-/** What servers and clients in C need, and this machine lacks: cc, or epoll, which only Linux has. */
+/** What this machine lacks for servers and clients in C: `cc`, or epoll, which only Linux has. */
 export const missingForC = process.platform !== 'linux' ? 'epoll' : installed('cc') ? undefined : 'cc';
 
 /** The version of Python, if it is installed. */
@@ -57,14 +57,14 @@ function contestant(name: string, language: Language, file: string, mode: string
   return { name, language, program: `scripts/bench/${file}`, args: [mode] };
 }
 
-/** Whether what it is written in is here, and what it waits with. */
+/** Whether this machine can run it. */
 export function isHere({ language, program, args }: Contestant): boolean {
   if (args.includes(REDIS) && !hasRedis) return false;
   if (program.startsWith('src/completion/') && noRing) return false;
   return !(language === 'C' && missingForC) && !(language === 'Python' && python === undefined);
 }
 
-/** The command that starts it. */
+/** The command that starts a server. */
 export function commandOf({ language, program, args }: Contestant): [command: string, ...args: string[]] {
   if (language === 'C') return [compile(program), ...args];
   if (language === 'Python') return ['python3', program, ...args];
@@ -82,14 +82,14 @@ export function compile(source: string): string {
   });
 }
 
-/** Makes one file of JavaScript of a program in TypeScript. Returns its path. */
+/** Compiles a program in TypeScript to one file of JavaScript. Returns the path of the file. */
 export function withoutTypes(path: string): string {
   return made(join(cache, `${basename(path, '.ts')}.mjs`), (outfile) =>
     toJavaScript('buildSync', { entryPoints: [join(root, path)], outfile }),
   );
 }
 
-/** Makes a file under another name, and renames it: another process may be making or running the same. */
+/** Makes a file under another name, and renames it: another process may make or run the same file at this moment. */
 function made(path: string, make: (unfinished: string) => void): string {
   const unfinished = `${path}.${process.pid}`;
   mkdirSync(cache, { recursive: true });

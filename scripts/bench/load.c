@@ -1,19 +1,18 @@
 // load: the clients of npm run bench. They check each answer. A failure is one line on stderr, and exit code 1.
 //
 //   load messages PORT CLIENTS SIZE SECONDS [IDLE]  Each client sends a message, waits until it is back, and sends the next.
-//     Before that, it opens IDLE connections, which send nothing. `all` counts the messages of the warm-up, too.
+//     Before that, load opens IDLE connections, which send nothing. `all` counts the messages of the warm-up, too.
 //   load visits PORT CLIENTS SIZE SECONDS  Each client connects, sends a message, ends its half of the connection when that is
 //     back, and is followed by the next client when the server has ended its half.
-//   load talk PORT CLIENTS SIZE LINES  Each client says LINES lines, as fast as the server takes them, with `SAY ` before each,
-//     and hears those of all others, as they were sent or as `<name> text`. A line that begins with `*` does not count.
-//     `duplicates` have arrived twice, or after a later line of the same client.
+//   load talk PORT CLIENTS SIZE LINES  Each client sends LINES lines, as fast as the server takes them, with `SAY ` before each,
+//     and receives those of all others, as they were sent or as `<name> text`. A line that begins with `*` does not count.
+//     `duplicates` are lines that arrived twice, or after a later line of the same client.
 //   load ask PORT CLIENTS SIZE SECONDS [ATTACK]  One client asks `ECHO text` a thousand times a second, or later if it still waits
-//     for an answer. `late` is after how many milliseconds 99 of 100 answers are there at most, from when they were to be asked
-//     for. Meanwhile, a child process attacks: `trickle` is CLIENTS that send
-//     a byte now and then of a line that never ends, `hoard` is CLIENTS that ask and never read, `flood` is a thousand
-//     connections a second, each of which is reset soon.
+//     for an answer. `late` is the time that 99 of 100 answers take at most, in milliseconds, from when the question was due.
+//     Meanwhile, a child process attacks: `trickle` is CLIENTS that send a byte now and then of a line that never ends, `hoard`
+//     is CLIENTS that ask and never read, `flood` is a thousand connections a second, each of which is reset soon.
 //
-// SIZE is that of a message or line, in bytes, with its \n. Prints {"count":N,"seconds":S}, with "all", "late", or "lost" and
+// SIZE is the size of a message or line, in bytes, with its \n. Prints {"count":N,"seconds":S}, with "all", "late", or "lost" and
 // "duplicates".
 
 #define _GNU_SOURCE
@@ -91,7 +90,7 @@ static double now(void) {
 
 static double warm_up(double seconds) { return seconds < WARM_UP ? seconds : WARM_UP; }
 
-/** Connects from this address. The kernel chooses the port in connect(); in bind() it would want one that is free. */
+/** Connects from this address. The kernel chooses the port in connect(); bind() would look for a free port. */
 static int open_socket(int flags, in_addr_t source) {
   struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(port)};
   struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(source)};
@@ -133,7 +132,7 @@ static ssize_t receive(int fd, void *bytes, size_t most, int flags) {
 
 /** Receives a part of the message. Returns whether all of it is back. */
 static bool receive_answer(struct client *client, int flags) {
-  static char bytes[LARGEST + 1]; // one more than is due: too much is seen
+  static char bytes[LARGEST + 1]; // one byte more than the message, to see if the server sends too much
   size_t due = size - client->received;
   ssize_t received = receive(client->fd, bytes, due + 1, flags);
   if (received < 0) return false;
@@ -205,7 +204,7 @@ static void messages(double seconds, int idle) {
   printf("{\"count\":%ld,\"seconds\":%.6f,\"all\":%ld}\n", messages, now() - begin, warm + messages);
   reset(sleepers, idle);
 
-  // The last answers, and the server's end: it is then at rest, and the next turn is another server's.
+  // Wait for the last answers, and until the server has closed: the next turn is another server's.
   for (int i = 0; i < count; i++) shutdown(clients[i].fd, SHUT_WR);
   for (int i = 0; i < count; i++) {
     while (!receive_answer(&clients[i], 0)) continue;
@@ -229,7 +228,7 @@ static void enter(struct client *client) {
   present++;
 }
 
-/** Receives what there is: the message, and then the server's end. */
+/** Receives what has arrived: the message, and then the end of the stream. */
 static void visit(struct client *client) {
   while (client->received < size) {
     size_t before = client->received;
@@ -269,16 +268,16 @@ static void visits(double seconds) {
   finished = 0;
   while (now() < begin + seconds || finished < LEAST) turn(true);
   printf("{\"count\":%ld,\"seconds\":%.6f}\n", finished, now() - begin);
-  while (present > 0) turn(false); // Then the server is at rest, and the next turn is another server's.
+  while (present > 0) turn(false); // The next turn is another server's, so wait until this one is idle.
 }
 
 // talk
 
-// A line: "SAY 012 0000345 abcdefghijklmno\n", with who says it, and its number. Number 0 is a greeting.
+// A line: "SAY 012 0000345 abcdefghijklmno\n", with the number of the client, and the number of the line. Line 0 is a greeting.
 #define COMMAND 4
 #define WHO 3
 #define NUMBER 7
-#define FILLING (WHO + 1 + NUMBER) // where it begins in the text
+#define FILLING (WHO + 1 + NUMBER) // where the letters begin in the text
 
 struct talker {
   int fd;
@@ -309,7 +308,7 @@ static void write_line(char *line, int who, int number) {
   for (int i = NUMBER; i-- > 0; number /= 10) line[COMMAND + WHO + 1 + i] = '0' + number % 10;
 }
 
-/** Says as much as the socket takes. */
+/** Sends as much as the socket takes. */
 static void say(struct talker *talker) {
   while (talker->sent < talker->length || talker->said < lines) {
     if (talker->sent == talker->length) {
@@ -325,15 +324,15 @@ static void say(struct talker *talker) {
   }
 }
 
-/** Counts a line. Its end is what was said, whatever the server has put before it. */
+/** Counts a line. The server may have put a name before the text. */
 static void hear(struct talker *talker, const char *line, size_t length) {
   if (*line == '*') return;
   const char *said = line + length - text;
   if (length < text || memcmp(said + FILLING, message + COMMAND + FILLING, text - FILLING) != 0)
-    die("receive from", "what came is not what was said");
+    die("receive from", "what came is not what was sent");
   unsigned who = read_number(said, WHO);
   unsigned number = read_number(said + WHO + 1, NUMBER);
-  if (who >= (unsigned)count || number > (unsigned)lines) die("receive from", "what came was never said");
+  if (who >= (unsigned)count || number > (unsigned)lines) die("receive from", "what came was never sent");
   int *due = &talker->due[who];
   if ((int)number >= *due) {
     *due = number + 1;
@@ -343,7 +342,7 @@ static void hear(struct talker *talker, const char *line, size_t length) {
   }
 }
 
-/** Receives what there is, into memory that all share. Returns what recv() says. */
+/** Receives all bytes that have arrived, into memory that all clients share. Returns the result of recv(). */
 static ssize_t listen_to(struct talker *talker, int flags) {
   static char memory[LONGEST + MEMORY];
   memcpy(memory, talker->rest, talker->kept);
@@ -360,7 +359,7 @@ static ssize_t listen_to(struct talker *talker, int flags) {
   return received;
 }
 
-/** Talks until so much has been heard. Returns false if nothing has come for so many milliseconds before that. */
+/** Talks until so many lines have arrived. Returns false if no line has arrived for `patience` milliseconds before that. */
 static bool converse(long wanted, int patience) {
   struct epoll_event events[MAX_EVENTS];
   while (heard < wanted) {
@@ -378,13 +377,13 @@ static bool converse(long wanted, int patience) {
 }
 
 /**
- * Has all greet all, again and again, until each has heard each of the others, and then lets it get quiet. A client that is
- * connected may not be in yet, and then does not hear what is said; and not every server tells who has come.
+ * Each client sends greetings, again and again, until each has received one of each other; then waits until no more arrive. A
+ * connected client may not have joined the chat yet, and then receives no lines; and not every server tells who has joined.
  */
 static void gather(struct talker *talkers, long pairs) {
   char line[LARGEST];
   for (int patience = SOON; heard < pairs; patience *= 2) {
-    if (patience > 1000 * PATIENCE) die("talk to", "not everybody hears everybody");
+    if (patience > 1000 * PATIENCE) die("talk to", "some clients do not receive the lines of others");
     for (int i = 0; i < count; i++) {
       write_line(line, i, 0);
       send_to(talkers[i].fd, line);
@@ -401,8 +400,8 @@ static void talk(int extent) {
   text = size - COMMAND - 1;
   for (int i = 0; i < count; i++) {
     talkers[i].due = allocate(count, sizeof(int));
-    talkers[i].due[i] = lines + 1; // It never hears itself,
-    talkers[i].said = lines; // and for now it has nothing to say.
+    talkers[i].due[i] = lines + 1; // No client receives its own lines.
+    talkers[i].said = lines; // For now, the client has nothing to send.
     talkers[i].who = i;
     talkers[i].fd = open_socket(0, INADDR_ANY);
     watch(talkers[i].fd, EPOLLIN | EPOLLOUT, &talkers[i]);
@@ -419,7 +418,7 @@ static void talk(int extent) {
   double seconds = now() - begin - (complete ? 0 : QUIET / 1000.0);
   for (int i = 0; i < count && complete; i++) shutdown(talkers[i].fd, SHUT_WR);
   for (int i = 0; i < count && complete; i++) {
-    while (listen_to(&talkers[i], 0) != 0) continue; // until the server has closed too: it is then at rest
+    while (listen_to(&talkers[i], 0) != 0) continue; // until the server has closed, too
   }
   long deliveries = heard - pairs;
   long lost = pairs * lines - deliveries;
@@ -451,7 +450,7 @@ static void act(struct client *attacker, const char *kind) {
   attacker->fd = open_socket(0, INADDR_ANY);
 }
 
-/** Attacks until it is ended. Says when the attack is under way. */
+/** Attacks until it is killed. Writes a byte to `ready` when the attack is under way. */
 static void attack(const char *kind, int ready) {
   int number = *kind == 'f' ? AT_ONCE : count;
   segment = SEGMENT;
@@ -478,7 +477,7 @@ static pid_t start_attack(const char *kind) {
     attack(kind, ready[1]);
   }
   close(ready[1]);
-  if (read(ready[0], &byte, 1) != 1) exit(1); // It has said why.
+  if (read(ready[0], &byte, 1) != 1) exit(1); // The child has printed why.
   return attackers;
 }
 
@@ -486,7 +485,7 @@ static void stop_attack(pid_t attackers) {
   int status;
   kill(attackers, SIGKILL);
   waitpid(attackers, &status, 0);
-  if (!WIFSIGNALED(status)) exit(1); // It had ended before, and has said why.
+  if (!WIFSIGNALED(status)) exit(1); // The child had ended before, and has printed why.
 }
 
 /** Receives the answer, and the lines that begin with `*` before it. */
@@ -509,7 +508,7 @@ static void hear_answer(int fd) {
   }
 }
 
-/** Asks for so long, once at least. Returns how many answers came, and how late each was. */
+/** Asks for so many seconds, once at least. Returns how many answers came, and in `times` how late each was. */
 static long question(int fd, double seconds, double *times) {
   double begin = now();
   long answers = 0;

@@ -2,8 +2,8 @@
 
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
+import { whole } from './figures.ts';
 import { type Entry, median } from './results.ts';
-import { whole } from './tables.ts';
 
 type Shades = readonly [light: string, dark: string];
 
@@ -27,7 +27,7 @@ const faint: Shades = ['#d0d7de', '#3d444d'];
 const paper: Shades = ['#ffffff', '#0d1117'];
 
 const MEGABYTE = 2 ** 20;
-const TITLE = 44; // the height of the title; these are all pixels
+const TITLE = 44; // the height of the title, in pixels, as all sizes here
 const HEIGHT = 380;
 const LINE_HEIGHT = 15;
 
@@ -147,7 +147,7 @@ function names(points: Point[], heightOf: (value: number) => number): Plot.Marki
   });
 }
 
-/** The same in words. */
+/** A panel in words, for screen readers. */
 function described({ points, across, up }: Panel): string {
   const sentences = series(points).map(({ name, own: [first], last }) => {
     const begin = `${whole(first?.value ?? 0)} with ${whole(first?.number ?? 0)} ${across}`;

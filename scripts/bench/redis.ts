@@ -1,16 +1,15 @@
-// A Redis for the servers that need one, in memory only, for as long as this program runs.
+// A Redis for the servers that need one. It keeps its data in memory, and ends with this program.
 
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
+import { freePort } from '../../src/behaviours/foreign.ts';
 import { installed, Program } from '../../src/behaviours/program.ts';
 
-/** Stands for its address among the arguments of a server. */
+/** Among the arguments of a server, this stands for the address of the Redis. */
 export const REDIS = 'redis://…';
 
 export const hasRedis = installed('redis-server');
 
-/** Returns when it accepts connections. */
+/** Starts a Redis on this port, and returns when it accepts connections. */
 export async function startRedis(port: number): Promise<Program> {
   const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', tmpdir()];
   const redis = new Program('redis-server', [...options, '--save', '', '--appendonly', 'no']);
@@ -20,20 +19,13 @@ export async function startRedis(port: number): Promise<Program> {
 
 let address: Promise<string> | undefined;
 
-/** These arguments, with the address. It is started when it is asked for. */
+/** The arguments with the address of a Redis, which the first call with {@link REDIS} starts. */
 export async function withRedis(args: string[]): Promise<string[]> {
   if (!args.includes(REDIS)) return args;
-  address ??= startOne();
+  address ??= freePort().then(async (port) => {
+    await startRedis(port);
+    return `redis://127.0.0.1:${port}`;
+  });
   const url = await address;
   return args.map((arg) => (arg === REDIS ? url : arg));
-}
-
-/** On a port that is free. */
-async function startOne(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await startRedis(port);
-  return `redis://127.0.0.1:${port}`;
 }

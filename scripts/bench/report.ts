@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { written } from '../markers.ts';
 import { root } from '../steps.ts';
 import { pathOf } from './contestants.ts';
+import { bytes, ratio, whole } from './figures.ts';
 import {
   compare,
   counts,
@@ -18,7 +19,7 @@ import {
   type TableName,
   toJson,
 } from './results.ts';
-import { bytes, ratio, type Shown, tables, USUAL, whole } from './tables.ts';
+import { type Shown, tables, USUAL } from './tables.ts';
 
 /** A table, or a part of one. The first column names the server, all others are numbers. */
 export type Block = { title: string; columns: string[]; rows: string[][] };
@@ -32,7 +33,7 @@ const readmes: Record<string, (TableName | 'summary')[]> = {
   'src/coroutine/README.md': ['suspended', 'compute', 'machines', 'lines', 'cpu'],
 };
 
-/** The mechanisms, the server that each is measured by, and when to take it, and when not to. */
+/** The mechanisms: the server that each is measured by, what to take it for, and what it can't do. */
 const mechanisms: [mechanism: string, server: string, takeItFor: string, cannot: string][] = [
   ['one after the other', 'single6', 'a test, a tool for one user', 'serve a second user'],
   ['threads', 'thread4', 'a few users, code that blocks', 'serve hundreds'],
@@ -60,7 +61,7 @@ const mechanisms: [mechanism: string, server: string, takeItFor: string, cannot:
 
 /** The new contents of all files that show these results, by path. Tables that have not been measured stay as they are. */
 export async function documents(results: Results): Promise<Map<string, string>> {
-  const { idlePlot, requestsPlot } = await import('./plots.ts'); // It loads slowly, and few runs need it.
+  const { idlePlot, requestsPlot } = await import('./plots.ts'); // Observable Plot loads slowly, and few runs need it.
   const files = new Map([[RESULTS, toJson(results)]]);
   for (const [path, names] of Object.entries(readmes)) {
     let text = readFileSync(join(root, path), 'utf8');
@@ -148,7 +149,7 @@ export function markdown({ columns, rows }: Omit<Block, 'title'>, words = 1): st
 
 /** The versions, the machine, and the number of rounds. */
 export function conditions(measured: Measured): string {
-  return `${equipped(measured)}; ${rounds(measured)}.`;
+  return `${equipped(measured)}; ${roundsOf(measured)}.`;
 }
 
 /** The versions, and the machine. */
@@ -157,7 +158,7 @@ export function equipped({ node, python, cpus }: Pick<Measured, 'node' | 'python
 }
 
 /** The number of rounds. Some figures may have fewer than others. */
-export function rounds({ seconds, entries }: Measured): string {
+export function roundsOf({ seconds, entries }: Measured): string {
   // System calls are counted once.
   const lengths = entries.flatMap(({ figures: { calls: _, ...own } }) =>
     Object.values(own).map(({ length }) => length),

@@ -128,6 +128,11 @@ export function mean(numbers: readonly number[] = []): number {
   return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 }
 
+/** A number with so many digits behind the point. */
+export function rounded(number: number, digits = 2): number {
+  return Number(number.toFixed(digits));
+}
+
 /** The speed of an entry as a multiple of another's: the median of the ratios within rounds. NaN if there is no other. */
 export function compare(entry?: Entry, reference?: Entry): number {
   const speeds = reference?.figures.speed ?? [];

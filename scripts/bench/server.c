@@ -89,7 +89,7 @@ static void enter(int fd) {
 static void accept_all(void) {
   int fd;
   while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) enter(fd);
-  if (errno == EMFILE || errno == ENFILE) die("accept"); // The client waits on: the loop would spin.
+  if (errno == EMFILE || errno == ENFILE) die("accept"); // The client stays in the queue, and the loop would spin.
 }
 
 /** Closes a connection. The kernel takes a closed descriptor out of the selector. */
@@ -103,7 +103,7 @@ static void drop(struct client *client) {
   free(client);
 }
 
-/** Sets the interest. With unsent bytes it is writing, and the client is not read. In a chat the client is read all the same. */
+/** Sets the interest. With unsent bytes, that is writing alone; in a chat, reading and writing. */
 static void choose_interest(struct client *client) {
   uint32_t busy = mode < CHAT ? EPOLLOUT : EPOLLIN | EPOLLOUT;
   uint32_t interest = client->out.length > 0 ? busy : EPOLLIN;
@@ -112,7 +112,7 @@ static void choose_interest(struct client *client) {
   control(EPOLL_CTL_MOD, client->fd, interest, client);
 }
 
-/** Sends what the kernel takes, and keeps the rest. A connection that has failed is dropped when its own event says so. */
+/** Sends what the kernel takes, and keeps the rest. If the connection has failed, its next event reports it. */
 static void send_or_keep(struct client *client, const char *bytes, size_t length) {
   ssize_t sent = client->out.length == 0 && mode != GATHERED ? send(client->fd, bytes, length, MSG_NOSIGNAL) : 0;
   if (sent == (ssize_t)length || (sent < 0 && !would_block())) return;
@@ -121,7 +121,7 @@ static void send_or_keep(struct client *client, const char *bytes, size_t length
   if (mode != GATHERED) choose_interest(client);
 }
 
-/** Sends what is kept. */
+/** Sends the kept bytes. */
 static void flush(struct client *client) {
   struct buffer *out = &client->out;
   ssize_t sent = out->length > 0 ? send(client->fd, out->bytes, out->length, MSG_NOSIGNAL) : 0;
@@ -137,7 +137,7 @@ static void take_line(struct client *client, const char *line, size_t length) {
   }
 }
 
-/** Takes the whole lines out of the buffer. Up to `searched` there is known to be no end of a line. */
+/** Takes the whole lines out of the buffer. The bytes before `searched` contain no end of a line. */
 static void split(struct client *client, size_t searched) {
   struct buffer *in = &client->in;
   size_t begin = 0;
@@ -164,7 +164,7 @@ static void readable(struct client *client) {
   if (mode == LINES) flush(client);
 }
 
-/** Listens, says where, and watches the listener: its events have NULL for data. */
+/** Listens, prints the address, and watches the listener: its events have NULL for data. */
 static void set_up(int port) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

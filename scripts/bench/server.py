@@ -20,7 +20,7 @@ def listen():
 
 
 def announce(listener):
-    """What a server needs is imported before: that is a part of how long it takes to start."""
+    """Call this after all imports: they are a part of the time that the server takes to start."""
     print("listening on 127.0.0.1:%d" % listener.getsockname()[1], flush=True)
 
 
@@ -49,7 +49,7 @@ def selectors():
         try:
             client, _ = listener.accept()
         except OSError:
-            return  # it has left already
+            return  # the client has disconnected already
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         selector.register(client, EVENT_READ, readable)
@@ -66,7 +66,7 @@ def selectors():
             keep(client, memoryview(received)[sent:])
 
     def keep(client, rest):
-        """Until the rest is sent, the client is not read."""
+        """Until the rest is sent, the server reads nothing from the client."""
         selector.modify(client, EVENT_WRITE, lambda client: writable(client, rest))
 
     def writable(client, rest):
@@ -103,7 +103,7 @@ def asyncio(chats=False):
         def data_received(self, data):
             self.transport.write(data)
 
-        def pause_writing(self):  # the client does not take what it is sent: so it is not read
+        def pause_writing(self):  # the client does not read: so the server does not read from it either
             self.transport.pause_reading()
 
         def resume_writing(self):
@@ -132,13 +132,13 @@ async def converse(reader, writer):
                 if other is not writer:
                     other.write(line)  # without drain(): one client that does not read would stop all the others
     except (OSError, ValueError):
-        pass  # it has left, or says a line that is too long
+        pass  # the client has disconnected, or sent a line that is too long
     finally:
         users.discard(writer)
         writer.close()
 
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends the process without a traceback
 modes = {"threads": threads, "selectors": selectors, "asyncio": asyncio, "chat": chat}
 if len(sys.argv) != 4 or sys.argv[1] not in modes:
     sys.exit("Usage: server.py threads|selectors|asyncio|chat --port PORT")

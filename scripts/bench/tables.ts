@@ -1,6 +1,7 @@
-// The tables of npm run bench: which servers are measured, in which situations, and what is shown of it.
+// The tables of npm run bench: their servers, the situations to measure them in, and the columns to show.
 
 import { asJavaScript, type Contestant, c, net, py, step, steps, waiting } from './contestants.ts';
+import { bytes, microseconds, milliseconds, ratio, whole } from './figures.ts';
 import { REDIS } from './redis.ts';
 import {
   type Attack,
@@ -22,7 +23,7 @@ export type Group = {
 };
 
 export type Table = {
-  /** What the clients do, by the modes of load.c; or another way to measure, by the name that engine.ts has for it. */
+  /** What the clients do: a mode of load.c, or another way to measure, which engine.ts knows. */
   how: 'messages' | 'visits' | 'talk' | 'threads' | 'start-up' | 'suspended' | 'compute' | 'ask';
   /** How long a message or line is, in bytes, with its \n. */
   size?: number;
@@ -31,9 +32,9 @@ export type Table = {
   weighed?(quick: boolean): Group[];
   /** Whether to count system calls as well. */
   calls?: boolean;
-  /** Whether to ask for the CPU time as well. */
+  /** Whether to measure the CPU time as well. */
   cpu?: boolean;
-  /** Whether half as many rounds do: where figures vary little, or take long. */
+  /** Whether half as many rounds are enough, because figures vary little, or take long. */
   fewer?: boolean;
   blocks: Shown[];
 };
@@ -41,7 +42,7 @@ export type Table = {
 /** A column: its name, in which {busy} stands for the number of busy connections, and what it shows of an entry. */
 type Column = [name: string, cell: (entry: Entry, entries: Entry[]) => string];
 
-/** What is shown: a line for each entry, or a line for each server and a column for each number of connections. */
+/** A table to show: with a line for each entry, or a line for each server and a column for each number of connections. */
 export type Shown = Rows | { title: string; by: 'busy' | 'idle'; figure: Figure; each?: string };
 
 /** `busy` leaves out other numbers of connections; `first` is what the first column is about, if not servers. */
@@ -51,15 +52,6 @@ type Rows = { title: string; columns: Column[]; busy?: number; first?: string };
 export const USUAL = 50;
 const MESSAGE = 64;
 const LINE = 32;
-const NONE = '–';
-
-function rows(title: string, columns: Column[], busy?: number): Rows {
-  return { title, columns, ...(busy && { busy }) };
-}
-
-function group(servers: Contestant[], busy?: number[], idle?: number[]): Group {
-  return { servers, ...(busy && { busy }), ...(idle && { idle }) };
-}
 
 const figure =
   (name: Figure, format: (number: number) => string) =>
@@ -102,7 +94,7 @@ const attacks: Record<Attack, string> = {
   hoard: 'readers that never read',
   flood: 'a flood of connections',
 };
-/** Room for the attackers, and little for each: a client that takes nothing has to go within the turn. */
+/** The limits admit all attackers. They are small, so that the server cuts off a client that does not read within a turn. */
 const LIMITS = '--max-clients 3000 --max-per-address 0 --max-owed 65536 --stall-timeout 0.2';
 const attacked = [
   ...steps('select11'),
@@ -118,10 +110,14 @@ const machines = [
 
 const selectors = ['epoll', 'poll'].map((name) => step(`select3, ${name}`, 'select3', '--selector', name));
 
-/** Beside idle connections. A server that has a thread for each is tried with few of them. */
-const looked = (quick: boolean): Group[] => [
-  group([...selectors, net('echo')], [quick ? 10 : USUAL], quick ? [0, 20, 1000] : [0, 100, 1000, 10_000]),
-  group(steps('thread4'), [quick ? 10 : USUAL], quick ? [0, 20] : [0, 100]),
+/** Servers beside idle connections: few of them, if the server has a thread for each. */
+const besideIdle = (quick: boolean): Group[] => [
+  {
+    servers: [...selectors, net('echo')],
+    busy: [quick ? 10 : USUAL],
+    idle: quick ? [0, 20, 1000] : [0, 100, 1000, 10_000],
+  },
+  { servers: steps('thread4'), busy: [quick ? 10 : USUAL], idle: quick ? [0, 20] : [0, 100] },
 ];
 
 export const tables: Record<TableName, Table> = {
@@ -130,47 +126,55 @@ export const tables: Record<TableName, Table> = {
     size: MESSAGE,
     calls: true,
     groups: (quick) => [
-      group([c('C, epoll', 'echo'), ...echoes, net('echo')], quick ? [USUAL] : [USUAL, 500, 5000]),
+      {
+        servers: [c('C, epoll', 'echo'), ...echoes, net('echo')],
+        busy: quick ? [USUAL] : [USUAL, 500, 5000],
+      },
     ],
     blocks: [
-      rows(`Messages of ${MESSAGE} bytes, {busy} connections`, [
-        speed('messages'),
-        ofC,
-        ofNode,
-        ['system calls a message', figure('calls', ratio)],
-      ]),
+      {
+        title: `Messages of ${MESSAGE} bytes, {busy} connections`,
+        columns: [speed('messages'), ofC, ofNode, ['system calls a message', figure('calls', ratio)]],
+      },
     ],
   },
   lines: {
     how: 'messages',
     size: LINE,
     groups: (quick) => [
-      group([epoll, ...level6, net('lines')], quick ? [1, USUAL] : [1, 10, USUAL, 200, 1000]),
-      group(steps('single6'), [1]), // one user at a time
-      group(steps('thread4'), quick ? [1] : [1, 10, USUAL]), // as many threads as start in good time
+      { servers: [epoll, ...level6, net('lines')], busy: quick ? [1, USUAL] : [1, 10, USUAL, 200, 1000] },
+      { servers: steps('single6'), busy: [1] }, // one user at a time
+      { servers: steps('thread4'), busy: quick ? [1] : [1, 10, USUAL] }, // as many threads as start in good time
     ],
     blocks: [
-      rows(`Lines of ${LINE} bytes, {busy} connections`, [speed('messages'), ofC, ofNode, ofSelect6], USUAL),
+      {
+        title: `Lines of ${LINE} bytes, {busy} connections`,
+        columns: [speed('messages'), ofC, ofNode, ofSelect6],
+        busy: USUAL,
+      },
       { title: 'The same in messages a second, by the number of connections', by: 'busy', figure: 'speed' },
     ],
   },
   connections: {
     how: 'visits',
     size: LINE,
-    groups: () => [group([epoll, ...blocking, ...level6, net('lines'), threads, asyncio], [8])],
+    groups: () => [{ servers: [epoll, ...blocking, ...level6, net('lines'), threads, asyncio], busy: [8] }],
     blocks: [
-      rows('Clients who say one line and leave, {busy} at a time', [speed('connections'), ofC, ofNode]),
+      {
+        title: 'Clients who say one line and leave, {busy} at a time',
+        columns: [speed('connections'), ofC, ofNode],
+      },
     ],
   },
   idle: {
     how: 'messages',
     size: MESSAGE,
     fewer: true,
-    groups: looked,
+    groups: besideIdle,
     weighed: (quick) => [
-      group([epoll], [quick ? 10 : USUAL], [0, quick ? 1000 : 10_000]),
-      ...looked(quick),
-      group(quick ? [] : level6, [USUAL], [0, 10_000]),
+      { servers: [epoll], busy: [quick ? 10 : USUAL], idle: [0, quick ? 1000 : 10_000] },
+      ...besideIdle(quick),
+      { servers: quick ? [] : level6, busy: [USUAL], idle: [0, 10_000] },
     ],
     blocks: [
       { title: `Messages a second of {busy} busy connections, ${byIdle} ones`, by: 'idle', figure: 'speed' },
@@ -185,60 +189,65 @@ export const tables: Record<TableName, Table> = {
   chat: {
     how: 'talk',
     size: LINE,
-    groups: () => [group(chats, [50])],
+    groups: () => [{ servers: chats, busy: [50] }],
     blocks: [
-      rows(`{busy} users, lines of ${LINE} bytes, everyone to everyone`, [
-        speed('deliveries'),
-        lost,
-        ofChat,
-        ofNode,
-      ]),
+      {
+        title: `{busy} users, lines of ${LINE} bytes, everyone to everyone`,
+        columns: [speed('deliveries'), lost, ofChat, ofNode],
+      },
     ],
   },
   threads: {
     how: 'threads',
     fewer: true,
-    groups: (quick) => [group([...steps('thread4', 'pool4'), threads], [quick ? 10 : 200])],
+    groups: (quick) => [{ servers: [...steps('thread4', 'pool4'), threads], busy: [quick ? 10 : 200] }],
     blocks: [
-      rows('From connect() to the echo', [
-        ['one client', figure('one', milliseconds)],
-        ['{busy} clients at once', figure('crowd', milliseconds)],
-        ['memory of each', figure('memory', bytes)],
-      ]),
+      {
+        title: 'From connect() to the echo',
+        columns: [
+          ['one client', figure('one', milliseconds)],
+          ['{busy} clients at once', figure('crowd', milliseconds)],
+          ['memory of each', figure('memory', bytes)],
+        ],
+      },
     ],
   },
   'start-up': {
     how: 'start-up',
     groups: () => [
-      group([c('C, epoll', 'echo'), threads, asyncio]),
-      group([net('echo'), ...steps('single1')].flatMap((server) => [asJavaScript(server), server])),
-      group(steps('select6', 'thread4')),
+      { servers: [c('C, epoll', 'echo'), threads, asyncio] },
+      { servers: [net('echo'), ...steps('single1')].flatMap((server) => [asJavaScript(server), server]) },
+      { servers: steps('select6', 'thread4') },
     ],
     blocks: [
-      rows('From the start of the server', [
-        ['to its first line', figure('listens', milliseconds)],
-        ['to its first answer', figure('answers', milliseconds)],
-        ['memory, with one client', figure('memory', bytes)],
-      ]),
+      {
+        title: 'From the start of the server',
+        columns: [
+          ['to its first line', figure('listens', milliseconds)],
+          ['to its first answer', figure('answers', milliseconds)],
+          ['memory, with one client', figure('memory', bytes)],
+        ],
+      },
     ],
   },
   suspended: {
     how: 'suspended',
     groups: () => [
-      group([
-        waiting('a state, as in select6', 'state'),
-        waiting('five callbacks, as in callback6', 'callbacks'),
-        waiting('a generator', 'generator'),
-        waiting('a generator within another, as in generator6', 'generator-in-generator'),
-        waiting('an async function', 'async'),
-        waiting('an async function that awaits another, as in await6', 'async-in-async'),
-      ]),
+      {
+        servers: [
+          waiting('a state, as in select6', 'state'),
+          waiting('five callbacks, as in callback6', 'callbacks'),
+          waiting('a generator', 'generator'),
+          waiting('a generator within another, as in generator6', 'generator-in-generator'),
+          waiting('an async function', 'async'),
+          waiting('an async function that awaits another, as in await6', 'async-in-async'),
+        ],
+      },
     ],
     blocks: [
       {
-        ...rows('Memory of what waits for a line', [
-          ['memory', figure('memory', (bytes) => `${whole(bytes)} bytes`)],
-        ]),
+        title: 'Memory of what waits for a line',
+        columns: [['memory', figure('memory', (bytes) => `${whole(bytes)} bytes`)]],
         first: 'what waits',
       },
     ],
@@ -247,25 +256,31 @@ export const tables: Record<TableName, Table> = {
     how: 'messages',
     size: LINE,
     cpu: true,
-    groups: () => [group([epoll, ...level6, net('lines')], [USUAL])],
+    groups: () => [{ servers: [epoll, ...level6, net('lines')], busy: [USUAL] }],
     // The clock of the kernel is coarse: what it says is true of many turns, and may be 0 in one.
     blocks: [
-      rows('CPU time of the server for each message', [
-        ['in the kernel', ({ figures }) => microseconds(mean(figures.kernel))],
-        ['outside of it', ({ figures }) => microseconds(mean(figures.user))],
-      ]),
+      {
+        title: 'CPU time of the server for each message',
+        columns: [
+          ['in the kernel', ({ figures }) => microseconds(mean(figures.kernel))],
+          ['outside of it', ({ figures }) => microseconds(mean(figures.user))],
+        ],
+      },
     ],
   },
   compute: {
     how: 'compute',
     fewer: true,
-    groups: () => [group([...steps('generator7'), net('commands'), ...steps('work7', 'thread9')])],
+    groups: () => [{ servers: [...steps('generator7'), net('commands'), ...steps('work7', 'thread9')] }],
     blocks: [
-      rows('A user who says ECHO, beside two who have numbers computed', [
-        ['the usual answer takes', figure('usual', milliseconds)],
-        ['99 of 100 take at most', figure('late', milliseconds)],
-        ['numbers a second', figure('numbers', whole)],
-      ]),
+      {
+        title: 'A user who says ECHO, beside two who have numbers computed',
+        columns: [
+          ['the usual answer takes', figure('usual', milliseconds)],
+          ['99 of 100 take at most', figure('late', milliseconds)],
+          ['numbers a second', figure('numbers', whole)],
+        ],
+      },
     ],
   },
   attack: {
@@ -276,22 +291,22 @@ export const tables: Record<TableName, Table> = {
       { servers: attacked, busy: [quick ? 50 : 1000], attacks: [undefined, 'trickle', 'hoard', 'flood'] },
     ],
     blocks: [
-      rows(
-        `A user who asks for an echo of ${LINE} bytes a thousand times a second, alone and beside {busy} attackers; level 12 with \`${LIMITS}\``,
-        [
+      {
+        title: `A user who asks for an echo of ${LINE} bytes a thousand times a second, alone and beside {busy} attackers; level 12 with \`${LIMITS}\``,
+        columns: [
           ['beside', ({ attack }) => (attack ? attacks[attack] : 'nothing')],
           speed('messages'),
           ['of alone', ofAlone],
           ['99 of 100 take at most', figure('late', milliseconds)],
           ['memory', figure('memory', bytes)],
         ],
-      ),
+      },
     ],
   },
   cores: {
     how: 'messages',
     size: LINE,
-    groups: (quick) => [group([...steps('select6', 'multi6')], quick ? [USUAL] : [USUAL, 200])],
+    groups: (quick) => [{ servers: [...steps('select6', 'multi6')], busy: quick ? [USUAL] : [USUAL, 200] }],
     blocks: [
       {
         title: `Lines of ${LINE} bytes a second, by the number of connections`,
@@ -303,13 +318,12 @@ export const tables: Record<TableName, Table> = {
   machines: {
     how: 'talk',
     size: LINE,
-    groups: () => [group(machines, [50])],
+    groups: () => [{ servers: machines, busy: [50] }],
     blocks: [
-      rows(`{busy} users, lines of ${LINE} bytes, everyone to everyone`, [
-        speed('deliveries'),
-        lost,
-        ['of one without', ratioTo('await13')],
-      ]),
+      {
+        title: `{busy} users, lines of ${LINE} bytes, everyone to everyone`,
+        columns: [speed('deliveries'), lost, ['of one without', ratioTo('await13')]],
+      },
     ],
   },
 };
@@ -319,42 +333,10 @@ export function takesC(name: TableName): boolean {
   return tables[name].size !== undefined;
 }
 
-/** What has not come in all rounds together, and what should not have come. */
+/** How many lines were lost in all rounds together, and how many came twice. */
 function wrong({ figures: { lost = [], duplicates = [] } }: Entry): string {
   const [missing, twice] = [lost, duplicates].map((figures) =>
     figures.reduce((sum, number) => sum + number, 0),
   );
   return `${whole(missing ?? 0)}${twice ? `, ${whole(twice)} duplicates` : ''}`;
-}
-
-// Figures as they are read: as exact as they are known, and no more. What has not been measured is a dash.
-
-export function whole(number: number): string {
-  return Number.isNaN(number) ? NONE : Math.round(number).toLocaleString('en');
-}
-
-/** `1.25`, and where that would be nothing, what there is of it: `0.002`. */
-export function ratio(number: number): string {
-  if (Number.isNaN(number)) return NONE;
-  return number >= 0.01 ? number.toFixed(2) : number.toPrecision(1);
-}
-
-/** Memory: `431 bytes`, `1.6 KB`, `9.4 MB`. */
-export function bytes(number: number): string {
-  if (Number.isNaN(number)) return NONE;
-  if (Math.abs(number) < 1000) return `${Math.round(number)} bytes`;
-  const [size, unit] = number < 1000 * 1024 ? [number / 1024, 'KB'] : [number / 1024 ** 2, 'MB'];
-  return `${size < 100 ? size.toFixed(1) : whole(size)} ${unit}`;
-}
-
-/** Very little time: `1.4 µs`. */
-function microseconds(number: number): string {
-  return `${number.toFixed(1)} µs`;
-}
-
-/** Time: `0.3 ms`, `35 ms`, `9.80 s`. */
-function milliseconds(number: number): string {
-  if (Number.isNaN(number)) return NONE;
-  if (number < 10) return `${number.toFixed(1)} ms`;
-  return number < 1000 ? `${Math.round(number)} ms` : `${(number / 1000).toFixed(2)} s`;
 }

@@ -1,42 +1,42 @@
-// What a client may do that costs a server more than it is worth.
+// Ways in which a client costs a server more than it should.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../../src/behaviours/client.ts';
 
 type Offence = [name: string, commit: (client: Client, random: () => number, end: number) => Promise<void>];
 
-/** How long an offender waits to be shown out, in milliseconds. */
+/** How long an offender waits for the server to close the connection, in milliseconds. */
 const PATIENCE = 4000;
 
-/** Until the server has closed the connection, or it is time to go. */
-async function shownOut(client: Client, end: number): Promise<void> {
+/** Waits until the server has closed the connection, for {@link PATIENCE} or until the end of the drill. */
+async function closed(client: Client, end: number): Promise<void> {
   const late = Math.min(performance.now() + PATIENCE, end);
   while (!client.ended && !client.socket.destroyed && performance.now() < late) await sleep(50);
 }
 
 export const offences: Offence[] = [
-  ['comes and goes', async () => {}],
+  ['connects and disconnects', async () => {}],
   ['resets', async (client) => client.reset()],
   [
     'says half a line, and waits',
     async (client, _random, end) => {
       await client.send('ECHO hal');
-      await shownOut(client, end);
+      await closed(client, end);
     },
   ],
   [
     'says a line that never ends',
     async (client, random, end) => {
       void client.send('x'.repeat(5000 + 100_000 * random()));
-      await shownOut(client, end);
+      await closed(client, end);
     },
   ],
   [
-    'asks who is here, and reads no answer',
+    'sends WHO, and reads no answer',
     async (client, random, end) => {
       client.socket.pause();
       void client.send('WHO\n'.repeat(20_000 * random()));
-      await shownOut(client, end);
+      await closed(client, end);
     },
   ],
   [

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../../src/behaviours/client.ts';
 
-/** A line of an honest user every so many milliseconds, and how long the last may take to be heard. */
+/** The pause between two lines of a user, and how long the last line may take to arrive, in milliseconds. */
 const PAUSE = 20;
 const LATE = 20_000;
 
 type User = { client: Client; name: string; said: number; next: Map<string, number> };
 
-/** Honest users, who say numbers, and listen to the numbers of all the others: none may be lost, or come out of order. */
+/** Honest users. Each says numbers, and receives the numbers of all others: none may be lost or out of order. */
 export class Talk {
   /** How many lines were heard. */
   heard = 0;
@@ -25,7 +25,7 @@ export class Talk {
     return talk;
   }
 
-  /** They talk until that time, on the clock of `performance.now()`. */
+  /** The users talk until this time, on the clock of `performance.now()`. */
   async until(end: number): Promise<void> {
     while (performance.now() < end) {
       for (const user of this.#users) void user.client.send(`SAY ${user.said++}\n`);
@@ -33,7 +33,7 @@ export class Talk {
     }
   }
 
-  /** Waits until all has been heard, and leaves. Returns what has gone wrong. */
+  /** Waits until all lines have arrived, and disconnects the users. Returns what has gone wrong. */
   async finish(): Promise<string[]> {
     const deadline = performance.now() + LATE;
     const lines = () => this.#users.reduce((sum, { said }) => sum + said, 0) * (this.#users.length - 1);

@@ -12,12 +12,12 @@ import { levelOf, type Step } from '../steps.ts';
 import type { Callback, Recording, Wait } from './drawing/recording.ts';
 import { DURATION, play, visit } from './scenario.ts';
 
-/** The number of guests. It is that of the workers of accept4 and prefork4, so that each worker serves one. */
+/** The number of guests: as many as accept4 and prefork4 have workers, so that each worker serves one. */
 const GUESTS = 4;
 
 /** How a recording differs from those of the pictures. */
 export type Manner = {
-  /** How long the scenario may take while clients still wait for an answer, in milliseconds. */
+  /** How long the scenario may take while clients wait for an answer, in milliseconds. */
   patience?: number;
   /** C reads nothing before this text is in the trace. */
   hold?: string;
@@ -46,7 +46,7 @@ export async function record(
       path,
       async ({ port, child }) => {
         const ended = once(child, 'exit').then(() => {
-          throw new Error(`Cannot draw ${name}: it has ended in the middle`);
+          throw new Error(`Cannot draw ${name}: it ended before the scenario did`);
         });
         return Promise.race([lead(port), ended]);
       },
@@ -59,23 +59,23 @@ export async function record(
   }
 }
 
-/** What Node needs to have the trace tell of a ring, or of its own loop, too, where a step waits there. */
+/** The options for Node that add to the trace what a ring, or Node's own loop, does. Only some steps wait there. */
 export function watching({ path, code }: Step): string[] {
   return watcher(path, code).flatMap((file) => ['--import', join(import.meta.dirname, file)]);
 }
 
 /** Whether a step computes numbers, and A asks for one. */
 export function computes(step: string): boolean {
-  return expectations.get(step)?.get("one user's number keeps no other waiting") !== '–';
+  return expectations.get(step)?.get('computing for one user delays no other') !== '–';
 }
 
-/** Guests come before the scenario, so that all threads and processes of a server have started when it begins. */
+/** Connects guests before the scenario, so that all threads and processes of the server have started when it begins. */
 export async function greet(step: string, port: number): Promise<void> {
   if (expectations.get(step)?.get('serves two at once') !== '✔') return;
   await visit(port, levelOf(step), GUESTS, computes(step));
 }
 
-/** What makes a step tell what its ring, or Node's loop, does. */
+/** The modules that add the ring, or Node's loop, to the trace. */
 function watcher(path: string, code: string): string[] {
   if (path.startsWith('src/completion/')) return ['watch-ring.ts'];
   return code.includes("from 'node:net'") ? ['watch-node.ts'] : [];
@@ -84,7 +84,7 @@ function watcher(path: string, code: string): string[] {
 function readTrace(path: string): Pick<Recording, 'calls' | 'waits' | 'callbacks'> {
   const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
   const events: (TraceEvent | Callback)[] = lines.map((line) => JSON.parse(line));
-  // The trace has each call and wait twice: when it begins, and when it ends. It has each callback once.
+  // The trace has two lines for each call and each wait, one at its begin and one at its end, and one line for each callback.
   const keyOf = (event: TraceEvent | Callback) =>
     'callback' in event ? event : `${event.pid} ${event.thread} ${event.id}`;
   const known = [...new Map(events.map((event) => [keyOf(event), event])).values()];

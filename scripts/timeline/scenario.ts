@@ -1,17 +1,17 @@
-// The scenario of the timelines: four clients that do the same to every step. They note what they see, by the same clock as
-// the trace.
+// The scenario of the timelines: four clients, which do the same with every step. They note what they see, on the clock of the
+// trace.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type Happening } from '../../src/behaviours/client.ts';
 import { now } from '../../src/sockets/system-call.ts';
 import type { ClientLog, Message, Recording } from './drawing/recording.ts';
 
-/** How long it lasts, in milliseconds. */
+/** How long the scenario lasts, in milliseconds. */
 export const DURATION = 1800;
 
 type Name = 'A' | 'B' | 'C' | 'D';
 
-/** What each client is known for. */
+/** What each client does, as its lane in the picture says it. */
 export function rolesOf(computes: boolean): Record<Name, string> {
   return {
     A: computes ? 'asks for a number' : 'says nothing',
@@ -21,7 +21,7 @@ export function rolesOf(computes: boolean): Record<Name, string> {
   };
 }
 
-// Who does what, in milliseconds from the beginning.
+// When the clients act, in milliseconds from the beginning.
 const A_ASKS = 150;
 const A_LEAVES = 800;
 const B_CONNECTS = 100;
@@ -41,23 +41,21 @@ const A_NUMBER = /^14930352$/;
 /** How much C reads in a millisecond, in bytes. */
 const C_READS = 12 * 1024;
 
-/** How the scenario is played. */
+/** How to run the scenario. */
 export type Playing = {
-  /** How long it may take, in milliseconds. */
+  /** How long the scenario may take, in milliseconds. */
   patience?: number;
-  /** How many times as slowly everything happens. */
+  /** How many times as long the scenario takes. */
   slower?: number;
   /** Whether A asks for a number; otherwise A says nothing. */
   computes?: boolean;
-  /** C reads nothing until then. */
+  /** C reads nothing before this is fulfilled. */
   mayRead?: () => Promise<void>;
-  /** Is told each thing that a client does or sees, with the name of the client. */
+  /** Called with each thing that a client does or sees. */
   onHappening?: (name: Name, happening: Happening, bytes?: Buffer) => void;
 };
 
-/**
- * Leads a server on this port through the scenario. It takes {@link DURATION}, or longer if clients still wait for an answer.
- */
+/** Runs the scenario with a server on this port. It takes {@link DURATION}, or longer while clients wait for an answer. */
 export async function play(
   port: number,
   level: number,
@@ -107,30 +105,30 @@ export async function play(
 }
 
 /**
- * Connects so many guests. Each sends a line, and all close when all have the answer. After that, all threads and processes of
- * the server have started.
+ * Connects guests. Each sends a line, and when all have an answer, all close. After that, all threads and processes of the
+ * server have started.
  */
 export async function visit(port: number, level: number, count: number, computes: boolean): Promise<void> {
-  const come = async () => new Speaker('guest', await Client.connect(port), level);
-  const guests = await Promise.all(Array.from({ length: count }, come));
+  const join = async () => new Speaker('guest', await Client.connect(port), level);
+  const guests = await Promise.all(Array.from({ length: count }, join));
   for (const guest of guests) {
     guest.say(1, 16);
     if (computes) guest.ask('FIB 1', /^1$/);
   }
   await Promise.all(guests.map(({ answered }) => answered));
-  const goInGoodOrder = async ({ client }: Speaker) => {
+  const leave = async ({ client }: Speaker) => {
     client.end();
     await client.rest().catch(() => {}); // Wait until the server has closed, too.
     client.close();
   };
-  await Promise.all(guests.map(goInGoodOrder));
+  await Promise.all(guests.map(leave));
 }
 
 /** A client that sends lines, each of which begins with its name, and waits until they come back. */
 class Speaker {
   readonly log: Omit<ClientLog, 'role'>;
   readonly client: Client;
-  /** Fulfilled when all its lines so far have come back, or never will. */
+  /** Fulfilled when all lines so far have come back, or can't any more. */
   answered = Promise.resolve();
   readonly #command: string;
   #said = 0;
@@ -165,7 +163,7 @@ class Speaker {
   }
 }
 
-/** Makes a client read at most so many bytes in a millisecond, from its first bytes on. */
+/** Makes a client read at most `most` bytes in a millisecond, counted from its first bytes on. */
 function readSlowly({ socket }: Client, most: number): void {
   let begin: number | undefined;
   let count = 0;

@@ -11,15 +11,15 @@ const SHORT = 1000;
 type Thread = {
   name: string;
   pid: number;
-  /** The call that it is in. */
+  /** The call that the thread is in. */
   call: (TraceEvent & SystemCall) | undefined;
   /** The waits of its coroutines, by the number of the event. */
   waits: Map<number, TraceEvent & CoroutineWait>;
   /** The names of the short calls that are not printed yet. */
   folded: string[];
-  /** When it last returned to Node's own loop, if it runs that. */
+  /** When the thread last returned to Node's own loop, if it runs that. */
   idle: number | undefined;
-  /** Whether its wait is printed. */
+  /** Whether the wait of the thread is printed. */
   shown: boolean;
   /** Whether its coroutines have begun or ended waits since the last look. */
   changed: boolean;
@@ -91,7 +91,7 @@ export class Narrator {
     if (thread.idle !== undefined) thread.idle = end;
   }
 
-  /** Prints that a thread waits: in a call, or in Node's own loop. Then prints where its coroutines are suspended. */
+  /** Prints that a thread waits, in a call or in Node's own loop, and then where its coroutines are suspended. */
   #showWait(thread: Thread, call: (TraceEvent & SystemCall) | undefined, since: number): void {
     const { place, text } = call ? sourceOf(call) : { place: "Node's own loop", text: '' };
     const name = this.#names.get(`${thread.pid} ${call?.fd}`);

@@ -5,11 +5,11 @@ import type { TraceEvent } from '../../src/sockets/trace-event.ts';
 export class TraceReader {
   readonly #fd: number;
   readonly #piece = Buffer.alloc(64 * 1024);
-  /** The beginning of a line that is not read to its end. */
+  /** The beginning of a line whose end is not in the file yet. */
   #rest: Buffer = Buffer.alloc(0);
   readonly #watcher;
 
-  /** @param changed is called when there is more to read. Without it, look from time to time. */
+  /** @param changed is called when the file has grown. Without it, call read() from time to time */
   constructor(path: string, changed?: () => void) {
     this.#fd = openSync(path, 'r');
     this.#watcher = changed && watch(path, changed);

@@ -1,4 +1,4 @@
-// How a trace is put into words. There is no I/O in this file, so a page in a browser may import it.
+// The wording of a trace. This file does no I/O, so a page in a browser can import it.
 
 import type { SystemCall } from '../../src/sockets/trace-event.ts';
 

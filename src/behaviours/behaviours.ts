@@ -1,6 +1,7 @@
 // What clients may do to a server, and how the server should answer. Each behaviour is one conversation: it passes, or throws an
 // ExpectationError. expectations.ts says which step passes which.
 
+import { chatBehaviours } from './chat.ts';
 import type { AnswerError, Client } from './client.ts';
 import {
   ANY,
@@ -11,7 +12,6 @@ import {
   request,
   type Subject,
   suspecting,
-  WELCOME,
 } from './conversing.ts';
 import { ExpectationError, type Inbox } from './inbox.ts';
 import { limitBehaviours } from './limits.ts';
@@ -139,13 +139,13 @@ const conversations = {
     },
   },
 
-  /** The two bytes of a character arrive one after the other. The log of a step shows the whole character. */
+  /** The two bytes of a character arrive one by one. The log of a step shows the whole character. */
   'a character cut in two': {
     level: 6,
     step: 'single6',
     converse: async (subject) => {
       const client = await subject.connect();
-      const who = `127.0.0.1:${client.socket.localPort}`;
+      const address = `127.0.0.1:${client.socket.localPort}`;
       const bytes = Buffer.from(request(subject, ['é']));
       const cut = bytes.length - 2;
       await client.send(bytes.subarray(0, cut));
@@ -154,11 +154,11 @@ const conversations = {
       await client.expect(subject.level < 6 ? bytes.subarray(cut) : 'é\n');
       client.end();
       await client.expectEnd();
-      if (subject.log) await showsCharacter(subject.log, who);
+      if (subject.log) await showsCharacter(subject.log, address);
     },
   },
 
-  /** Below level 7, a `\r` is a character like any other. From level 7 on, a command has no `\r` at its end. */
+  /** Below level 7, a `\r` is a character like any other. From level 7 on, the server drops it at the end of a command. */
   CRLF: {
     level: 6,
     step: 'single6',
@@ -166,7 +166,7 @@ const conversations = {
       const client = await subject.connect();
       await client.send(request(subject, ['one', 'two'], '\r\n'));
       const end = subject.level < 7 ? '\r' : '';
-      await suspecting('the line ends are others', hear(client, [`one${end}`, `two${end}`]));
+      await suspecting('the line ends differ', hear(client, [`one${end}`, `two${end}`]));
     },
   },
 
@@ -201,16 +201,17 @@ const conversations = {
     },
   },
 
-  "one user's number keeps no other waiting": {
+  'computing for one user delays no other': {
     level: 7,
     command: 'FIB',
     step: 'thread9',
     converse: async (subject) => {
       const [one, other] = [await subject.connect(), await subject.connect()];
+      for (const client of [one, other]) await echo(subject, client, 'hello'); // Their threads, if any, have started.
       await one.send('FIB 36\n');
       await echo(subject, other, 'and me?');
       if (one.answers.length > 0) {
-        const error = new ExpectationError('The number came first', 'other');
+        const error = new ExpectationError('The number came before the echo', 'other');
         error.suspect = 'a number was computed before the next user was answered';
         throw error;
       }
@@ -244,66 +245,25 @@ const conversations = {
     },
   },
 
-  /** Each user receives all lines of the others: every line once, whole, and in the order in which it was sent. */
-  'users can talk, nothing lost, in order': {
-    level: 11,
-    step: 'select11',
-    converse: async (subject) => {
-      const users = [await subject.connect(), await subject.connect(), await subject.connect()];
-      // A user who has been welcomed receives every line that is sent after that.
-      for (const user of users) await user.notice(WELCOME, '* welcome, guest1');
-      for (const [who, user] of users.entries()) {
-        void user.send(Array.from({ length: LINES }, (_, n) => `SAY ${who} says ${n}\n`).join(''));
-      }
-      for (const [who, user] of users.entries()) {
-        await hearOthers(
-          user,
-          [0, 1, 2].filter((other) => other !== who),
-        );
-        await suspecting('lines came twice', echo(subject, user, 'that was all'));
-      }
-    },
-  },
-
-  'users have names': {
-    level: 11,
-    step: 'select11',
-    converse: async ({ connect }) => {
-      const [ann, ben] = [await connect(), await connect()];
-      await ben.notice(WELCOME, '* welcome, guest2');
-      await ann.send('NICK ann\n');
-      for (const user of [ann, ben]) await user.notice(/^\* \S+ is now ann$/, '* guest1 is now ann');
-      await ben.send('NICK ben\nNICK ann\n');
-      await ann.notice(/^\* \S+ is now ben$/, '* guest2 is now ben');
-      await hear(ben, ['ERROR name taken: ann']);
-      await ann.send('WHO\nMSG ben psst\nMSG nemo hello\n');
-      await ann.match(/^WHO (\S+ )*ann (\S+ )*ben( \S+)*$/, 'WHO ann ben');
-      await hear(ann, ['ERROR no such user: nemo']);
-      await hear(ben, ['-ann- psst']);
-      await ann.send('QUIT\n');
-      await hear(ann, ['BYE']);
-      await ben.notice(/^\* ann left$/, '* ann left');
-    },
-  },
-
+  ...chatBehaviours,
   ...limitBehaviours,
 } satisfies Record<string, Behaviour>;
 
 export type BehaviourName = keyof typeof conversations;
 
-/** In the order in which the steps learn them. */
+/** All behaviours, in the order in which the steps learn them. */
 export const behaviours: Record<BehaviourName, Behaviour> = conversations;
 
-/** So many lines, of which the log of a step shows 900 bytes each, are more than the kernel keeps both ways: tcp(7), tcp_wmem. */
+/** So many long lines are more than the kernel keeps in both directions (tcp(7), tcp_wmem), and so are 900 bytes of each in a log. */
 const MANY = 2560;
 const LONG = 4000;
 const TOGETHER = 16;
-/** Those lines, some at a time. */
+/** The lines, in packets of some. */
 const longLines = Array.from({ length: MANY / TOGETHER }, (_, i) =>
   Array.from({ length: TOGETHER }, (_, j) => `${i * TOGETHER + j} `.padEnd(LONG, 'x')),
 );
 
-/** The same lines as requests. They are megabytes, so they are made once: as lines, and as commands. */
+/** The packets as requests, which are lines or commands. They are megabytes, so each kind is made once. */
 const longPieces = new Map<boolean, Buffer[]>();
 function longRequests(subject: Subject): Buffer[] {
   const areLines = subject.level < 7;
@@ -312,7 +272,7 @@ function longRequests(subject: Subject): Buffer[] {
   return pieces;
 }
 
-/** Hears lines, one of which may come where another is due. */
+/** Hears lines. If a later line comes first, the order of the answers is wrong. */
 async function hearInOrder(client: Client, lines: string[]): Promise<void> {
   for (const [i, line] of lines.entries()) {
     await client.expect(`${line}\n`).catch((error: AnswerError) => {
@@ -323,32 +283,7 @@ async function hearInOrder(client: Client, lines: string[]): Promise<void> {
   }
 }
 
-/** How many lines each user of a chat sends. */
-const LINES = 50;
-
-/** Expects all lines of these users, those of each in their order. */
-async function hearOthers(user: Client, others: readonly number[]): Promise<void> {
-  const next = new Map(others.map((other) => [other, 0]));
-  for (let heard = 0; heard < others.length * LINES; heard++) {
-    const due = [...next].map(([other, n]) => `${other} says ${n}`);
-    const pattern = new RegExp(`^<\\S+> (${due.join('|')})$`);
-    const line = await user.match(pattern, `<guest> ${due[0]}`).catch((error: AnswerError) => {
-      const [other, n] = saidIn(`${error.received}`);
-      const again = error.why === 'other' && n < (next.get(other) ?? LINES);
-      error.suspect = again ? 'lines came twice' : 'lines are lost, or in another order';
-      throw error;
-    });
-    const [other, n] = saidIn(line);
-    next.set(other, n + 1);
-  }
-}
-
-function saidIn(line: string): [who: number, n: number] {
-  const [, who, n] = /> (\d) says (\d+)/.exec(line) ?? [];
-  return [Number(who), Number(n)];
-}
-
-/** Whether the server answers a new client that sends this, and keeps its half of the connection open. */
+/** Whether the server answers a new client that sends this and does not end its half of the connection. */
 function answers({ connect }: Subject, piece: string): Promise<boolean> {
   return connect()
     .then(async (client) => {
@@ -363,17 +298,17 @@ function answers({ connect }: Subject, piece: string): Promise<boolean> {
 
 async function endsByCtrlC({ program, log }: Subject, clients: readonly Client[]): Promise<void> {
   program?.kill('SIGINT');
-  for (const client of clients) await client.rest(); // Some servers send a last line.
+  for (const client of clients) await client.rest(); // some servers send a last line
   const exit = await program?.exited();
-  if (log && exit !== 'SIGINT' && exit !== 0) failWith(`It ended by ${exit}`);
+  if (log && exit !== 'SIGINT' && exit !== 0) failWith(`The server ended by ${exit}`);
 }
 
-/** The log shows the whole character in the lines of this client. Level 10 logs bytes as they arrive: that loses nothing. */
-async function showsCharacter(log: Inbox, who: string): Promise<void> {
+/** Looks for the character in the log's lines about one client. Level 10 logs received bytes, as `\xc3`: no byte is lost. */
+async function showsCharacter(log: Inbox, address: string): Promise<void> {
   const lines: string[] = [];
-  while (!lines.at(-1)?.startsWith(`${who} disconnected: `)) {
+  while (!lines.at(-1)?.startsWith(`${address} disconnected: `)) {
     const line = await log.line();
-    if (line.startsWith(`${who} `)) lines.push(line);
+    if (line.startsWith(`${address} `)) lines.push(line);
   }
   const whole = lines.some((line) => line.includes('é')) || lines.join().includes('\\xc3');
   if (!whole || lines.join().includes('\uFFFD')) {

@@ -30,7 +30,7 @@ export type ClientOptions = InboxOptions & {
   host?: string;
   /** Whether expect() skips lines that begin with `*`. At level 11, they tell that users join and leave. */
   notices?: boolean;
-  /** Is told each thing that the client does or sees, when it does, with all the bytes. */
+  /** Called with each thing that the client does or sees, and all of its bytes. */
   onHappening?: (happening: Happening, bytes?: Buffer) => void;
 };
 
@@ -158,7 +158,7 @@ export class Client extends Inbox {
     if (!this.#notices) return this.bytes;
     while (this.bytes[0] === STAR) {
       const length = this.bytes.indexOf('\n') + 1;
-      if (length === 0) return this.bytes.subarray(0, 0); // It is half of a notice.
+      if (length === 0) return this.bytes.subarray(0, 0); // The rest of this notice has yet to arrive.
       this.drop(length);
     }
     return this.bytes;

@@ -1,4 +1,4 @@
-// What conversations are made of.
+// The parts that all conversations share.
 
 import type { Client } from './client.ts';
 import { ExpectationError, type Inbox, type Why } from './inbox.ts';
@@ -8,63 +8,63 @@ import type { Symptom } from './symptoms.ts';
 /** A server as a behaviour sees it. */
 export type Subject = {
   port: number;
-  /** What is asked of it: 6 for select6. */
+  /** The level that it is tried at: 6 for select6. */
   level: number;
   connect(): Promise<Client>;
-  /** Where it may say how it is: see {@link Behaviour.limits}. */
+  /** The port for its status: see {@link Behaviour.limits}. */
   statusPort?: number;
-  /** Where this process has started it. */
+  /** Its process, if this process has started it. */
   program?: Program;
-  /** Its log, where it is one of this project. */
+  /** Its log, if it is a step of this project. */
   log?: Inbox;
 };
 
-/** The levels that ask for something that those below them do not. Each asks for what those ask for, too. */
+/** The levels that ask for something new. Each also asks for everything that lower levels ask for. */
 export const levels = [3, 4, 6, 7, 9, 11, 12] as const;
 
 export type Level = (typeof levels)[number];
 
 export type Behaviour = {
-  /** The level that asks for it, and all above it: as far as `until`, where those above it can not be asked. */
+  /** The first level that asks for it. `until` is the last, if not all levels above do. */
   level: Level;
   until?: Level;
-  /** The command that it takes besides those of its level. So it is tried only on servers that are known to have it. */
+  /** The command that it needs besides those of its level. Only servers that have this command are asked for it. */
   command?: string;
-  /** The step that does it first. */
+  /** The first step that passes it. */
   step: string;
-  /** The options to start a server with that has limits. `{status}` stands for a port that is free. */
+  /** Options that set the server's limits. `{status}` stands for a free port. */
   limits?: string;
   converse(subject: Subject): Promise<void>;
 };
 
-/** The first line that a user of a chat is sent. */
+/** The first line that a chat sends to a user. */
 export const WELCOME = /^\* welcome, (\S+)$/;
 
-/** What to send to have these lines echoed. From level 7 on, a line is a command. */
+/** The bytes that ask a server to echo these lines. From level 7 on, a line is a command. */
 export function request({ level }: Subject, lines: string[], end = '\n'): string {
   return lines.map((line) => (level < 7 ? `${line}${end}` : `ECHO ${line}${end}`)).join('');
 }
 
-/** Has `text` echoed. */
+/** Sends `text`, and expects its echo. */
 export async function echo(subject: Subject, client: Client, text: string): Promise<void> {
   await client.send(request(subject, [text]));
   await client.expect(`${text}\n`);
 }
 
-/** Hears these lines, and no other between them. */
+/** Expects these lines, and no other between them. */
 export async function hear(client: Client, lines: string[]): Promise<void> {
   for (const line of lines) await client.expect(`${line}\n`);
 }
 
-/** The conversation fails, and with other words than those of an answer. */
+/** Ends the conversation with a failure that is not about an answer. */
 export function failWith(message: string): never {
   throw new ExpectationError(message, 'other');
 }
 
-/** However a conversation fails. */
+/** All ways in which a conversation fails. */
 export const ANY: readonly Why[] = ['other', 'end', 'silence'];
 
-/** What to suspect if the conversation fails in one of these ways. */
+/** Holds a conversation. If it fails in one of these ways, the likeliest symptom is this one. */
 export async function suspecting<Result>(
   symptom: Symptom,
   conversation: Promise<Result>,

@@ -8,8 +8,8 @@ export type Expectation = '✔' | '✘' | '–';
 
 // The columns, in the order of `behaviours`: echoes bytes back, next client, half-close, reset, Ctrl-C; two at once, never
 // reads; lines however cut, a character cut in two, CRLF, slow reader; commands, a number; hostile command; users can
-// talk, names; what one client may cost: an endless line, one that trickles, an idle client, a listener, and one who asks,
-// that do not read, places, places for an address, status, SIGTERM.
+// talk, names; the limits: an endless line, a line that trickles, an idle client, two kinds of clients that never read, the
+// number of clients, and of those from one address; status, SIGTERM.
 const table = `
   single1      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – – – ✔ – – – – – – – – – – – – – –
   single2      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – ✘ – ✔ – – – – – – – – – – – – – –
@@ -66,7 +66,7 @@ const table = `
 
 const names = Object.keys(behaviours) as BehaviourName[];
 
-/** For each step, what each behaviour is expected to show. */
+/** The row of each step: what is expected of it in each behaviour. */
 export const expectations = new Map<string, Map<BehaviourName, Expectation>>(
   table
     .trim()
@@ -85,20 +85,20 @@ const HALF = 'the log shows half a character';
 
 type Flaw = [steps: string, behaviour: BehaviourName, symptom: Symptom, mender: string];
 
-/** What is seen in all steps that have no limits. */
+/** The symptoms of all steps without limits. */
 const unlimited: [behaviour: BehaviourName, symptom: Symptom][] = [
   [ENDLESS, 'a line may be of any length'],
-  ['a line that trickles is given up', 'a client may stay for ever'],
-  ['an idle client is shown out', 'a client may stay for ever'],
-  ['a listener that never reads is cut off', 'a client that does not read is kept'],
+  ['a line that trickles in times out', 'a client may stay for ever'],
+  ['an idle client is disconnected', 'a client may stay for ever'],
+  ['a chat user who never reads is cut off', 'a client that does not read is kept'],
   ['a client that never reads its answers is cut off', 'a client that does not read is kept'],
-  ['there is an end to places', 'all are let in'],
-  ['there is an end to places for one address', 'all are let in'],
-  ['it says how it is', 'it does not say how it is'],
-  [SIGTERM, 'SIGTERM ends it in mid-word'],
+  ['the number of clients is limited', 'no client is refused'],
+  ['the number of clients of one address is limited', 'no client is refused'],
+  ['it reports its status', 'it does not report its status'],
+  [SIGTERM, 'SIGTERM ends it at once'],
 ];
 
-/** What the steps get wrong, what that looks like, and which step mends it. */
+/** What the steps get wrong on purpose, the symptom, and the step that mends it. */
 const flaws: Flaw[] = [
   ['single1 single2', 'serves the next client', 'the process ended', 'single3'],
   ['single1 single2', 'survives a reset', 'the process ended', 'single3'],
@@ -114,7 +114,7 @@ const flaws: Flaw[] = [
   ],
   [
     'generator7',
-    "one user's number keeps no other waiting",
+    'computing for one user delays no other',
     'a number was computed before the next user was answered',
     'work7',
   ],

@@ -1,29 +1,26 @@
-// A server that is not of this project. Only its port is known.
+// A server that is not of this project. The conversations know its port alone.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Program } from './program.ts';
 
-/**
- * Times in milliseconds: how long a server may take to accept a connection, and to end after Ctrl-C; the pause between two
- * tries to connect; and how long the server may take to close a connection.
- */
-const START = 10_000;
-const END = 10_000;
-const PAUSE = 50;
-const CLOSE = 500;
+// Times in milliseconds.
+const START = 10_000; // until the server accepts a connection
+const END = 10_000; // until it ends after Ctrl-C
+const PAUSE = 50; // between two attempts to connect
+const CLOSE = 500; // until it closes a connection
 
-/** Where a server answers, and its program, where this process has started it. */
+/** The address of a server, and its program, if this process has started it. */
 export type Foreign = { port: number; host: string; statusPort?: number; program?: Program };
 
 /** The server could not be tried. */
 export class StartError extends Error {}
 
 /**
- * Runs a server for as long as `use` takes, on a port that is free: `{port}` in the command stands for it, and so does PORT in
- * the environment of the server. It ends with all processes that it has started. In the same way, `{limits}` and LIMITS stand for
- * the options of a behaviour that has limits.
+ * Runs a server on a free port while `use` runs. `{port}` in the command stands for the port, and so does PORT in the
+ * environment of the server. `{limits}` and LIMITS stand for the options of a behaviour with limits. At the end, this ends the
+ * server, with all processes that it has started.
  *
  * @throws StartError if the server ends before it accepts a connection, or accepts none in ten seconds
  */
@@ -43,8 +40,8 @@ export async function withForeign<Result>(
   try {
     return await use({ port, host: await answering(port, program), statusPort, program });
   } finally {
-    await program.terminate().catch(() => {}); // It never started.
-    await program.stop().catch(() => {}); // After Ctrl-C it does not return, so no failure is printed.
+    await program.terminate().catch(() => {}); // fails if the program could not be started
+    await program.stop().catch(() => {}); // After Ctrl-C, this does not return, so no failure is printed.
   }
 }
 
@@ -81,7 +78,7 @@ export function lastLines(program: Program | undefined): string {
     .trimEnd();
 }
 
-/** Whether the server accepts a connection. It closes that in good order, so that the server has no client afterwards. */
+/** Whether the server accepts a connection. Ends it, and waits for the server to close it, so that no client is left. */
 async function accepts(port: number, host: string): Promise<boolean> {
   const socket = connect({ port, host }).resume();
   try {

@@ -1,4 +1,4 @@
-// Limits: what one client may cost, and how a server stops. A server is tried with small limits, so that each conversation is short.
+// The behaviours of level 12: what one client may cost, and how a server stops. The limits are small, so each conversation is short.
 
 import {
   ANY,
@@ -16,12 +16,12 @@ import type { Symptom } from './symptoms.ts';
 export const SIGTERM = 'SIGTERM lets clients finish';
 export const ENDLESS = 'a line that never ends is refused';
 
-/** Limits that several conversations try at the same time, and what is seen where there are none. */
+/** The limits that several conversations try at the same time, and the symptoms of servers without limits. */
 const TIMES = '--line-timeout 0.5 --idle-timeout 0.7 --status-port {status}';
 const OWED = '--max-owed 65536 --stall-timeout 1';
 const STAYS: Symptom = 'a client may stay for ever';
 const OWES: Symptom = 'a client that does not read is kept';
-const CUTS: Symptom = 'SIGTERM ends it in mid-word';
+const CUTS: Symptom = 'SIGTERM ends it at once';
 
 export const limitBehaviours = {
   [ENDLESS]: {
@@ -35,7 +35,7 @@ export const limitBehaviours = {
     },
   },
 
-  'a line that trickles is given up': {
+  'a line that trickles in times out': {
     level: 12,
     step: 'select12',
     limits: TIMES,
@@ -48,7 +48,7 @@ export const limitBehaviours = {
     },
   },
 
-  'an idle client is shown out': {
+  'an idle client is disconnected': {
     level: 12,
     step: 'select12',
     limits: TIMES,
@@ -59,7 +59,7 @@ export const limitBehaviours = {
     },
   },
 
-  'a listener that never reads is cut off': {
+  'a chat user who never reads is cut off': {
     level: 12,
     step: 'select12',
     limits: OWED,
@@ -81,28 +81,28 @@ export const limitBehaviours = {
       const client = await subject.connect();
       client.socket.pause();
       void client.send(request(subject, ['x'.repeat(4000)]).repeat(500));
-      // A client that does not read learns of the end when it writes.
+      // A client that does not read learns of the end by a write that fails.
       const more = setInterval(() => void client.send('\n'), 50);
       const end = client.until('the end', () => client.ended).finally(() => clearInterval(more));
       await suspecting(OWES, end, ANY);
     },
   },
 
-  'there is an end to places': {
+  'the number of clients is limited': {
     level: 12,
     step: 'select12',
     limits: '--max-clients 2',
     converse: ({ connect }) => isRefused(connect, 'ERROR full'),
   },
 
-  'there is an end to places for one address': {
+  'the number of clients of one address is limited': {
     level: 12,
     step: 'select12',
     limits: '--max-per-address 2',
     converse: ({ connect }) => isRefused(connect, 'ERROR too many connections'),
   },
 
-  'it says how it is': {
+  'it reports its status': {
     level: 12,
     step: 'select12',
     limits: TIMES,
@@ -113,7 +113,7 @@ export const limitBehaviours = {
         if (response.status !== 200) failWith(`${url}: ${response.status}`);
         return response.text();
       };
-      await suspecting('it does not say how it is', get('/health'), ANY);
+      await suspecting('it does not report its status', get('/health'), ANY);
       if (!/^\w*clients\w* \d+$/m.test(await get('/metrics'))) failWith('/metrics does not count clients');
     },
   },
@@ -134,16 +134,16 @@ export const limitBehaviours = {
       await client.expectEnd();
       client.close();
       const exit = await program?.exited();
-      if (exit !== 0) failWith(`It ended by ${exit}`);
+      if (exit !== 0) failWith(`The server ended by ${exit}`);
     },
   },
 } satisfies Record<string, Behaviour>;
 
-/** Of three clients, the last is told why it can not come in. */
+/** Connects three clients. The server has to refuse the last one, and say why. */
 async function isRefused(connect: Subject['connect'], line: string): Promise<void> {
   await connect();
   await connect();
   const third = await connect();
-  await suspecting('all are let in', third.match(/^ERROR /, line), ANY);
+  await suspecting('no client is refused', third.match(/^ERROR /, line), ANY);
   await third.expectEnd();
 }

@@ -82,7 +82,10 @@ export class Program {
     return false;
   }
 
-  /** Waits until it has ended. Returns its exit code, or the signal that has ended it. */
+  /**
+   * Waits until it has ended. Returns its exit code, or the signal that has ended it. While this process is ending, this never
+   * returns: the signal has ended its programs, too, and that is no failure of theirs.
+   */
   async exited(): Promise<Exit> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -90,7 +93,9 @@ export class Program {
       timer = setTimeout(() => reject(new ExpectationError(why, 'silence')), this.#patience);
     });
     try {
-      return await Promise.race([this.#end, late]);
+      const exit = await Promise.race([this.#end, late]);
+      await ending;
+      return exit;
     } finally {
       clearTimeout(timer);
     }
@@ -112,15 +117,13 @@ export class Program {
     const deadline = performance.now() + GRACE;
     while (this.#signal(0) && performance.now() < deadline) await sleep(PAUSE);
     this.kill('SIGKILL');
-    return this.exited();
+    return this.#end;
   }
 
-  /** Ends it, if it still runs. While this process is ending, this never returns. */
-  async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
+  /** Ends it, if it still runs. */
+  stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
     this.kill(signal);
-    const exit = await this.exited();
-    await ending;
-    return exit;
+    return this.exited();
   }
 
   kill(signal: NodeJS.Signals): void {

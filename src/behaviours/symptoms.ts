@@ -1,7 +1,7 @@
 type Meaning = {
   cause: string;
   hint: string;
-  /** The step that mends it, if it is not the first step that passes the behaviour. */
+  /** The step that mends it, unless that is the first step that passes the behaviour. */
   step?: string;
 };
 
@@ -55,7 +55,7 @@ const table = {
       'The server handles each line in a thread or a callback of its own, and the quickest of them answers first.',
     hint: 'Handle the lines of one client one after the other.',
   },
-  'the line ends are others': {
+  'the line ends differ': {
     cause:
       'telnet ends a line with \\r\\n. Below level 7, the \\r belongs to the line. From level 7 on, a command has no \\r at its end.',
     hint: 'Cut at \\n. When a line is a command, drop one \\r from its end.',
@@ -108,29 +108,30 @@ const table = {
   },
   'a line may be of any length': {
     cause:
-      'The server keeps the bytes of a line until it ends. One that never ends takes all the memory there is.',
-    hint: 'Count the bytes of the line that has begun. When there are too many, say so and close.',
+      'The server keeps the bytes of a line until the line ends. A line that never ends takes all memory.',
+    hint: 'Count the bytes of the line that has begun. When there are too many, say so, and close.',
   },
   'a client may stay for ever': {
-    cause:
-      'The server waits for the next byte without a deadline, and each byte that comes is a reason to wait for another.',
-    hint: 'Keep for each client when it was last heard, and when its line began. One timer for the earliest of all deadlines is enough.',
+    cause: 'The server waits for the next byte without a deadline, and after each byte it waits again.',
+    hint: 'Remember when each client sent its last byte, and when its line began. One timer for the earliest of all deadlines is enough.',
   },
   'a client that does not read is kept': {
-    cause: 'What a client does not read is kept for it, or others wait until it reads.',
-    hint: 'Count the bytes that a client is owed. When there are too many, or none is taken for too long, close it; and read no questions of a client while its answers wait.',
+    cause:
+      'The server keeps all bytes that a client does not read, or makes other clients wait until it reads.',
+    hint: 'Count the bytes that wait for each client. When there are too many, or the kernel takes none for too long, close the connection. And read no requests of a client whose answers wait.',
   },
-  'all are let in': {
+  'no client is refused': {
     cause: 'The server accepts clients until there is no descriptor or no memory left.',
-    hint: 'Count clients, in all and by their address. Tell one too many why, and close it.',
+    hint: 'Count clients, in all and by address. Tell a client that is one too many, and close the connection.',
   },
-  'SIGTERM ends it in mid-word': {
-    cause: 'Nothing handles SIGTERM, so the kernel ends the process, with questions that were not answered.',
+  'SIGTERM ends it at once': {
+    cause:
+      'The server does not handle SIGTERM, so the kernel ends the process before it has answered all requests.',
     hint: 'On SIGTERM, close the listener, tell the clients, and answer them for a few seconds more.',
   },
-  'it does not say how it is': {
-    cause: 'Nothing answers GET /health on the port for the status.',
-    hint: 'Listen on a second port, by HTTP, and answer from counters that the server keeps anyway.',
+  'it does not report its status': {
+    cause: 'The server does not answer GET /health on its status port.',
+    hint: 'Answer HTTP requests on a second port, from counters that the server keeps anyway.',
   },
   'other bytes came': {
     cause: 'The answer differs from what this level asks for.',

@@ -20,8 +20,8 @@ export type ChatListener = { listener: Socket; framing: () => Framing };
 /**
  * The listeners of a chat: one for lines, and with `--web-port` another for browsers.
  *
- * @param bounds the most bytes of a line or message, and how many the kernel keeps that a client has no room for
- * @param inherited what another process has opened by this function, with the same options
+ * @param bounds the most bytes of a line or message, and how many unsent bytes of a client the kernel keeps
+ * @param inherited the listeners that this function has opened in another process, with the same options
  */
 export function listenForChat(
   options: ServerOptions & Values<typeof webOptions>,

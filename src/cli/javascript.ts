@@ -4,7 +4,7 @@ import type { BuildOptions } from 'esbuild';
 type Esbuild = typeof import('esbuild');
 
 /**
- * Has esbuild make one file of JavaScript of each program in TypeScript, along with all that it imports but packages.
+ * Compiles each program in TypeScript, with esbuild, to one file of JavaScript, which contains all imports but packages.
  *
  * @param how `buildSync`, or `build`, which alone takes plugins
  * @throws Error if esbuild is not installed. No step needs it to run

@@ -32,12 +32,12 @@ export function announce(line: string): void {
 let hasRoom = (): boolean => true;
 let dropped = 0;
 
-/** Has every line of the log dropped for which there is no room. Otherwise a write waits: for Ctrl-Q, after Ctrl-S. */
+/** From now on, the log drops a line if there is no room for it. Otherwise a write waits, after Ctrl-S for a Ctrl-Q. */
 export function dropLinesUnless(thereIsRoom: () => boolean): void {
   hasRoom = thereIsRoom;
 }
 
-/** How many lines were dropped. */
+/** How many lines the log has dropped. */
 export function linesDropped(): number {
   return dropped;
 }

@@ -9,11 +9,11 @@ import { numberOrFail, parseOrHelp } from './parse.ts';
 export type Option = {
   default: string | number | boolean;
   help: string;
-  /** For numbers, which are whole unless they may have a fraction. */
+  /** The range of a number. Without `fraction`, the number is whole. */
   min?: number;
   max?: number;
   fraction?: boolean;
-  /** For strings, if there are just these. */
+  /** The only values of a string. */
   choices?: readonly string[];
 };
 

@@ -45,8 +45,8 @@ function withNegatives({ options = {} }: ParseArgsConfig): string[] {
 }
 
 /**
- * The number that a text writes in digits: a whole one, or, where that is said, one with a fraction. If there is none, or it is
- * out of range, the program ends with one line: `Cannot use --port "1e3": it is a whole number from 0 to 65535`.
+ * The number that a text contains, in digits: a whole number, unless `fraction` is set. If it contains none, or one out of
+ * range, the program ends with one line: `Cannot use --port "1e3": it is a whole number from 0 to 65535`.
  *
  * @param action begins that line: `Cannot use --port`
  */
@@ -61,5 +61,5 @@ export function numberOrFail(
   return fail(`${action} ${JSON.stringify(text)}: it is a ${fraction ? 'number' : 'whole number'}${range}`);
 }
 
-/** Of numbers: 0 unless there is another minimum, and any maximum; whole unless they may have a fraction. */
+/** A range of numbers: from 0, unless `min` is set, and without end, unless `max` is. */
 type Range = { min?: number; max?: number; fraction?: boolean };

@@ -24,7 +24,7 @@ export abstract class Connection {
   #recv: Own | undefined;
   /** Belongs to the kernel while a send is in flight. */
   #outgoing = new Pile();
-  /** Collects what is pushed meanwhile. */
+  /** Collects the bytes that are pushed while a send is in flight. */
   #next = new Pile();
   #send: Own | undefined;
   #over: Why | undefined;

@@ -1,8 +1,8 @@
 // ring11: users who talk to each other, one thread, and a kernel that does the work.
 //
-// New since ring10: a room, and a chat on top of the chain, as in select11. The room pushes what a user says to all the
-//   others. At the end of the tick, each connection submits one send with all that was pushed, and one system call hands
-//   all these sends over. A user whose last send is still in flight gets the rest after it.
+// New since ring10: a room, and a chat on top of the chain, as in select11. The room pushes each line of a user to all
+//   others. At the end of the tick, each connection submits one send with all pushed lines, and one system call hands all
+//   these sends over. A user whose last send is still in flight gets the rest after it.
 // Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT.
 //   Then stop one of them with Ctrl-Z, and let another talk without end: yes SAY hello | nc localhost 12345. The
 //   third hears it all. Not for long: top shows how the memory grows.

@@ -28,7 +28,7 @@ export class AsyncLoop extends Loop {
     });
   }
 
-  /** Counts an async function that has begun. No `await` waits for it, so the loop logs its error if it fails. */
+  /** Counts an async function that has begun. No `await` waits for it, so the loop logs its error. */
   spawn(task: Promise<void>): void {
     this.tasks++;
     task.catch(logFailure).finally(() => {
@@ -36,7 +36,7 @@ export class AsyncLoop extends Loop {
     });
   }
 
-  /** Runs until all have ended. Each tick is a turn of Node's own loop: functions that it wakes run when it is over. */
+  /** Runs until all async functions have ended. Each tick is a turn of Node's own loop: functions that it wakes run after it. */
   async run(): Promise<void> {
     const guest = new Guest(this.selector, (most) => {
       this.tick(most);

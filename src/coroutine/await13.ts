@@ -114,7 +114,7 @@ class Connection implements Transport<Buffer>, Guarded {
   async flush(): Promise<void> {
     await loop.sleep(0);
     try {
-      // Before this function resumes, another may push a line: so it looks again.
+      // Before this function resumes, a line of another user may be pushed: so it looks again.
       while (this.unsent.length > 0) {
         await this.client.sendAll(this.unsent, (bytes) => this.watch.took(bytes));
       }

@@ -23,7 +23,7 @@ import { AsyncLoop } from './async-loop.ts';
 
 const { selector, stats, ...options } = readOptions({
   selector: selectorOption,
-  stats: { default: 0, help: 'log how many there are every so many milliseconds, 0 never' },
+  stats: { default: 0, help: 'log the numbers of tasks and sockets every so many milliseconds, 0 never' },
 });
 const loop = new AsyncLoop(selector);
 const NEWLINE = Buffer.from('\n');

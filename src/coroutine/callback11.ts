@@ -5,7 +5,7 @@
 //   each as a piece of its own. libuv sends 1,024 pieces a turn: lines of a user who never stops would arrive at a trickle.)
 // Try: what you tried with generator11.
 // Still wrong: the buffer of a user who does not read grows without a limit, because write() always takes the line:
-//   stream12 bounds what it is owed.
+//   stream12 bounds it.
 
 import { createServer, type Socket } from 'node:net';
 import { listenForChat, webOptions } from '../cli/chat-listeners.ts';

@@ -9,7 +9,7 @@ export class GeneratorLoop extends Loop {
   /** How many coroutines have begun, and not ended. */
   tasks = 0;
 
-  /** Runs a coroutine to its first yield, and from one to the next whenever a wait is over. */
+  /** Runs a coroutine to its first yield, and to the next yield whenever a wait is over. */
   spawn(coroutine: Coroutine): void {
     const run = (): void => {
       try {

@@ -22,7 +22,7 @@ import { type Coroutine, GeneratorLoop } from './generator-loop.ts';
 
 const { selector, stats, ...options } = readOptions({
   selector: selectorOption,
-  stats: { default: 0, help: 'log how many there are every so many milliseconds, 0 never' },
+  stats: { default: 0, help: 'log the numbers of tasks and sockets every so many milliseconds, 0 never' },
 });
 const loop = new GeneratorLoop(selector);
 const NEWLINE = Buffer.from('\n');

@@ -5,8 +5,8 @@ import { logFailure } from './loop.ts';
 import { currentTask, type Task, type TaskLoop } from './task.ts';
 
 /**
- * Runs `body(group)` and the tasks that it spawns in the group, and returns when all of them have ended. When one fails, this
- * cancels the others, and throws its error. When the caller is cancelled, or its time is over, so are all tasks.
+ * Runs `body(group)` and the tasks that it spawns in the group, and returns when all of them have ended. When a task fails, this
+ * cancels the others, and throws the error. When the caller is cancelled, or exceeds a time limit, this cancels all tasks.
  */
 export function* withGroup(body: (group: Group) => Coroutine): Coroutine {
   const group = new Group(currentTask().loop);
@@ -14,7 +14,7 @@ export function* withGroup(body: (group: Group) => Coroutine): Coroutine {
   yield* group.join();
 }
 
-/** Tasks that end together. {@link withGroup} makes one, and waits for it. */
+/** Tasks that end together. {@link withGroup} makes a group, and waits for its tasks. */
 export class Group {
   readonly #loop: TaskLoop;
   readonly #tasks = new Set<Task>();
@@ -25,7 +25,7 @@ export class Group {
     this.#loop = loop;
   }
 
-  /** Spawns a task in the group. If the group has been cancelled, so is the task. */
+  /** Spawns a task in the group. If the group was cancelled before, the task is cancelled at once. */
   spawn<Result>(coroutine: Coroutine<Result>): Task<Result> {
     const task = this.#loop.spawn(coroutine);
     this.#tasks.add(task);
@@ -34,20 +34,20 @@ export class Group {
     return task;
   }
 
-  /** Cancels all tasks in it. */
+  /** Cancels all tasks of the group. */
   cancel(): void {
     this.#isCancelled = true;
     for (const task of this.#tasks) task.cancel();
   }
 
-  /** Waits until all have ended. @throws the error of the first that has failed; any other error is logged */
+  /** Waits until all tasks have ended. @throws the first error of a task. Later errors are logged */
   *join(): Coroutine {
     let interruption: { readonly error: unknown } | undefined;
     for (let [task] = this.#tasks; task; [task] = this.#tasks) {
       try {
         yield ['join', task];
       } catch (error) {
-        interruption = { error }; // Cancelled: thrown when all have ended.
+        interruption = { error }; // Cancelled: this throws it when all tasks have ended.
         this.cancel();
       }
     }

@@ -1,4 +1,5 @@
-// The loop under the coroutines: it waits in one call for all that they wait for, and wakes each that can go on.
+// The loop under the coroutines. One call waits for everything that the coroutines wait for, and then the loop wakes those
+// that can go on.
 
 import { log } from '../cli/log.ts';
 import { Deadlines } from '../sockets/deadlines.ts';
@@ -12,7 +13,7 @@ import { publishWait, waits } from '../sockets/waits.ts';
  */
 export type Wait = ['read' | 'write', Socket] | ['sleep', number] | ['join', Joinable];
 
-/** Something that ends, as a task does. The function that it returns cancels the wait. */
+/** A task. `whenEnded()` returns a function that cancels the wait. */
 type Joinable = { whenEnded(wake: () => void): () => void };
 
 type Waiter = { readonly wake: () => void };
@@ -54,10 +55,10 @@ export class Loop {
   }
 
   /**
-   * Calls `wake` once, when the wait is over.
+   * Waits, and then calls `wake`, once.
    *
    * @param generator the coroutine, if it is a generator: a trace shows where it is suspended
-   * @returns a function that cancels the wait: then `wake` is not called. After the wait, it does nothing
+   * @returns a function that cancels the wait. After the wait, the function does nothing
    * @throws Error if another coroutine waits for the same, or the socket is closed
    */
   wait(wait: Wait, wake: () => void, generator?: object): () => void {
@@ -102,7 +103,7 @@ export class Loop {
     return this.#sleepers.add(performance.now() + milliseconds, call);
   }
 
-  /** Closes a socket. A coroutine that waits for it is woken, and finds it closed. */
+  /** Closes a socket, and wakes the coroutines that wait for it. They find it closed. */
   close(socket: Socket): void {
     const key = this.#keys.get(socket);
     if (key) this.#forget(key);

@@ -4,7 +4,7 @@
 //   in callback11.
 // Try: what you tried with generator11.
 // Still wrong: the buffer of a user who does not read grows without a limit, because write() always takes the line:
-//   stream12 bounds what it is owed.
+//   stream12 bounds it.
 
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';

@@ -4,12 +4,12 @@ import { Guest } from '../sockets/guest.ts';
 import { type Coroutine, GeneratorLoop } from './generator-loop.ts';
 import { logFailure, type Wait } from './loop.ts';
 
-/** Thrown into a coroutine that is to end. Clean up in `finally`, and let this error pass. */
+/** {@link Task.cancel} throws it into the coroutine. Clean up in `finally`, and let this error pass. */
 export class Cancelled extends Error {
   override readonly name = 'Cancelled';
 }
 
-/** What {@link withTimeout} throws when its time is over. */
+/** {@link withTimeout} throws it when the time is over. */
 export class TimedOut extends Error {
   override readonly name = 'TimedOut';
 }
@@ -54,10 +54,10 @@ export function currentTask(): Task {
   return current;
 }
 
-/** A time limit: the error, after it is exceeded, and a function that stops it. */
+/** A time limit: its error, if it was exceeded, and a function that stops its timer. */
 type Limit = { error?: Cancelled; readonly stop: () => void };
 
-/** A coroutine that has been spawned. It has run to its first wait. */
+/** A coroutine that a loop has spawned, and that has run to its first wait. */
 export class Task<Result = unknown> {
   readonly loop: TaskLoop;
   readonly #coroutine: Coroutine<Result>;
@@ -67,7 +67,7 @@ export class Task<Result = unknown> {
   #isTold = false; // whether a coroutine has received the outcome
   readonly #wakers = new Set<() => void>();
   #cancelled: Cancelled | undefined;
-  /** Each stops a timer that would throw into the coroutine: that of cancel(), and one for each limit, the innermost last. */
+  /** Functions that stop timers: the timer of cancel(), and the timer of each limit, the innermost last. */
   #stopCancel = (): void => {};
   readonly #stopLimits: (() => void)[] = [];
 
@@ -78,7 +78,7 @@ export class Task<Result = unknown> {
     this.#next();
   }
 
-  /** Waits until it has ended. @returns its result @throws its error: Cancelled, if it was cancelled */
+  /** Waits until the task has ended. @returns its result @throws its error: Cancelled, if it was cancelled */
   *join(): Coroutine<Result> {
     if (!this.#outcome) yield ['join', this];
     return this.result();
@@ -95,7 +95,7 @@ export class Task<Result = unknown> {
     this.#stopCancel = this.loop.after(0, () => this.#throw(error, 0));
   }
 
-  /** What {@link join} returns. @throws its error, or Error if it has not ended */
+  /** What {@link join} returns. @throws the error of the task, or Error if the task has not ended */
   result(): Result {
     if (!this.#outcome) throw new Error('Cannot have the result of a task before it has ended');
     this.#isTold = true;
@@ -103,12 +103,12 @@ export class Task<Result = unknown> {
     return this.#outcome.result;
   }
 
-  /** Whether that was its end: {@link cancel}. */
+  /** Whether {@link cancel} has ended the task. */
   get isCancelled(): boolean {
     return this.#outcome !== undefined && 'error' in this.#outcome && this.#outcome.error === this.#cancelled;
   }
 
-  /** Calls `wake` when it has ended. Returns a function that cancels that. */
+  /** Calls `wake` when the task has ended. Returns a function that prevents it. */
   whenEnded(wake: () => void): () => void {
     if (this.#outcome) {
       this.#isTold = true; // in a moment
@@ -143,7 +143,7 @@ export class Task<Result = unknown> {
     for (const stop of this.#stopLimits.splice(depth)) stop();
   }
 
-  /** As in generator-loop.ts: from one wait to the next. */
+  /** Runs the coroutine from one wait to the next, as generator-loop.ts does. */
   #run(resume: () => IteratorResult<Wait, Result>): void {
     const interrupted = current;
     current = this;
@@ -182,8 +182,8 @@ export class Task<Result = unknown> {
 
 /**
  * Runs a coroutine for at most so many milliseconds. After that, this throws `Cancelled` where the coroutine waits, and
- * {@link TimedOut} to the caller. So of nested calls, the one whose time is over throws `TimedOut`; the calls within it throw
- * `Cancelled`.
+ * {@link TimedOut} to the caller. So of nested calls, the call whose time is over throws `TimedOut`, and the calls within it
+ * throw `Cancelled`.
  */
 export function* withTimeout<Result>(milliseconds: number, coroutine: Coroutine<Result>): Coroutine<Result> {
   const limit = currentTask().limit(milliseconds);

@@ -8,8 +8,8 @@
 //   Node's own, as that of await6 is.)
 // Try: npm start task6 -- --warn-after 3 --close-after 6 --stats 1000, nc localhost 12345, and say nothing. Then leave
 //   with Ctrl-C in nc: at once, the log counts three tasks less. Then Ctrl-C here: each nc shows a goodbye.
-// Still wrong: a line is a send() of its own, and one that never ends grows the buffer, as in generator6. And
-//   cancel() reaches a coroutine where it waits, not while it computes: generator7 has one that does.
+// Still wrong: each line is a send() of its own, and a line that never ends grows the buffer, as in generator6. And
+//   cancel() reaches a coroutine where it waits, not while it computes, as one of generator7 does.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -24,9 +24,9 @@ import { TaskLoop, withTimeout } from './task.ts';
 
 const { selector, stats, ...options } = readOptions({
   'warn-after': { default: 10, help: 'ask a client that has been silent for so many seconds' },
-  'close-after': { default: 20, help: 'say goodbye to it after so many seconds' },
+  'close-after': { default: 20, help: 'say goodbye after so many seconds of silence' },
   selector: selectorOption,
-  stats: { default: 0, help: 'log how many there are every so many milliseconds, 0 never' },
+  stats: { default: 0, help: 'log the numbers of tasks and sockets every so many milliseconds, 0 never' },
 });
 const loop = new TaskLoop(selector);
 const [WARN_AFTER, CLOSE_AFTER] = [1000 * options['warn-after'], 1000 * options['close-after']];
@@ -136,4 +136,4 @@ const server = loop.spawn(withGroup((group) => acceptAll(listen(options), group)
 if (stats > 0) setInterval(() => log(`${loop.tasks} tasks, ${loop.sockets} sockets`), stats).unref();
 process.on('SIGINT', () => server.cancel());
 await loop.runInNode();
-log('all have ended');
+log('all tasks have ended');

@@ -35,11 +35,11 @@ export class Workers {
   }
 
   /**
-   * Lets a thread call a function, and returns what that returns, or throws what it throws: `yield* workers.work(answerFib, '32')`. The
-   * coroutine waits until then, and the loop goes on.
+   * Has a thread call a function, and returns the result, or throws the error: `yield* workers.work(answerFib, '32')`. The
+   * coroutine waits, and the loop goes on.
    *
    * @param run a function that the step exports: the thread finds it by its name
-   * @param args can be cloned, as the result can: no functions, no sockets
+   * @param args values that can be cloned, as the result: no functions, no sockets
    * @throws Error if no thread can be started, too many jobs wait, or the thread dies, for want of memory for example
    */
   *work<Args extends unknown[], Result>(run: (...args: Args) => Result, ...args: Args): Coroutine<Result> {
@@ -104,7 +104,7 @@ function takeJobs(memory: SharedArrayBuffer): void {
       for (let bytes = far.recv(4096); bytes.length > 0; bytes = far.recv(4096)) pieces.push(bytes);
       far.sendAll(perform(Buffer.concat(pieces))); // This wakes the loop: the other end is ready.
     } catch {
-      // The coroutine has closed its end: it no longer waits for this.
+      // The coroutine has closed its end: it no longer waits for the result.
     }
     far.close();
   }

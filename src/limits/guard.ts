@@ -1,13 +1,15 @@
-// Which clients come in, which have to leave, and how the server stops.
+// Which clients the server accepts, which it dismisses, and how it stops.
 
+import { endBy } from '../cli/end-by.ts';
 import { dropLinesUnless, log } from '../cli/log.ts';
 import { Deadlines } from '../sockets/deadlines.ts';
 import type { Address } from '../sockets/socket.ts';
+import { Timer } from '../sockets/timer.ts';
 import { canWrite } from './can-write.ts';
 import type { Limits } from './limits.ts';
 import { Watch } from './watch.ts';
 
-/** A connection, as its guard knows it. */
+/** A connection, as its guard sees it. */
 export type Guarded = {
   readonly address: Address;
   /** Sends the client a line. */
@@ -16,23 +18,20 @@ export type Guarded = {
   finish(): void;
   /** Closes at once. Bytes that the kernel has not taken are lost. */
   cutOff(why: string): void;
-  /** Goes on with the lines that have arrived. */
+  /** Goes on with the lines that have arrived already. */
   resume(): void;
 };
 
-/** How long the last answers may take when the time to drain is over, in milliseconds. */
+/** How long connections have to send their last answers when the time to drain is over, in milliseconds. */
 const LAST_ANSWERS = 1000;
 
 /**
- * How long one turn may take for clients whose time is over, in milliseconds. When a thousand have to leave at once, and each
- * is told to the rest, others have turns in between.
+ * The longest turn for clients whose time is over, in milliseconds. When a thousand clients have to leave at once, and the chat
+ * tells all others of each, the server reads from other clients in between.
  */
 const SLICE = 5;
 
-/** The longest time of `setTimeout()`. For a later deadline, the timer is set again then. */
-const MAX_MILLISECONDS = 2 ** 31 - 1;
-
-/** Keeps the clients of one server within its limits, with one timer for the deadlines of all of them. */
+/** Keeps the clients of one server within its limits. One timer serves all deadlines. */
 export class Guard {
   readonly limits: Limits;
   readonly guests = new Map<Guarded, Watch>();
@@ -41,12 +40,11 @@ export class Guard {
   /** How many clients were refused, dismissed or cut off, by the reason. */
   readonly offenders = new Map<string, number>();
   draining = false;
-  /** The client whose line is being answered. */
+  /** The client whose line the server is answering. */
   speaker: Watch | undefined;
   readonly #perHost = new Map<string, number>();
   readonly #deadlines = new Deadlines();
-  #timer: NodeJS.Timeout | undefined;
-  #timerAt = Number.POSITIVE_INFINITY;
+  readonly #timer = new Timer(() => this.#ring());
   #finish = (): Promise<void> => Promise.resolve();
 
   constructor(limits: Limits) {
@@ -54,7 +52,7 @@ export class Guard {
     dropLinesUnless(canWrite);
   }
 
-  /** Whether there is a place for one more client. If not, calls `refuse` with the message for the client. */
+  /** Whether the server accepts one more client. If not, calls `refuse` with the message for the client. */
   admits(address: Address, refuse: (line: Buffer) => void): boolean {
     const why = this.#refusal(address.host);
     if (why === undefined) return true;
@@ -69,7 +67,7 @@ export class Guard {
     return (this.#perHost.get(host) ?? 0) >= maxPerAddress ? 'too many connections' : undefined;
   }
 
-  /** Watches a client. The connection tells the watch what happens, and the guard when it has closed: {@link leave}. */
+  /** Watches a client. The connection tells the watch what happens, and calls {@link leave} when it has closed. */
   enter(guest: Guarded): Watch {
     const watch = new Watch(this, guest);
     this.guests.set(guest, watch);
@@ -100,22 +98,22 @@ export class Guard {
   /** Closes the connection of a client that does not read, without a message. */
   cutOff(guest: Guarded, why: string): void {
     this.#count('cut off', why, guest.address);
-    this.guests.get(guest)?.end(); // It may take a while until it has left.
+    this.guests.get(guest)?.end(); // Its connection may call leave() much later.
     guest.cutOff(why);
   }
 
   /** Calls a function at a time, on the clock of `performance.now()`. Returns a function that cancels it. */
   at(time: number, call: () => void): () => void {
     const cancel = this.#deadlines.add(time, call);
-    this.#setTimer();
+    this.#timer.set(time);
     return cancel;
   }
 
   /**
-   * On SIGTERM or Ctrl-C, closes the listeners, tells all clients, and ends the program when they have left, or that many
-   * seconds later (0: without a limit). A second signal ends it at once.
+   * On SIGTERM or Ctrl-C, closes the listeners, tells all clients, and ends the program when the last has disconnected, or
+   * after so many seconds (0: no limit). A second signal ends the program at once.
    *
-   * @param finish called before the program ends
+   * @param finish is called before the program ends
    */
   drainOnSignal(
     seconds: number,
@@ -157,28 +155,12 @@ export class Guard {
     this.offenders.set(why, (this.offenders.get(why) ?? 0) + 1);
   }
 
-  #setTimer(): void {
-    const { first } = this.#deadlines;
-    if (first >= this.#timerAt) return;
-    clearTimeout(this.#timer);
-    this.#timerAt = first;
-    const left = Math.ceil(first - performance.now());
-    this.#timer = setTimeout(() => this.#ring(), Math.min(Math.max(left, 0), MAX_MILLISECONDS)).unref();
-  }
-
   #ring(): void {
-    this.#timerAt = Number.POSITIVE_INFINITY;
     this.#deadlines.callUntil(performance.now(), SLICE);
-    this.#setTimer();
+    this.#timer.set(this.#deadlines.first);
   }
 }
 
 function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
-}
-
-/** Ends the program as the kernel does when there is no handler for a signal. */
-function endBy(signal: NodeJS.Signals): void {
-  process.removeAllListeners(signal);
-  process.kill(process.pid, signal);
 }

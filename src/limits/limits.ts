@@ -8,7 +8,7 @@ export const limitOptions = {
   'line-timeout': { default: 30, fraction: true, help: 'seconds from the first byte of a line to its end' },
   'idle-timeout': { default: 300, fraction: true, help: 'seconds without a byte from a client' },
   'max-owed': { default: 1024 * 1024, help: 'bytes kept for a client that does not read' },
-  'stall-timeout': { default: 10, fraction: true, help: 'seconds in which it takes none of them' },
+  'stall-timeout': { default: 10, fraction: true, help: 'seconds in which the client takes none of them' },
   'max-clients': { default: 1000, help: 'clients at a time' },
   'max-per-address': { default: 100, help: 'clients at a time from one address' },
   drain: { default: 5, fraction: true, help: 'seconds that clients have to finish after SIGTERM or Ctrl-C' },
@@ -18,7 +18,7 @@ export const limitOptions = {
 /** What `readOptions()` makes of {@link limitOptions}. */
 export type LimitValues = Record<Exclude<keyof typeof limitOptions, 'status-port'>, number>;
 
-/** The same in the units of the guard: bytes, clients, and milliseconds. A limit that is switched off is infinite. */
+/** The limits in bytes, clients, and milliseconds. A limit that is switched off is infinite. */
 export type Limits = {
   maxLine: number;
   /** About how many unsent bytes of a client the kernel keeps. The guard counts the rest. */

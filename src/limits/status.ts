@@ -6,8 +6,8 @@ import { numberOrFail } from '../cli/parse.ts';
 import type { Guard } from './guard.ts';
 
 /**
- * On the port of `--status-port`, answers `GET /health`, with 200, or 503 while the server drains, and `GET /metrics`, in the text
- * format of Prometheus. The port is open when this returns: so call it before the first line of output.
+ * Answers HTTP requests on the port of `--status-port`: `GET /health` with 200, or with 503 while the server drains, and
+ * `GET /metrics` in the text format of Prometheus. The port is open when this returns: so call it before the first line of output.
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */

@@ -2,38 +2,38 @@ import type { Guard, Guarded } from './guard.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** After so many lines of one client, Node's loop has a turn, and the server reads from others. */
+/** After so many lines of one client, the server reads from the others. */
 const LINES_IN_A_ROW = 100;
 
-/** How long the server reads nothing of that client, in milliseconds, while Node's loop has its turn. And how long at most. */
+/** How long it then reads nothing from that client, in milliseconds: at least, and at most. */
 const [TURN, LONGEST] = [1, 100];
 
 /**
- * Watches one client. The connection tells it what happens, and the watch tells the connection when a limit is reached.
+ * Watches one client. The connection tells the watch what happens, and the watch tells the connection when a limit is reached.
  *
- * There is one alarm for all time limits of a client, and it is lazy: a byte that arrives moves the limits, but not the alarm.
- * When the alarm rings too early, it is set again. So an idle client costs one alarm in five minutes, and a busy client does not
- * move an alarm with each byte.
+ * One alarm serves all time limits of a client, and it is lazy: a byte that arrives moves the limits, but not the alarm. If the
+ * alarm rings too early, the watch sets it again. So an idle client costs one alarm in five minutes, and a byte of a busy client
+ * moves no alarm.
  */
 export class Watch {
   readonly #guard: Guard;
   readonly #guest: Guarded;
-  /** When the last byte arrived, or the client was last allowed to speak again. */
+  /** When the last byte arrived, or the server last began to read from the client again. */
   #heardAt = performance.now();
-  /** The line that has not ended yet, and when it began. */
+  /** The number of the line that has begun and not ended, and when it began. */
   #line: number | undefined;
   #begunAt = NEVER;
-  /** How many bytes are kept for the client. */
+  /** How many bytes the server keeps for the client. */
   #owed = 0;
-  /** Whether the kernel had no room for all of them. */
+  /** Whether the kernel has no room for all of them. */
   #full = false;
-  /** While bytes wait for the kernel: when it last took some. */
+  /** When the kernel last took some of them. */
   #movedAt = NEVER;
-  /** Whether the client is not heard at the moment, and until when at least. */
+  /** Whether the server answers no lines of the client at the moment, and until when at least. */
   #hushed = false;
   #hushedUntil = 0;
   #lines = 0;
-  /** How long the server waits before the client's next line: the last one went to a client that lags. */
+  /** How long the server waits before the client's next line, because a client that lags was sent the last line. */
   #pause = 0;
   #finished = false;
   #alarmAt = NEVER;
@@ -50,9 +50,9 @@ export class Watch {
   }
 
   /**
-   * Whether the server may answer the next line of the client. Not while it owes the client a quarter of the limit: so the client's
-   * own answers never exceed it. Not after many lines without a pause: other clients have their turn. And not at once after a line
-   * to a client that lags: see {@link owes}. When it may, the watch calls the connection's `resume()`.
+   * Whether the server may answer the next line of the client. If not, the watch calls the connection's `resume()` later. The
+   * server waits while it owes the client a quarter of the limit, so that the client's own answers never exceed the limit; after
+   * many lines without a pause, so that other clients have a turn; and after a line to a client that lags: see {@link owes}.
    */
   mayBeHeard(): boolean {
     if (this.#hushed) return false;
@@ -62,7 +62,7 @@ export class Watch {
     return !this.#hushed;
   }
 
-  /** The line has been answered. What others are sent from now on is not due to this client. */
+  /** The line has been answered. Lines that others are sent from now on are not due to this client. */
   answered(): void {
     this.#guard.speaker = undefined;
   }
@@ -84,8 +84,8 @@ export class Watch {
 
   /**
    * So many bytes are to be sent. Returns whether to keep them: not if the client is about to be cut off. When the client lags,
-   * the speaker's next line waits for as long as the kernel has taken nothing, a tenth of a second at most: so a slow reader has
-   * time to catch up, and a client that never reads stops no other.
+   * the next line of the speaker waits as long as the kernel has taken nothing, but at most a tenth of a second. So a slow reader
+   * has time to catch up, and a client that never reads stops no other.
    */
   owes(bytes: number): boolean {
     const { maxOwed } = this.#guard.limits;
@@ -113,7 +113,7 @@ export class Watch {
   /** The connection is closed. */
   end(): void {
     this.#cancelAlarm();
-    this.#alarmAt = -NEVER; // No alarm is earlier, so none is set any more.
+    this.#alarmAt = -NEVER; // No time is earlier, so #setAlarm() sets no alarm any more.
   }
 
   /** The server reads no more: the client has ended its stream, or has to leave. Only the stall timeout counts now. */
@@ -123,7 +123,7 @@ export class Watch {
     this.#setAlarm();
   }
 
-  /** A line is longer than it may be. */
+  /** A line is too long. */
   tooLong(): void {
     this.#guard.dismiss(this.#guest, 'line too long');
   }
@@ -145,7 +145,7 @@ export class Watch {
     this.#guest.resume();
   }
 
-  /** When the earliest time limit of this moment is reached. */
+  /** When the first time limit is reached, as things are now. */
   #due(): number {
     const { maxOwed, lineTimeout, idleTimeout, stallTimeout } = this.#guard.limits;
     if (this.#full && this.#owed > maxOwed) return 0;

@@ -1,11 +1,11 @@
-// The connection to Redis: one for questions and for published results, so that all arrive in one order (RESP 3).
+// The connection to Redis. It carries answers and published results, so all arrive in one order (RESP 3).
 
 import { fail } from '../cli/fail.ts';
 import { SCRIPT } from './script.ts';
 
-/** Redis carries out no question that is older than this, in milliseconds. */
+/** How old a question may be when Redis carries it out, in milliseconds. */
 const PATIENCE = 2000;
-/** Between two attempts to connect, in milliseconds. */
+/** The pause between two attempts to connect, in milliseconds. */
 const RETRY = 500;
 /** A connection without a byte for so many milliseconds is broken. */
 const SILENCE = 10_000;
@@ -43,7 +43,7 @@ export async function expectRedis(url: string): Promise<void> {
   if (problem) fail(`Cannot reach Redis at ${new URL(url).host}: ${problem}`);
 }
 
-/** Asks Redis to run {@link SCRIPT}, and receives what it publishes. Reconnects by itself. */
+/** Asks Redis to run {@link SCRIPT}, and receives what the script publishes. Reconnects by itself. */
 export class Link {
   readonly #client: Client;
   readonly #channel: string;

@@ -5,10 +5,10 @@ import { expectRedis } from './link.ts';
 /** The options of level 13. For `readOptions()`. */
 export const machineOptions = {
   redis: { default: '', help: 'the Redis that keeps the room: redis://localhost:6379' },
-  processes: { default: 1, min: 1, max: 100, help: 'how many, if Redis keeps the room' },
+  processes: { default: 1, min: 1, max: 100, help: 'the number of processes, if Redis keeps the room' },
 } as const satisfies Record<string, Option>;
 
-/** Ends the program with one line if the options are impossible together, or Redis can't be reached. */
+/** Ends the program with one line if the options contradict each other, or Redis can't be reached. */
 export async function expectMachines(
   options: Values<typeof machineOptions> & { 'status-port': string },
 ): Promise<void> {

@@ -9,7 +9,7 @@ import { LEASE } from './script.ts';
 /** How often this process renews its names, and looks for overdue questions, in milliseconds. */
 const RENEWAL = LEASE / 4;
 const LOOK = 250;
-/** How long to wait for an answer of Redis, in milliseconds. By then the question's deadline is over. */
+/** How long to wait for an answer of Redis, in milliseconds. Redis does not carry out a question that is so old: see link.ts. */
 const AWAY = 3000;
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -44,7 +44,7 @@ export class RedisRoom extends Room {
   #inTouch = (): void => {};
   #lastLeave: Promise<unknown> = Promise.resolve();
 
-  /** Returns when it is in touch with Redis. */
+  /** Returns when the room is in touch with Redis. */
   static async open(url: string): Promise<RedisRoom> {
     const room = new RedisRoom();
     room.#link = await Link.open(url, room.#process, {
@@ -53,7 +53,7 @@ export class RedisRoom extends Room {
       received: (message) => room.#receive(message),
     });
     setInterval(() => void room.#renew(), RENEWAL).unref();
-    // First this receives what has arrived meanwhile: a process that was late itself does not blame Redis.
+    // setImmediate: if this process was late itself, it first receives the answers that have arrived meanwhile.
     setInterval(() => setImmediate(() => room.#look()), LOOK).unref();
     await new Promise<void>((resolve) => {
       room.#inTouch = resolve;
@@ -109,7 +109,7 @@ export class RedisRoom extends Room {
     this.#ask('list', guest, [], (problem, names = '') => answer(problem, names.match(/\S+/g) ?? []));
   }
 
-  /** Asks Redis. It publishes what it has done, and that is the answer: at its place in the order of all. */
+  /** Asks Redis. The answer is what Redis publishes of it, at its place in the order of all commands. */
   #ask(what: string, guest: Guest, more: string[], answer: Question['answer']): void {
     const member = this.#byGuest.get(guest);
     if (this.#away || !member) {
@@ -158,14 +158,14 @@ export class RedisRoom extends Room {
     this.#answer(number, undefined, more);
   }
 
-  /** A user joins, or joins again. */
+  /** Adds a user who joins, or joins again. */
   #admit(member: Member, name: string, came: string): void {
     Object.assign(member, { came, missed: false });
     member.guest.name = name;
     this.#members.set(member.id, member);
   }
 
-  /** Others have read that a user left, but the user is still here: this process has not renewed the name in time. */
+  /** Others have read that a user of this process left, because it has not renewed the name in time. */
   #miss(member: Member): void {
     member.missed = true;
     void this.#renew();
@@ -176,7 +176,7 @@ export class RedisRoom extends Room {
     for (const [id, { guest }] of this.#members) if (id !== except) guest.deliver(bytes);
   }
 
-  /** Renews the names of this process. An answer shows that Redis is there. */
+  /** Renews the names of this process. If Redis answers, the room is in touch again. */
   async #renew(): Promise<void> {
     if (this.#renewing !== NEVER || !this.#link.connected) return;
     this.#renewing = performance.now();
@@ -218,7 +218,7 @@ export class RedisRoom extends Room {
     log(`out of touch with Redis: ${why}`);
   }
 
-  /** Gives up questions whose deadline is over. Redis may still carry out later ones. */
+  /** Gives up the questions that Redis will not carry out any more. */
   #look(): void {
     const late = performance.now() - AWAY;
     const overdue = [...this.#questions].filter(([, { since }]) => since < late);

@@ -1,9 +1,9 @@
-/** How long a name is leased, in milliseconds. Without renewal it is then free. */
+/** How long Redis keeps a name that is not renewed, in milliseconds. */
 export const LEASE = 10_000;
 
 /**
- * What Redis does for a room, in Lua. Redis runs one script at a time, to its end, so no other command runs between two of its
- * lines. What it publishes reaches all subscribers in one order.
+ * What Redis does for a room, in Lua. Redis runs one script at a time, to its end, so no other command runs between two lines of
+ * a script. All subscribers receive what the scripts publish, in one order.
  *
  * | key               | what                                                                              |
  * | ----------------- | --------------------------------------------------------------------------------- |
@@ -12,9 +12,9 @@ export const LEASE = 10_000;
  * | `chat:names`      | a hash: the name of each user                                                     |
  * | `chat:count`      | the number of the last guest                                                      |
  *
- * Arguments: what to do, until when (Redis's clock, in milliseconds), the channel, the number of this question, the user,
- * and more. If it did not do it, it returns a text. If it did, it publishes `NUMBER KIND USER NAME MORE`: to all processes, or
- * to that of the user, if it concerns one user only.
+ * Arguments: what to do, until when (Redis's clock, in milliseconds), the channel, the number of the question, the user, and
+ * more. The script returns a text if it can't do it. Otherwise it publishes `NUMBER KIND USER NAME MORE` to all processes, or, if
+ * the answer concerns the user alone, to the user's process.
  *
  * @see https://redis.io/docs/latest/develop/programmability/eval-intro/
  */
@@ -40,12 +40,12 @@ local function nameOf(user)
   return redis.call('HGET', 'chat:names', user)
 end
 
--- Of two who claim a name at the same instant, one comes first.
+-- Of two users who claim a name at the same instant, the first one gets it: NX.
 local function claim(name, user)
   return redis.call('SET', key(name), user, 'NX', 'PX', ${LEASE})
 end
 
--- A name is given back only by the user who holds it.
+-- Frees a name, if this user holds it.
 local function giveBack(name, user)
   if redis.call('GET', key(name)) == user then redis.call('DEL', key(name)) end
 end
@@ -73,7 +73,7 @@ local function remove(number, user)
   publish(number, 'left', user, name)
 end
 
--- Calls one function for each user whose name is renewed, and another for each user whose machine has died.
+-- Calls present() for each user whose name is renewed, and gone() for each user whose machine has died.
 local function each(present, gone)
   for _, user in ipairs(redis.call('ZRANGE', 'chat:users', 0, -1)) do
     local name = nameOf(user)
@@ -81,8 +81,8 @@ local function each(present, gone)
   end
 end
 
--- Renews the name of a user. If it is lost, claims it again, or another if that is taken. Users who were told that the user has
--- left are told of the return.
+-- Renews the name of a user. If the lease has ended, claims the name again, or, if another user has it, a new one. If the others
+-- were told that the user left, tells them that the user has joined again.
 local function renew(user, name, came, missed)
   local known = nameOf(user)
   name = known or name
@@ -138,7 +138,7 @@ function operations.list()
   publish(number, 'listed', user, '-', table.concat(names, ' '), processOf(user))
 end
 
--- Renews the names of all users of a process, and removes those of processes that no longer do so. Returns the time.
+-- Renews the names of all users of a process, and removes the users of processes that no longer do that. Returns the time.
 function operations.renew()
   for i = 7, #ARGV, 4 do renew(unpack(ARGV, i, i + 3)) end
   if more == 'remove' then

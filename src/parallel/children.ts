@@ -2,16 +2,17 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout } from 'node:timers/promises';
+import { endBy } from '../cli/end-by.ts';
 import { log } from '../cli/log.ts';
 import { Socket } from '../sockets/socket.ts';
 import { libraryFunction } from '../sockets/system-call.ts';
 
 /** Where a child finds the first listener: behind stdin, stdout and stderr. */
 const LISTENER_FD = 3;
-/** The environment variable that tells a child that it is one: whose, and how many listeners it has. */
+/** The environment variable of a child: the id of its parent, and how many listeners it inherits. */
 const MARK = 'PREFORK_CHILD';
 
-/** After a child that lived shorter, in milliseconds, the parent pauses, lest the machine do nothing but start processes. */
+/** If a child lived shorter, in milliseconds, the parent pauses. Otherwise the machine might do nothing but start processes. */
 const SHORT_LIFE = 1000;
 
 /**
@@ -50,7 +51,7 @@ export function supervise(count: number, listeners: Socket[], { drain = false } 
       const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
         stdio: ['ignore', 'inherit', 'inherit', ...listeners.map(({ fd }) => fd)],
         env: { ...process.env, [MARK]: `${process.pid} ${listeners.length}` },
-        detached: drain, // A terminal sends SIGINT to the whole group. These are asked once, from here.
+        detached: drain, // A terminal sends SIGINT to a whole group of processes. Only the parent is to end these children.
       });
       children.add(child);
       const end = await new Promise((resolve) => {
@@ -75,7 +76,7 @@ export function supervise(count: number, listeners: Socket[], { drain = false } 
         if (children.size === 0) process.exit(0);
         return;
       }
-      process.kill(process.pid, signal); // once() has removed the handler, so this signal ends the process.
+      endBy(signal);
     });
   }
 }

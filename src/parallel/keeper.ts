@@ -1,5 +1,5 @@
 // The keeper: a thread that starts the others, and gets an 'exit' event when one of them dies. The main thread would not get it:
-// its event loop does not turn while it sleeps in accept(). Of a pool, the keeper replaces the thread.
+// its event loop does not turn while it sleeps in accept(). If a thread of a pool dies, the keeper starts another.
 
 import { parentPort, SHARE_ENV, Worker } from 'node:worker_threads';
 import { beQuiet, log } from '../cli/log.ts';
@@ -13,7 +13,7 @@ type Step = Record<string, { died?: unknown }>;
 /** Which thread has died, why, and after how many milliseconds. */
 type Death = { thread: number; why: unknown; age: number };
 
-/** After a thread that lived shorter, in milliseconds, the keeper pauses, lest the machine do nothing but start threads. */
+/** If a thread lived shorter, in milliseconds, the keeper pauses. Otherwise the machine might do nothing but start threads. */
 const SHORT_LIFE = 1000;
 
 let ended = 0;

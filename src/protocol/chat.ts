@@ -10,7 +10,7 @@ export { LocalRoom } from './room.ts';
 export type Framing = Layer<Buffer, Buffer> & {
   /** The number of the message that has begun and not ended, undefined if there is none. */
   readonly begun: number | undefined;
-  /** Sends a line that has its `\n` already, as {@link Guest.deliver} is handed it. */
+  /** Sends a line that has its `\n` already: see {@link Guest.deliver}. */
   deliver(line: Buffer): void;
 };
 
@@ -32,13 +32,13 @@ const commands = new Dispatcher<ChatProtocol>([
 export class ChatProtocol extends CommandProtocol implements Guest {
   name = '';
   readonly deliver: (line: Buffer) => void;
-  /** Whether the room has not answered yet. Then hand up no command: `answered` is called when it has. */
+  /** Whether the room has yet to answer. Until `answered` is called, deliver no command to this protocol. */
   waits = false;
   readonly #room: Room;
   readonly #answered: () => void;
   #inside = false;
 
-  /** @param answered only for a room that may answer later */
+  /** @param answered is called when a room that answers later has answered */
   constructor(room: Room, deliver: (line: Buffer) => void, answered = (): void => {}) {
     super();
     this.#room = room;
@@ -50,7 +50,7 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     return commands;
   }
 
-  /** If the room does not let the user in, says why, and closes. */
+  /** Adds the user to the room. If the room is full, tells the user, and closes. */
   enter(): void {
     this.#room.withLock(() => {
       this.#inside = true;
@@ -121,7 +121,7 @@ export class ChatProtocol extends CommandProtocol implements Guest {
     );
   }
 
-  /** Asks the room for something, and tells the user if it is not possible, or whatever else `tell` does. */
+  /** Asks the room to do something. If it does not, tells the user why, unless `tell` does something else. */
   #ask(
     ask: (answer: Answer) => void,
     tell: Answer = (problem) => {

@@ -27,7 +27,7 @@ export class FixedSizeProtocol extends Layer<Buffer, Buffer> {
   }
 
   send(message: Buffer): void {
-    if (message.length > this.#size) this.report('what does not fit', message.subarray(this.#size));
+    if (message.length > this.#size) this.report('the rest of a long message', message.subarray(this.#size));
     const card = Buffer.alloc(this.#size, ' ');
     message.copy(card);
     this.below.send(card);

@@ -1,12 +1,12 @@
 import { Layer } from './chain.ts';
 
-/** Says how quickly the messages of one client may be answered. */
+/** Decides how quickly the messages of one client are answered. */
 export type Pacer = {
-  /** Whether the next message may go up. When it has said no, it sees to it that {@link PaceProtocol.resume} is called. */
+  /** Whether the next message may go up. If not, the pacer calls {@link PaceProtocol.resume} later. */
   mayBeHeard(): boolean;
-  /** The message has been answered, as far as that can be done at once. */
+  /** The message has been answered, or its answer is on its way. */
   answered(): void;
-  /** A message is longer than it may be. The pacer closes the connection. */
+  /** A message is too long. The pacer closes the connection. */
   tooLong(): void;
 };
 
@@ -14,8 +14,8 @@ export type Pacer = {
 const TOO_LONG = Symbol();
 
 /**
- * Messages below and the same above, but one at a time, and each only when it may. Without that, one packet of short
- * questions may be answered with more than can be kept.
+ * Passes messages up, one at a time, each when the pacer allows it. Without that, the answers to one packet of short questions
+ * may be more than the server can keep.
  */
 export class PaceProtocol extends Layer<Buffer, Buffer> {
   readonly #pacer: Pacer;
@@ -26,7 +26,7 @@ export class PaceProtocol extends Layer<Buffer, Buffer> {
     this.#pacer = pacer;
   }
 
-  /** Whether messages wait to go up. Receive no more until none does. */
+  /** Whether messages wait to go up. Receive no more until they have gone up. */
   get waits(): boolean {
     return this.#waiting.length > 0;
   }
@@ -40,7 +40,7 @@ export class PaceProtocol extends Layer<Buffer, Buffer> {
     else this.#answer(message);
   }
 
-  /** Lets messages go up that wait, as long as they may. */
+  /** Passes waiting messages up, as long as the pacer allows it. */
   resume(): void {
     let gone = 0;
     while (gone < this.#waiting.length && !this.closed && this.#pacer.mayBeHeard()) {

@@ -1,13 +1,13 @@
-// Who is in a chat, and how what they say reaches the others.
+// The room of a chat: its users, and how a line of one user reaches the others.
 
 /** A user in a room. */
 export type Guest = {
   name: string;
-  /** Hands a line to this user, with the `\n` at its end. All users are handed the same bytes. */
+  /** Sends a line to this user, with the `\n` at its end. A broadcast hands the same bytes to all users. */
   deliver(line: Buffer): void;
 };
 
-/** The lines of a chat, by what has happened to the user of this name. */
+/** The lines that a chat sends, by what the user of this name has done. */
 export const lines = {
   joined: (name: string) => `* ${name} joined`,
   left: (name: string) => `* ${name} left`,
@@ -16,40 +16,40 @@ export const lines = {
   told: (name: string, text: string) => `-${name}- ${text}`,
 };
 
-/** Called when a room has done what it was asked for, or else with the reason why it has not. */
+/** Called when a room has done what it was asked to do, or, with the reason, when it can't. */
 export type Answer = (problem?: string) => void;
 
 /**
- * The users of a chat, as one who speaks for a user sees them. A room that is elsewhere answers later. One that is here
- * answers before it returns, which a promise could not.
+ * The room of a chat, as the connection of a user sees it. A room on another machine answers later. A room in this process
+ * answers before the call returns, which a promise could not do.
  */
 export abstract class Room {
-  /** Runs this while no other user says or changes anything. Not to be nested. */
+  /** Runs this while no other user sends or changes anything. Don't nest it. */
   abstract withLock(work: () => void): void;
-  /** Lets a user in, under a name that is free, `guest1`, and tells the others. */
+  /** Adds a user under a free name, `guest1`, and tells the others. */
   abstract enter(guest: Guest, answer: Answer): void;
-  /** Has a user leave, and tells the others. */
+  /** Removes a user, and tells the others. */
   abstract leave(guest: Guest): void;
-  /** Gives a user another name, if it is free, and tells all. */
+  /** Gives a user another name, if that is free, and tells all users. */
   abstract rename(guest: Guest, name: string, answer: Answer): void;
-  /** Delivers what a user says to all others. */
+  /** Delivers a line of this user to all others. */
   abstract say(guest: Guest, text: string, answer: Answer): void;
-  /** Delivers what a user says to the user of this name. */
+  /** Delivers a line of this user to the user of this name. */
   abstract tell(guest: Guest, name: string, text: string, answer: Answer): void;
-  /** The names of all users, in the order in which they came. */
+  /** The names of all users, in the order in which they joined. */
   abstract list(guest: Guest, answer: (problem: string | undefined, names: string[]) => void): void;
 
-  /** Has all leave who are still in, before the program ends. */
+  /** Removes all users, before the program ends. */
   async close(): Promise<void> {}
 }
 
-/** A room whose table of users is at hand. */
+/** A room in this process, or in memory that its threads share. */
 export abstract class NearRoom extends Room {
-  /** Adds a user, under a name that is free. Returns false if the room is full. */
+  /** Adds a user under a free name. Returns false if the room is full. */
   protected abstract add(guest: Guest): boolean;
   protected abstract remove(guest: Guest): void;
   protected abstract setName(guest: Guest, name: string): void;
-  /** All users, in the order in which they came. */
+  /** All users, in the order in which they joined. */
   protected abstract guests(): Iterable<Guest>;
 
   enter(guest: Guest, answer: Answer): void {
@@ -57,7 +57,7 @@ export abstract class NearRoom extends Room {
       answer('room is full');
       return;
     }
-    // The others first: the answer fails if this user has gone again, and then leave() tells them so.
+    // First tell the others. The answer fails if this user has disconnected, and then leave() tells them that, too.
     this.broadcast(lines.joined(guest.name), guest);
     answer();
   }
@@ -69,7 +69,7 @@ export abstract class NearRoom extends Room {
 
   rename(guest: Guest, name: string, answer: Answer): void {
     const owner = this.find(name);
-    // To change nothing but the capitals of one's own name is all right.
+    // You may change the capitals of your own name.
     if (owner && (owner.name !== guest.name || name === guest.name)) {
       answer(`name taken: ${name}`);
       return;
@@ -98,7 +98,7 @@ export abstract class NearRoom extends Room {
     );
   }
 
-  /** The user of this name. Names that differ only in capitals are the same: readers would take one for the other. */
+  /** The user of this name. Names that differ only in capitals count as the same, because people confuse them. */
   protected find(name: string): Guest | undefined {
     const wanted = name.toLowerCase();
     for (const guest of this.guests()) if (guest.name.toLowerCase() === wanted) return guest;
@@ -112,13 +112,13 @@ export abstract class NearRoom extends Room {
   }
 }
 
-/** A room for users that one thread serves: a plain variable holds them. */
+/** A room for users that one thread serves. A plain variable holds them. */
 export class LocalRoom extends NearRoom {
   readonly #guests = new Set<Guest>();
   #named = 0;
 
   withLock(work: () => void): void {
-    work(); // There is one thread, and it does not wait: nothing comes between.
+    work(); // The one thread does not wait in here, so no other user's line comes between.
   }
 
   protected add(guest: Guest): boolean {

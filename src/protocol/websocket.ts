@@ -18,7 +18,7 @@ import { BadRequest } from './http.ts';
 
 /** The most bytes of a request. */
 const MAX_HEAD = 16 * 1024;
-/** The most bytes of a message, unless there is another limit. */
+/** The most bytes of a message, unless the constructor has another limit. */
 const MAX_MESSAGE = 64 * 1024;
 
 /**
@@ -39,7 +39,7 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
   #violation: Violation | undefined;
 
   /**
-   * @param anyOrigin whether pages from elsewhere may connect
+   * @param anyOrigin whether pages of other servers may connect
    * @param limit the most bytes of a message
    */
   constructor(anyOrigin = false, limit = MAX_MESSAGE) {
@@ -96,8 +96,8 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
   }
 
   /**
-   * Sends a close frame. The connection closes when the peer has sent one, too: section 7.1.1. Or at once, if what the peer sends
-   * can't be read any more: section 7.1.7.
+   * Sends a close frame. The connection closes when the peer has sent one, too (section 7.1.1), or at once if the rest of the
+   * peer's stream can't be read (section 7.1.7).
    */
   override close(): void {
     if (this.#state !== 'handshake') this.#sendClose(this.#violation?.code, this.#violation?.message);
@@ -142,7 +142,11 @@ export class WebSocketProtocol extends Layer<Buffer, Buffer> {
   /** Section 5.4. */
   #addToMessage(opcode: number, payload: Buffer, last: boolean): void {
     if ((opcode === CONTINUATION) !== this.#fragmented)
-      throw new Violation(1002, this.#fragmented ? 'a message within another' : 'a piece of none', payload);
+      throw new Violation(
+        1002,
+        this.#fragmented ? 'a message within another' : 'a continuation of no message',
+        payload,
+      );
     if (opcode === BINARY) throw new Violation(1003, 'a binary message', payload);
     this.#message.append(payload);
     this.#fragmented = !last;

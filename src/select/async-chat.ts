@@ -1,6 +1,6 @@
-// Conversations: it receives requests that end with a terminator, and sends answers of any size. Python's asynchat.
+// Conversations: a class that receives requests with a terminator, and sends answers of any size, as Python's asynchat does.
 //
-// The calls of single9 wait, so it needs local variables at most. Here no method may wait, so there are fields:
+// The calls of single9 wait, so its state is in local variables. Here no method may wait, so the state is in fields:
 //
 // | field                    | in single9                                                        |
 // | ------------------------ | ----------------------------------------------------------------- |
@@ -14,7 +14,7 @@
 import { GrowingBuffer } from '../protocol/growing-buffer.ts';
 import { EventHandler } from './event-handler.ts';
 
-/** Makes output when there is room for it, a piece at a time. An empty piece is its end. */
+/** Makes output, a piece at a time, when there is room for it. An empty piece is the end. */
 export type Producer = { more(): Buffer };
 
 /** The bytes to have ready for one send(). The rest is for the next tick, so no client makes the others wait. */
@@ -72,14 +72,14 @@ export abstract class AsyncChat extends EventHandler {
     if (typeof terminator === 'number') this.#left = terminator;
   }
 
-  /** Returns what has been collected, and begins anew. */
+  /** Returns the collected bytes, and collects from the beginning again. */
   collected(): Buffer {
     const { bytes } = this.#collected;
     this.#collected.clear();
     return bytes;
   }
 
-  /** Called with each part that arrives. This keeps it; override it to do something else. */
+  /** Called with each part of a message that arrives. By default, keeps the part. */
   collectIncomingData(bytes: Buffer): void {
     this.#collected.append(bytes);
   }

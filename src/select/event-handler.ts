@@ -10,7 +10,7 @@ import type { Address, Socket, WouldBlock } from '../sockets/socket.ts';
 export class Loop extends Selector<EventHandler> {
   readonly #due: EventHandler[] = [];
   #guest: Guest | undefined;
-  /** The handlers that linger, and until when. Each lingers equally long, so they are in the order of their ends. */
+  /** The handlers that linger, and until when. All linger equally long, so the first in the list is the first to close. */
   readonly #lingering = new Map<EventHandler, number>();
 
   /** Calls {@link EventHandler.onTickEnd} of this handler once, when all events of this tick have been handled. */
@@ -34,7 +34,7 @@ export class Loop extends Selector<EventHandler> {
     while (this.#endTick()) this.#handle(this.select(this.#closeLate()));
   }
 
-  /** The same, in turns of Node's own loop, whose timers and signal handlers run meanwhile. */
+  /** Like {@link run}, in turns of Node's own loop, whose timers and signal handlers run meanwhile. */
   runInNode(): void {
     const guest = new Guest(this, (most) => {
       this.#handle(this.select(Math.min(most, this.#closeLate())));
@@ -50,7 +50,7 @@ export class Loop extends Selector<EventHandler> {
     }
   }
 
-  /** Returns whether there is a next tick: whether a socket is left. */
+  /** Ends a tick. Returns whether there is a next one, that is, whether a socket is left. */
   #endTick(): boolean {
     for (const handler of this.#due) handler.endTick(); // A handler may add others to the list: `for` visits them, too.
     this.#due.length = 0;

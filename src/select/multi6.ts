@@ -21,7 +21,7 @@ import type { Address, Socket } from '../sockets/socket.ts';
 
 const options = readOptions({
   selector: selectorOption,
-  processes: { default: availableParallelism(), min: 1, max: 100, help: 'how many' },
+  processes: { default: availableParallelism(), min: 1, max: 100, help: 'the number of processes' },
 });
 
 type State = {

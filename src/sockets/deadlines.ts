@@ -1,10 +1,10 @@
-/** What is to be called at its time, and where it is in the heap. */
+/** A function to call at a time, and its place in the heap. */
 type Entry = { readonly time: number; readonly order: number; readonly call: () => void; place: number };
 
 /**
- * Functions to be called at their times, or not, if they are cancelled. They are in a binary heap: an array in which the
- * entry at `i` comes before those at `2 * i + 1` and `2 * i + 2`. So the first comes before all others, and to add or to
- * cancel one moves few of the rest: among 10,000, at most 13.
+ * Functions to call at their times, unless they are cancelled. They are in a binary heap: an array in which the entry at `i` is
+ * due before the entries at `2 * i + 1` and `2 * i + 2`. So the first entry is due before all others, and to add or to cancel an
+ * entry moves few others: among 10,000, at most 13.
  */
 export class Deadlines {
   readonly #heap: Entry[] = [];
@@ -15,7 +15,7 @@ export class Deadlines {
     return this.#heap[0]?.time ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Returns a function that cancels it, and does nothing if it is too late. */
+  /** Adds a function. Returns another one, which cancels it, and does nothing after its time. */
   add(time: number, call: () => void): () => void {
     const entry = { time, order: this.#added++, call, place: this.#heap.length };
     this.#rise(entry);
@@ -23,7 +23,7 @@ export class Deadlines {
   }
 
   /**
-   * Calls those whose time has come, in the order of their times; those of the same time, as they were added.
+   * Calls the functions whose time has come, in the order of their times, and at the same time in the order of add().
    *
    * @param most after so many milliseconds, the rest waits for the next call
    */
@@ -39,7 +39,7 @@ export class Deadlines {
     if (this.#heap[entry.place] !== entry) return;
     const last = this.#heap.pop() as Entry;
     if (last === entry) return;
-    last.place = entry.place; // It fills the gap, and then finds its own place from there.
+    last.place = entry.place; // The last entry fills the gap, and then rises or sinks from there.
     this.#rise(last);
     this.#sink(last);
   }
@@ -64,7 +64,7 @@ export class Deadlines {
     this.#heap[entry.place] = entry;
   }
 
-  /** Exchanges the places of two. The second is moved there, the first when it has found its own. */
+  /** Exchanges the places of two entries. Writes only the second to the heap: the first may move on. */
   #swap(entry: Entry, other: Entry): void {
     [entry.place, other.place] = [other.place, entry.place];
     this.#heap[other.place] = other;

@@ -4,6 +4,7 @@ import { isMainThread } from 'node:worker_threads';
 import { systemError } from './errors.ts';
 import type { Selector } from './selector.ts';
 import { libraryFunction, systemCall } from './system-call.ts';
+import { Timer } from './timer.ts';
 
 // The functions of libuv, the loop of Node, are in the program node itself: https://docs.libuv.org/en/v1.x/poll.html
 const uv_default_loop = libraryFunction<() => number>('uintptr_t uv_default_loop()');
@@ -30,8 +31,6 @@ const RTLD_DEFAULT = 0;
 
 /** How long a turn may sleep in poll() if the selector has no descriptor, in milliseconds. Node's loop stops meanwhile. */
 const NAP = 10;
-/** The longest time that `setTimeout()` takes. A longer wait takes several timers. */
-const MAX_MILLISECONDS = 2 ** 31 - 1;
 
 /**
  * Runs a loop with a selector inside Node's own loop, turn by turn. Node's loop sleeps in the kernel until a socket of the
@@ -44,9 +43,7 @@ export class Guest {
   readonly #turn: (most: number) => void;
   readonly #handle: number | undefined;
   #immediate: NodeJS.Immediate;
-  #timer: NodeJS.Timeout | undefined;
-  /** When the timer is due. */
-  #due = Number.POSITIVE_INFINITY;
+  readonly #timer = new Timer(() => this.#immediate.ref());
 
   /**
    * @param turn calls `select()`, with `most` milliseconds for its timeout at most
@@ -60,25 +57,14 @@ export class Guest {
 
   /** Takes a turn as soon as this time has come, on the clock of `performance.now()`. */
   at(time: number): void {
-    if (time >= this.#due) return;
-    const left = time - performance.now();
-    if (left <= 0) {
-      this.#immediate.ref();
-      return;
-    }
-    clearTimeout(this.#timer);
-    this.#due = time;
-    const wake = () => {
-      this.#due = Number.POSITIVE_INFINITY;
-      this.#immediate.ref();
-    };
-    this.#timer = setTimeout(wake, Math.min(Math.ceil(left), MAX_MILLISECONDS));
+    if (time <= performance.now()) this.#immediate.ref();
+    else this.#timer.set(time);
   }
 
   /** Takes no more turns. The process may end. */
   stop(): void {
     clearImmediate(this.#immediate);
-    clearTimeout(this.#timer);
+    this.#timer.cancel();
     if (this.#handle !== undefined) uv_close(this.#handle, address('free')); // libuv frees the handle later.
   }
 

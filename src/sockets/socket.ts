@@ -43,8 +43,8 @@ const sockaddrSize = pin(4);
 export type Endpoint = { host: string; port: number };
 
 /**
- * Of what a peer has no room for, the kernel keeps some megabytes. With `maxUnsent`, it keeps only about so many bytes, and
- * `send()` tells sooner whether the peer reads.
+ * If a peer reads slowly, the kernel keeps some megabytes for it. With `maxUnsent`, it keeps about that many bytes, so that
+ * `send()` sooner returns `'would-block'`.
  *
  * @see tcp(7), TCP_NOTSENT_LOWAT
  */
@@ -60,8 +60,8 @@ export class Socket {
   }
 
   /**
-   * A socket that accepts connections to `host` (an address or a name; a name's IPv4 address if it has one) and `port` (0:
-   * any free one). `::` accepts IPv4 clients, too. The connections have no Nagle delay. If the peer of a connection has
+   * A socket that accepts connections to `host` (an address or a name; of a name, an IPv4 address if it has one) and `port` (0:
+   * any free port). `::` accepts IPv4 clients, too. The connections have no Nagle delay. If the peer of a connection has
    * vanished, calls on it fail after some 90 s.
    *
    * @throws SystemError `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `ENOTFOUND`
@@ -70,12 +70,12 @@ export class Socket {
   static listen({ host, port, maxUnsent }: Endpoint & Bounds): Socket {
     const action = `Cannot listen on ${new Address(host, port)}`;
     const addresses = resolveAddress(host, port, action);
-    const address = addresses.find((one) => !isIPv6(one)) ?? (addresses[0] as Buffer);
+    const address = addresses.find((address) => !isIPv6(address)) ?? (addresses[0] as Buffer);
     return Socket.#open(address, action, (socket) => {
       // Without it, the kernel keeps the port of an ended server taken for a minute: TIME_WAIT, tcp(7).
       socket.#set(c.SOL_SOCKET, c.SO_REUSEADDR, 1);
       if (isIPv6(address)) socket.#set(c.IPPROTO_IPV6, c.IPV6_V6ONLY, 0);
-      // A connection inherits the other options from its listener. That saves five calls for each.
+      // Connections inherit the other options from the listener, which saves five calls for each.
       socket.#set(c.IPPROTO_TCP, c.TCP_NODELAY, 1);
       socket.#set(c.SOL_SOCKET, c.SO_KEEPALIVE, 1);
       socket.#set(c.IPPROTO_TCP, c.TCP_KEEPIDLE, 60);
@@ -88,8 +88,8 @@ export class Socket {
   }
 
   /**
-   * A connection to `host` and `port`. `host` is an address, or a name: then the first of its addresses that answers. Waits
-   * until the connection is made.
+   * Connects to `host` and `port`. `host` is an address or a name: of a name, the first address that answers. Waits until the
+   * connection is made.
    *
    * @throws SystemError `ECONNREFUSED`, `ETIMEDOUT`, `ENETUNREACH`, `ENOTFOUND`
    * @see connect(2)
@@ -122,8 +122,8 @@ export class Socket {
   }
 
   /**
-   * Begins to connect to an address (of a name: the first), and does not wait: the socket is non-blocking. When it is ready
-   * for writing, the connection is made, or has failed: {@link connectError} tells which.
+   * Begins to connect to an address (of a name, the first), and does not wait: the socket is non-blocking. When the socket is
+   * ready for writing, the connection is made or has failed: {@link connectError} tells which.
    *
    * @throws SystemError `ENOTFOUND`, or the error of a connect() that fails at once
    * @see connect(2), EINPROGRESS
@@ -151,7 +151,7 @@ export class Socket {
     return socket;
   }
 
-  /** Why {@link startConnect} has failed, or undefined if the connection is made. The kernel tells it once. */
+  /** Why {@link startConnect} has failed, or undefined if the connection is made. The kernel returns an error only once. */
   connectError(): SystemError | undefined {
     const size = sockaddrSize.address;
     sockaddrSize.bytes.writeUInt32LE(4);
@@ -169,7 +169,7 @@ export class Socket {
     return this.#fd === -1;
   }
 
-  /** The address of this end: where a listener listens. */
+  /** The address of this end of a connection, or the address where a listener listens. */
   localAddress(): Address {
     sockaddrSize.bytes.writeUInt32LE(ADDRESS_SIZE);
     check('getsockname', libc.getsockname(this.#fd, sockaddr.address, sockaddrSize.address));
@@ -282,7 +282,7 @@ export class Socket {
     check('shutdown', libc.shutdown(this.#fd, c.SHUT[how]));
   }
 
-  /** Whether calls on this socket wait (as they do at first) or answer `'would-block'`. */
+  /** Chooses whether calls on this socket wait (as they do at first) or return `'would-block'`. */
   setBlocking(blocking: boolean): void {
     const flags = check('fcntl', libc.fcntl(this.#fd, c.F_GETFL, 'int', 0));
     const wanted = blocking ? flags & ~c.O_NONBLOCK : flags | c.O_NONBLOCK;

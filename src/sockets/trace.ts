@@ -25,31 +25,32 @@ export function startTrace(): void {
   const begin = (event: Event, at?: string) =>
     write(Object.assign(event, { id: ++count, ...(at && { at }), begin: now() })); // Finding the line took time: begin now.
   // To find where a generator is suspended takes longer than all else. So the trace looks only when the loop is about to
-  // sleep: most waits have ended by then. A loop that is a guest in Node's own sleeps at the end of its turn: no call tells.
+  // sleep: most waits have ended by then.
   const suspended = new Set<Suspended>();
-  let sleep: SystemCall | undefined;
-  let isTurn = false;
-  const locateAfterTurn = () => {
-    if (isTurn || suspended.size === 0) return;
-    isTurn = true;
-    queueMicrotask(() => {
-      isTurn = false;
-      if (sleep && mayWait(sleep)) locate();
-    });
-  };
   const locate = () => {
     for (const { event, generator } of suspended)
       write(Object.assign(event, { at: lineOfCoroutine(generator) }));
     suspended.clear();
+  };
+  // For a guest, Node's own loop sleeps. Before it does, it runs this. A blocking loop never does.
+  let selecting: SystemCall | undefined;
+  let looking = false;
+  const lookSoon = () => {
+    if (looking || !selecting) return;
+    looking = true;
+    setImmediate(() => {
+      looking = false;
+      if (mayWait(selecting as SystemCall)) locate();
+      else lookSoon();
+    });
   };
   const listeners: [Channel, (message: unknown) => void][] = [
     [
       systemCalls.start,
       (message) => {
         const event = message as SystemCall;
-        if (loops.has(event.call)) sleep = event;
+        if (event.call === 'epoll_wait' || event.call === 'poll') selecting = event;
         if (suspended.size > 0 && mayWait(event)) locate();
-        locateAfterTurn();
         begin(event, lineOfCall(event.call));
       },
     ],
@@ -59,8 +60,10 @@ export function startTrace(): void {
       (message) => {
         const wait = message as Suspended;
         if (!wait.generator) begin(wait.event, lineOfCoroutine());
-        else suspended.add(Object.assign(wait, { event: Object.assign(wait.event, { id: ++count }) }));
-        locateAfterTurn();
+        else {
+          suspended.add(Object.assign(wait, { event: Object.assign(wait.event, { id: ++count }) }));
+          lookSoon();
+        }
       },
     ],
     [
@@ -88,9 +91,6 @@ export function startTrace(): void {
     }
   }
 }
-
-/** The calls of a loop that may sleep. */
-const loops = new Set(['epoll_wait', 'poll']);
 
 /** Whether a call of the loop may sleep: epoll_wait() with no descriptor ready, or poll(). */
 function mayWait({ call, fd }: SystemCall): boolean {

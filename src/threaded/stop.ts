@@ -1,5 +1,6 @@
 // Three ways to stop a server whose threads sleep in system calls.
 
+import { endBy } from '../cli/end-by.ts';
 import { log } from '../cli/log.ts';
 import { type Address, Socket } from '../sockets/socket.ts';
 
@@ -24,7 +25,7 @@ export function onStop(way: string, listener: Socket, clients: Int32Array): void
   let stopping = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (way === 'kill' || stopping) return kill(signal);
+      if (way === 'kill' || stopping) return endBy(signal);
       stopping = true;
       stopAccepting(listener);
       log(`stopping: ${way}`);
@@ -41,12 +42,6 @@ export function onStop(way: string, listener: Socket, clients: Int32Array): void
 export function stopAccepting(listener: Socket): void {
   if (process.platform === 'darwin') listener.close();
   else listener.shutdown('both');
-}
-
-/** Removes all handlers, so that the kernel ends the process. That of tsx calls process.exit(), which waits for all threads. */
-function kill(signal: NodeJS.Signals): void {
-  process.removeAllListeners(signal);
-  process.kill(process.pid, signal);
 }
 
 /** Returns the next client, as `listener.accept()` does, or undefined after {@link stopAccepting}. */

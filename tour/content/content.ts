@@ -20,7 +20,7 @@ export function overview(): Overview {
   };
 }
 
-/** All that the page shows of a step before it runs. */
+/** Everything that the page shows of a step before the step runs. */
 export async function contentOf(step: Step): Promise<Content> {
   const { name, path, header, predecessor } = step;
   const before = predecessor === undefined ? undefined : steps.get(predecessor);

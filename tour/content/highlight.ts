@@ -1,4 +1,4 @@
-// The code in colours, made here, so that the page loads no highlighter.
+// Colours the code, so that the page loads no highlighter.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ type Colouring = (code: string) => string[];
 let colouring: Promise<Colouring> | undefined;
 const files = new Map<string, Promise<string[]>>();
 
-/** The lines of a file, as HTML: what belongs to the language has a class, `keyword` for example, whose colour the page's style has. */
+/** The lines of a file, as HTML. Each word of the language has a class, such as `keyword`, and the page's style has its colour. */
 export function highlighted(path: string): Promise<string[]> {
   const known = files.get(path) ?? read(path);
   files.set(path, known);

@@ -3,7 +3,7 @@
 import type { Content } from '../shared/content.ts';
 import { button, h } from './dom.ts';
 
-/** @param play plays the proposal of this number; undefined on a page without a server */
+/** @param play plays the proposal of this number. A page without a server has none */
 export function about(content: Content, play: ((index: number) => void) | undefined): HTMLElement {
   const { name, title, predecessor, header, section, tries } = content;
   const tried = h('p', { html: header.try });

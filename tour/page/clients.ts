@@ -1,4 +1,4 @@
-// The clients: what each has sent and received, and, if a server runs, buttons for what it can do next.
+// The clients: what each has sent and received, and, if a server runs, buttons for what the client can do next.
 
 import { duration } from '../../scripts/trace/wording.ts';
 import type { ClientEvent, TourEvent } from '../shared/events.ts';

@@ -97,7 +97,7 @@ export class Code {
     requestAnimationFrame(() => element.classList.add('asked'));
   }
 
-  /** If no line of the step waits, opens the file in which one does beside it, once. */
+  /** If no line of the step waits, opens the other file in which a line waits, once. */
   #openHelper(lit: ReadonlyMap<string, unknown>): void {
     const places = [...lit.keys()].map((at) => at.replace(/:\d+$/, ''));
     if (this.#helped || places.includes(this.#content.path)) return;

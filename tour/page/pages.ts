@@ -13,7 +13,7 @@ import { StepView } from './step-view.ts';
 /** A page on the screen. */
 export type Page = { element: HTMLElement; sides: Side[]; show(now: number): void };
 
-/** Shows why the server has refused something. */
+/** Shows why the server has refused a request. */
 export type Complain = (why: string | undefined) => void;
 
 export function stepPage(content: Content, overview: Overview, complain: Complain): Page {

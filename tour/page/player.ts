@@ -1,4 +1,4 @@
-// The moment that the page shows: now, one at which you have stopped, or the moments of a recording in turn.
+// The moment that the page shows: now, a moment at which you have stopped, or the moments of a recording in turn.
 
 import { button, h, setText } from './dom.ts';
 
@@ -11,7 +11,7 @@ export class Player {
   at: number | undefined;
   /** How many times slower than real a recording plays. */
   slower = 1;
-  /** While you look at a moment, the end of the time shown, since the beginning. */
+  /** While you look at a moment: the end of the time shown, since the beginning. */
   frozen: number | undefined;
   #playing = false;
   #last = 0;

@@ -1,4 +1,4 @@
-// The page's source of data: the server that has sent it, or files beside it. It asks no other.
+// The page's source of data: the server that has sent the page, or files beside it. The page asks no other server.
 
 import type { Content, Overview } from '../shared/content.ts';
 import type { Recorded, Report } from '../shared/events.ts';

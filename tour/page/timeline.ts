@@ -1,4 +1,4 @@
-// The timeline: the picture of the README, drawn by the same code, as it grows.
+// The timeline: the picture of the README, drawn by the same code while the step runs.
 
 import { draw, placeAt, shareAt } from '../../scripts/timeline/drawing/draw.ts';
 import { type Lanes, lanesOf, lineOf } from '../shared/lanes.ts';

@@ -3,14 +3,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** The parts of a request that decide. */
+/** The parts of a request that decide whether the server refuses it. */
 export type Asking = { method: string; headers: IncomingHttpHeaders };
 
 /**
  * Why the server refuses a request; undefined if it does not. The cookie has to hold `secret`.
  *
- * A page from elsewhere can send requests to 127.0.0.1, too, and its own host name can resolve to it. So both the host that the
- * browser asks, and the origin of the page, have to be one of these names.
+ * A page of another server can also send requests to 127.0.0.1, and its host name can resolve to this address. So both the host
+ * in the request and the origin of the page have to be one of these names.
  *
  * @see https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site
  */
@@ -21,7 +21,7 @@ export function refusal({ method, headers }: Asking, port: number, secret: strin
   );
 }
 
-/** The same, without the cookie: for the address that sets it. */
+/** Why the server refuses a request, whatever its cookie: for the address that sets the cookie. */
 export function elsewhere({ method, headers }: Asking, port: number): string | undefined {
   const own = [`127.0.0.1:${port}`, `localhost:${port}`];
   const { host = '', origin } = headers;

@@ -15,9 +15,9 @@ export const doings = [
 ];
 export type Doing = (typeof doings)[number];
 
-/** What a client repeats that talks without end, if the page does not say. */
+/** The line that a client repeats that talks without end, if the page does not say. */
 const CHATTER = 'the quick brown fox';
-/** How many bytes of it, at least, it sends at a time, and in all. */
+/** A client that talks without end sends at least so many bytes at a time, and stops after so many. */
 const [SOME, MOST] = [16_000, 20_000_000];
 
 /** The event of an action of a client, or of bytes that it received. */
@@ -45,7 +45,7 @@ export class Clients {
     this.#tell = tell;
   }
 
-  /** Does something with a client, if the client can do that now. */
+  /** Makes a client do something, if the client can do it now. */
   async do(name: Name, doing: Doing, text = ''): Promise<void> {
     if (doing === 'connects') return this.#connect(name);
     const client = this.#open.get(name);

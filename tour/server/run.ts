@@ -22,7 +22,7 @@ import { thinned } from './thin.ts';
 const TICK = 50;
 /** At this length, the file of a trace is emptied, in bytes. */
 const LONG = 64 * 1024 * 1024;
-/** How long the clients of the scene wait for their answers at most, as a multiple of its time. */
+/** How long the clients of the scene wait for their answers at most, as a multiple of the length of the scene. */
 const PATIENCE = 2;
 
 export class Run {
@@ -30,7 +30,7 @@ export class Run {
   readonly options: readonly string[];
   /** Fulfilled when the step listens, or has ended before. */
   readonly ready: Promise<void>;
-  /** Whether it was told to end. */
+  /** Whether the page has ended the step. */
   stopped = false;
   readonly #program: Program;
   readonly #folder = mkdtempSync(join(tmpdir(), 'tour-'));
@@ -42,7 +42,7 @@ export class Run {
   #over = false;
   readonly #timer: NodeJS.Timeout;
 
-  /** Starts it. Calls `tell` every fiftieth of a second, with the new events. */
+  /** Starts the step. Calls `tell` with the new events, fifty times a second. */
   constructor(step: Step, options: readonly string[], tell: (events: TourEvent[]) => void) {
     this.step = step;
     this.options = options;
@@ -58,13 +58,13 @@ export class Run {
     this.ready = new Promise((resolve) => this.#listenTo(resolve));
   }
 
-  /** Types Ctrl-C, or ends it at once. */
+  /** Types Ctrl-C, or ends the step at once. */
   stop(signal: 'SIGINT' | 'SIGKILL'): void {
     this.stopped = true;
     this.#program.kill(signal);
   }
 
-  /** Ends it and its clients, and reports no more. */
+  /** Ends the step and its clients, and reports no more events. */
   async close(): Promise<void> {
     this.#over = true;
     this.#clients?.close();
@@ -151,7 +151,7 @@ export class Run {
     if (events.length > 0) this.#tell(events);
   }
 
-  /** A flood would fill the disk. Lines of the trace since the last look are lost. */
+  /** Empties a long trace: a flood would fill the disk. Lines that were not read yet are lost. */
   #shorten(): void {
     if (!this.#reader || statSync(this.#trace).size < LONG) return;
     this.#reader.close();

@@ -4,12 +4,12 @@ import { isShort, keyOf } from '../shared/kept.ts';
 
 /** A longer report only counts its short calls. */
 const MANY = 200;
-/** A longer message is no line that you have typed, in bytes. */
+/** A longer message is no line that you have typed: its pieces become one event. In bytes. */
 const LARGE = 10_000;
 
 /**
  * Shortens a report. A call that has already returned becomes one event, and so do the bytes that a client sent or received in a
- * row. Of a flood, it keeps the events that the others need. The first call gets the bytes of the calls that are left out.
+ * row. Of a flood, keeps the events that other events need. The first call gets the bytes of the calls that are left out.
  */
 export function thinned(events: readonly TourEvent[]): TourEvent[] {
   const merged = merge(events);

@@ -12,11 +12,11 @@ import type { Try } from './tries.ts';
 
 /** A page that does not reconnect within this time is closed, in milliseconds. */
 const GRACE = 2000;
-/** Between two acts of a proposal, in milliseconds. */
+/** The pause between two acts of a proposal, in milliseconds. */
 const PAUSE = 900;
 /** Begins an act that follows without a pause. */
 const AT_ONCE = 'and ';
-/** When more than this waits in a stream, it gets no reports until it has caught up, in bytes. */
+/** A stream with more unsent bytes than this gets no reports until the page has caught up. */
 const BACKLOG = 4 * 1024 * 1024;
 
 type Side = { run: Run; kept: Kept };
@@ -31,7 +31,7 @@ export class Visit {
   /** Counts the proposals played, so that only the last one goes on. */
   #plays = 0;
 
-  /** @param over called when the page is closed, and all that it started has ended */
+  /** @param over is called when the page is closed, and all its steps have ended */
   constructor(over: () => void) {
     this.#over = over;
   }
@@ -64,7 +64,7 @@ export class Visit {
     });
   }
 
-  /** The page is closed: ends what it has started. */
+  /** The page is closed: ends its steps. */
   async leave(): Promise<void> {
     clearTimeout(this.#timer);
     this.#gone = true;

@@ -62,7 +62,7 @@ export function keyOf({ pid, thread, id }: { pid: number; thread: number; id: nu
   return `${pid} ${thread} ${id}`;
 }
 
-/** Whether other events need this one: it names a connection, or still goes on. */
+/** Whether other events need this event, because it names a connection, or still goes on. */
 export function isNeeded(event: TourEvent): boolean {
   if (event.kind === 'callback') return event.event.callback === 'accepted';
   if (event.kind !== 'trace') return event.kind !== 'log';

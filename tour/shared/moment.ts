@@ -1,4 +1,4 @@
-// Where a step stands at a moment: which line each of its threads, processes and coroutines waits in, and since when.
+// Where a step stands at a moment: the lines in which its threads, processes and coroutines wait, and since when.
 
 import type { CoroutineWait, SystemCall, TraceEvent } from '../../src/sockets/trace-event.ts';
 import type { ClientEvent, TourEvent } from './events.ts';
@@ -110,7 +110,7 @@ const reasons: Record<CoroutineWait['wait'], string> = {
   join: 'until others have ended',
 };
 
-/** How long the page waits for the client of an accepted connection, in microseconds. After that, it is a client from elsewhere. */
+/** How long the page waits for the client of an accepted connection, in microseconds. After that, the client is not of this page. */
 const LATE = 500_000;
 
 /**

@@ -5,7 +5,7 @@ import { gap, kinds, type Lane, type Timeline } from './timeline.ts';
 /** Gaps of so many milliseconds or more get a figure. */
 export const LATE = 100;
 
-/** A kind with less time than this in a lane, in milliseconds, gets none. */
+/** A kind of span with less time than this in a lane, in milliseconds, gets no figure. */
 const LITTLE = 50;
 
 /** A sentence for each client, which lanes woke for it and when, and one for each lane of the server. */

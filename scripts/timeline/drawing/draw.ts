@@ -18,14 +18,14 @@ const LEGEND = 20;
 /** Columns of the legend. */
 const COLUMNS = 3;
 
-/** The place of a time. */
+/** Where a time is drawn, in pixels. */
 type Scale = (time: number) => number;
 type Point = [x: number, y: number];
 
 /** How a picture may differ from those of the scenario. */
 export type Look = {
   heading?: string;
-  /** What the time at the left end is called, in milliseconds. */
+  /** The time at the left end, in milliseconds. */
   from?: number;
 };
 
@@ -73,7 +73,7 @@ export function draw(timeline: Timeline, look: Look = {}): string {
   );
 }
 
-/** The longest wait of a client for the server to wake, if it is worth a figure. */
+/** The longest wait of a client until the server wakes for it. Undefined if the wait is short. */
 function longestWait({ spans }: ClientLane, own: Arrow[]): { begin: number; told: string } | undefined {
   if (spans[0] && own.length < 1 + spans.length) return { begin: spans[0].begin, told: 'to the end' };
   const [longest] = [...own].sort((a, b) => gap(b) - gap(a));
@@ -81,7 +81,7 @@ function longestWait({ spans }: ClientLane, own: Arrow[]): { begin: number; told
   return { begin: longest.arrived, told: `${Math.round(gap(longest))} ms` };
 }
 
-/** How far apart the times are that are written at the top, in milliseconds: the first that makes ten of them or fewer. */
+/** The distance between two times at the top, in milliseconds: the first that leaves ten times or fewer. */
 const STEPS = [200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 
 function axis(x: Scale, begin: number, duration: number, bottom: number): string[] {
@@ -103,7 +103,7 @@ function axis(x: Scale, begin: number, duration: number, bottom: number): string
   return parts;
 }
 
-/** The lane of the server and the time that are drawn at this point, in pixels of the picture. */
+/** The server's lane and the time at a point of the picture, which is given in pixels. */
 export function placeAt(timeline: Timeline, x: number, y: number): { lane: number; time: number } {
   return {
     lane: Math.floor((y - belowClients(timeline)) / SERVER),
@@ -111,7 +111,7 @@ export function placeAt(timeline: Timeline, x: number, y: number): { lane: numbe
   };
 }
 
-/** Where a time is drawn, as a part of the width of the picture. */
+/** Where a time is drawn, as a fraction of the width of the picture. */
 export function shareAt({ duration }: Timeline, time: number): number {
   return (LEFT + (time / duration) * (RIGHT - LEFT)) / WIDTH;
 }
@@ -120,7 +120,7 @@ function belowClients({ clients }: Timeline): number {
   return TOP + clients.length * CLIENT + GAP;
 }
 
-/** A line as long as it is connected; above it what it says, below it what is answered, on it how long it has to wait. */
+/** A line while the client is connected: above it a mark for each message, below it one for each answer, on it the waits. */
 function drawClient({ name, spans, connected, left, answered }: ClientLane, x: Scale, y: number): string {
   const from: Point = [x(connected), y];
   const to: Point = [x(left), y];
@@ -138,7 +138,7 @@ function inked(path: string): string {
   return `<path class="f-ink" d="${path}"/>`;
 }
 
-/** The mark of a message. It points to this place. */
+/** The mark of a message. It points down to (x, y). */
 function triangle(x: number, y: number): string {
   return `M${x} ${y}l-4-7h8z`;
 }
@@ -148,7 +148,7 @@ function circle(x: number, y: number): string {
   return `<circle class="f-paper s-ink" cx="${x}" cy="${y}" r="3" stroke-width="1.5"/>`;
 }
 
-/** From the client, when its bytes arrived, to the lane that woke for them. A flat arrow is a long wait. */
+/** An arrow from the client, when its bytes arrive, to the lane that wakes for them. A flat arrow is a long wait. */
 function drawArrow(from: Point, [x, y]: Point): string {
   const angle = Math.atan2(y - from[1], x - from[0]);
   const wing = (turn: number): Point => [x - 7 * Math.cos(angle + turn), y - 7 * Math.sin(angle + turn)];

@@ -36,7 +36,7 @@ export function readCoroutines(
   };
 }
 
-/** The coroutine that runs at this time: the one that was resumed last. It may wait for a thread's result: see work.ts. */
+/** The coroutine that runs at this time, because it was resumed last. It may wait for a thread's result: see work.ts. */
 function running(lanes: readonly Lane[], now: number): Lane | undefined {
   const resumed = ({ spans }: Lane) =>
     spans.findLast(({ end }) => end <= now)?.end ?? Number.NEGATIVE_INFINITY;

@@ -18,9 +18,9 @@ type Heard = {
   thread: Thread;
   fd: number;
   begin: number;
-  /** When the thread woke to make it. */
+  /** When the thread woke to make the call. */
   woke: number;
-  /** How many bytes had been received when it returned. */
+  /** How many bytes of the connection had been received when the call returned. */
   until: number;
 };
 
@@ -33,7 +33,7 @@ type Call = Required<Pick<SystemCall, 'call' | 'pid' | 'thread' | 'fd' | 'result
   waits: Kind | undefined;
 };
 
-/** The end of a call that has not returned. */
+/** The end of a call that never returned. */
 const NEVER = Number.MAX_VALUE;
 
 /** The calls that wait, unless their socket is non-blocking. */

@@ -1,0 +1,96 @@
+// How many messages a second a server answers, and what each of them costs.
+
+import { readFileSync } from 'node:fs';
+import { Program } from '../../src/behaviours/program.ts';
+import type { Server } from '../../src/behaviours/server.ts';
+import { rounded } from './results.ts';
+import { keep, load, type Plan, type Situation, start } from './running.ts';
+import type { Table } from './tables.ts';
+
+/**
+ * How long to warm up a new server at least, in seconds, and how often at most. Compilers need that, and so do memory
+ * allocators: asyncio allocates 256 KB for each recv(), and takes it from the kernel until its first client has disconnected.
+ */
+const WARM_UP = 0.1;
+const MAX_WARM_UPS = 5;
+const TICK = 10_000; // microseconds in which the kernel counts CPU time: USER_HZ is 100 wherever Linux runs, proc(5)
+
+/** A server that runs, and how much it does in a second, about. */
+type Warm = { server: Server; speed: number };
+
+/** Starts all servers, and warms up each with the first of its situations. */
+export async function warmUp(
+  table: Table,
+  byServer: Situation[][],
+  { say }: Plan,
+): Promise<[name: string, Warm][]> {
+  const all: [string, Warm][] = [];
+  for (const [{ contestant, entry }] of byServer as [Situation][]) {
+    const [server] = await start(contestant);
+    let { count, seconds } = await load(table, entry, server, WARM_UP);
+    for (let times = 1; seconds < WARM_UP / 2 && times < MAX_WARM_UPS; times++) {
+      ({ count, seconds } = await load(table, entry, server, WARM_UP, count / seconds));
+    }
+    all.push([entry.server, { server, speed: count / seconds }]);
+    say(`${entry.server} is warm`);
+  }
+  return all;
+}
+
+/** Measures messages, visits or deliveries a second, and the CPU time of each. */
+export async function speed(
+  { entry }: Situation,
+  plan: Plan,
+  table: Table,
+  servers: Map<string, Warm>,
+): Promise<string> {
+  const { server, speed } = servers.get(entry.server) as Warm;
+  const before = cpuTimeOf(server);
+  const {
+    count,
+    seconds,
+    all = Number.NaN,
+    ...faults
+  } = await load(table, entry, server, plan.seconds, speed);
+  const after = cpuTimeOf(server);
+  const cpu = table.cpu && {
+    kernel: rounded((after.kernel - before.kernel) / all, 3),
+    user: rounded((after.user - before.user) / all, 3),
+  };
+  return keep(entry, { speed: Math.round(count / seconds), ...faults, ...cpu });
+}
+
+export async function stop(servers: Map<string, Warm>): Promise<void> {
+  for (const { server } of servers.values()) await server.stop();
+}
+
+/**
+ * Counts the system calls that a server makes for each message. strace counts them in a short turn and in a long one. The
+ * difference was made for messages, not for connections.
+ */
+export async function countCalls(
+  { contestant, entry }: Situation,
+  { seconds }: Plan,
+  table: Table,
+): Promise<string> {
+  const [server] = await start(contestant);
+  const count = async (seconds: number) => {
+    const strace = new Program('strace', ['-c', '-f', '-p', `${server.child.pid}`]);
+    await strace.stderr.lineLike(/attached/);
+    const { all = Number.NaN } = await load(table, entry, server, seconds);
+    strace.kill('SIGINT');
+    const [, calls] = /^ *100\.00 +\S+ +\S+ +(\d+).* total$/m.exec(await strace.stderr.rest()) ?? [];
+    return { calls: Number(calls), messages: all };
+  };
+  await load(table, entry, server, seconds); // In the beginning, Node makes calls of its own.
+  const [short, long] = [await count(seconds), await count(4 * seconds)];
+  await server.stop();
+  return keep(entry, { calls: rounded((long.calls - short.calls) / (long.messages - short.messages), 3) });
+}
+
+/** The CPU time of a process and all its threads, in microseconds: in the kernel, and outside of it. See proc(5). */
+function cpuTimeOf({ child }: Server): { kernel: number; user: number } {
+  const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from the third on, `state`
+  return { kernel: Number(fields[12]) * TICK, user: Number(fields[11]) * TICK };
+}
