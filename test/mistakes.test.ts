@@ -19,7 +19,6 @@ const mistakes: Record<string, [args: string, message: string | RegExp][]> = {
     ['12345', "Unexpected argument '12345': --help lists the options"],
     ['--host no.such.host.invalid', /^Cannot listen on no\.such\.host\.invalid:12345: E\w+, ./],
     ['--host 2001:db8::1', /^Cannot listen on \[2001:db8::1\]:12345: EADDRNOTAVAIL, ./],
-    ['--host 192.0.2.1', /^Cannot listen on 192\.0\.2\.1:12345: EADDRNOTAVAIL, ./],
   ],
   'src/single/single10.ts': [
     ['--max-questions -1', 'Cannot use --max-questions "-1": it is a whole number, 0 or more'],
@@ -27,7 +26,6 @@ const mistakes: Record<string, [args: string, message: string | RegExp][]> = {
     ['--protocol zen --framing json', 'Cannot use --framing json: zen has a framing of its own'],
   ],
   'src/threaded/pool4.ts': [
-    ['--prot 80', noSuchOption('--prot')],
     ['--workers -1', 'Cannot use --workers "-1": it is a whole number from 1 to 100'],
   ],
   'src/threaded/prefork4.ts': [['--prot 80', noSuchOption('--prot')]],
@@ -47,23 +45,19 @@ const mistakes: Record<string, [args: string, message: string | RegExp][]> = {
   'src/threaded/thread11.ts': [['--web-port 8080', noSuchOption('--web-port')]],
   'src/coroutine/sync-vs-async.ts': [
     ['', syncVsAsync],
-    ['both', syncVsAsync],
     ['sync async', syncVsAsync],
   ],
   'src/clients/nc.ts': [
     ['localhost 1', 'Cannot talk to localhost:1: ECONNREFUSED'],
-    ['::1 1', /^Cannot talk to \[::1\]:1: E[A-Z]+$/],
     ['localhost', 'Usage: npx tsx src/clients/nc.ts HOST PORT'],
     ['localhost 80 --x', noSuchOption('--x')],
-    ...['0', '65536', '1e3'].map((port): [string, string] => [`localhost ${port}`, noSuchPort(port)]),
+    ['localhost 65536', noSuchPort('65536')],
   ],
   'src/clients/ask.ts': [
     ['localhost', /^Usage: npx tsx src\/clients\/ask\.ts HOST PORT .+$/],
     ['localhost 1 -x', noSuchOption('-x')],
     ['localhost 1 --protocol gopher', /^Cannot use --protocol "gopher": .+ zen, oracle$/],
     ['localhost 1 --pause 3600.5', /^Cannot use --pause "3600\.5": .+ from 0 to 3600$/],
-    ['localhost 1 --pause -1', /^Cannot use --pause "-1": .+ from 0 to 3600$/],
-    ['localhost http', noSuchPort('http')],
     ['localhost 1', /^Cannot connect to localhost:1: ECONNREFUSED, .+$/],
   ],
   'src/clients/finger.ts': [
@@ -77,7 +71,6 @@ const mistakes: Record<string, [args: string, message: string | RegExp][]> = {
   'scripts/step.ts': [
     ['', /^Cannot show a step without its name: .+$/],
     ['single6 single7', /^Cannot show single6 and single7: .+$/],
-    ['single6 --file', noSuchOption('--file')],
   ],
 };
 
@@ -99,7 +92,6 @@ describe.concurrent('a mistake', () => {
     listening(createServer(), async (port) => {
       for (const [step, option] of [
         ['single/single1', '--port'],
-        ['threaded/pool4', '--port'],
         ['threaded/prefork4', '--port'],
         ['coroutine/callback6', '--port'],
         ['select/select11', '--web-port'],

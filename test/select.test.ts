@@ -8,19 +8,6 @@ import { Client } from '../src/behaviours/client.ts';
 import type { Server } from '../src/behaviours/server.ts';
 import { installed, listening, run, runScript, serving } from './harness.ts';
 
-describe.concurrent('a client that does not read', () => {
-  test('loses bytes at select3, which ignores how much the kernel takes', () =>
-    serving('select3', async ({ port }) => {
-      const much = Buffer.alloc(24_000_000, 'x'); // more than the buffers of the kernel hold
-      const client = await Client.connect(port);
-      client.socket.pause();
-      await client.send(much);
-      client.end();
-      client.socket.resume();
-      expect((await client.rest()).length).toBeLessThan(much.length);
-    }));
-});
-
 describe.concurrent('a log that is not read', () => {
   const line = `${'x'.repeat(899)}\n`;
   const much = line.repeat(1000); // more than a pipe holds

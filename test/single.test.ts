@@ -56,7 +56,7 @@ describe.concurrent('single1', () => {
 
 describe.concurrent('the log', () => {
   for (const step of from(2)) {
-    test(`${step} logs each connection, each input, quoted so that it forges no line, and each end with its reason`, () =>
+    test(`${step} logs each connection, each input, quoted so that it forges no line, and each end with its reason${level(step) < 3 ? '' : '; it serves on whatever a client does'}`, () =>
       serving(step, async (server) => {
         const logged = async (data: string | Buffer) => {
           await say(server, data);
@@ -68,6 +68,11 @@ describe.concurrent('the log', () => {
           `who sent "HELP \\u{1b}[2J\\r\\"\\\\ \\u{202e}\\u{9b}\u{1f600}${end}"`,
           'who disconnected: end of stream',
         ]);
+        if (level(step) < 3) return;
+        await isAttacked(server);
+        expect(await say(server, request(step, 'still here'))).toBe('still here\n');
+        await server.logged(/ sent .*still here/);
+        await logUntilDisconnected(server);
         if (level(step) < 6) return;
         const unfinished = await logged(Buffer.from('HELP\nunfin\xff"\x00', 'latin1'));
         expect(unfinished).toContain('who discarded an unfinished line: "unfin\\xff\\"\\x00"');
@@ -76,30 +81,25 @@ describe.concurrent('the log', () => {
         expect((await logged('QUIT\n')).at(-1)).toBe(`who disconnected: ${why}`);
       }));
   }
-});
 
-describe.concurrent('from single3 on', () => {
-  for (const step of from(3)) {
-    test(`${step} serves on whatever a client does`, () =>
-      serving(step, async (server) => {
-        const hostile: ((client: Client) => Promise<void> | void)[] = [
-          (client) => client.send(Buffer.from([0xc3, 0x28, 0xff, 0xfe, 0x0a])), // not UTF-8
-          (client) => client.send(Buffer.from([0xf0, 0x9f, 0x98])), // three quarters of a character
-          (client) => client.send(Buffer.alloc(100_000)), // a long line without an end
-          (client) => client.send('\n\n\r\n \n'),
-          (client) => client.end(),
-          (client) => client.reset(),
-        ];
-        for (const attack of hostile) {
-          for (const leave of ['end', 'close', 'reset'] as const) {
-            const client = await Client.connect(server.port);
-            await attack(client);
-            client[leave]();
-            client.close();
-          }
-        }
-        expect(await say(server, request(step, 'still here'))).toBe('still here\n');
-      }));
+  /** Clients do to this server whatever clients may do, and leave in each way. */
+  async function isAttacked(server: Server): Promise<void> {
+    const hostile: ((client: Client) => Promise<void> | void)[] = [
+      (client) => client.send(Buffer.from([0xc3, 0x28, 0xff, 0xfe, 0x0a])), // not UTF-8
+      (client) => client.send(Buffer.from([0xf0, 0x9f, 0x98])), // three quarters of a character
+      (client) => client.send(Buffer.alloc(100_000)), // a long line without an end
+      (client) => client.send('\n\n\r\n \n'),
+      (client) => client.end(),
+      (client) => client.reset(),
+    ];
+    for (const attack of hostile) {
+      for (const leave of ['end', 'close', 'reset'] as const) {
+        const client = await Client.connect(server.port);
+        await attack(client);
+        client[leave]();
+        client.close();
+      }
+    }
   }
 });
 

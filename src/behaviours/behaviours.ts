@@ -207,6 +207,7 @@ const conversations = {
     step: 'thread9',
     converse: async (subject) => {
       const [one, other] = [await subject.connect(), await subject.connect()];
+      for (const client of [one, other]) await echo(subject, client, 'hello'); // Their threads, if any, have started.
       await one.send('FIB 36\n');
       await echo(subject, other, 'and me?');
       if (one.answers.length > 0) {
