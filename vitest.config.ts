@@ -5,17 +5,21 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The longest first, lest one of them begins when all others have ended. */
 const longest = [
   'comparison',
+  'tour-page',
   'loops',
   'threaded',
-  'tour-page',
-  'try',
-  'cli',
-  'bench',
-  'readme',
+  'machines',
   'level10',
-  'terminals',
+  'bench',
+  'try',
+  'level12',
+  'lingering-close',
   'timeline',
+  'tour',
+  'readme',
   'chat',
+  'cli',
+  'accept-failures',
 ];
 
 class LongestFirst extends BaseSequencer {
@@ -34,6 +38,7 @@ export default defineConfig({
     globalSetup: 'test/build.ts',
     // Tests wait for what they expect, and give up by themselves: see test/harness.ts. This is a last resort.
     testTimeout: 180_000,
+    hookTimeout: 180_000,
     maxConcurrency: 4,
     maxWorkers: 3, // On two cores: tests wait much of their time.
     isolate: false, // A worker loads for all of its files what they share.

@@ -1,12 +1,10 @@
-// What the coroutine steps do, beyond the behaviours of all steps.
+// What the coroutine steps do, beyond the behaviours of all steps. readme.test.ts runs leaving.ts and sync-vs-async.ts.
 
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
 import { pour } from '../src/behaviours/pour.ts';
-import { Program } from '../src/behaviours/program.ts';
-import { runnable } from '../src/behaviours/server.ts';
 import { AsyncLoop } from '../src/coroutine/async-loop.ts';
-import { pair, runScript, serving } from './harness.ts';
+import { pair, serving } from './harness.ts';
 
 const hello = Buffer.from('hello');
 describe('AsyncLoop', () => {
@@ -77,34 +75,6 @@ describe.concurrent('a client that half-closes', () => {
   }
 });
 
-describe.concurrent('leaving', () => {
-  const [left, ends] = ['the client has left', 'the watcher ends'];
-  for (const [way, seen] of Object.entries({
-    generators: [left, ends],
-    group: [left, ends],
-    race: [left, 'the race is over', ends],
-    signal: [left, ends, 'AbortError: The operation was aborted'],
-  })) {
-    const isLeftBehind = way === 'generators' || way === 'race';
-    test(`${way}: the watcher ${isLeftBehind ? 'sleeps on' : 'ends'} when the client has left`, async () => {
-      const program = new Program(process.execPath, runnable('src/coroutine/leaving.ts').concat(way));
-      try {
-        const times: number[] = [];
-        for (const line of seen) {
-          expect((await program.stdout.line()).slice(9)).toBe(line);
-          times.push(performance.now());
-        }
-        expect(await program.exited()).toBe(0);
-        const after = (times[seen.indexOf(ends)] ?? 0) - (times[0] ?? 0);
-        if (isLeftBehind) expect(after).toBeGreaterThan(1500);
-        else expect(after).toBeLessThan(1500);
-      } finally {
-        await program.stop();
-      }
-    });
-  }
-});
-
 describe.concurrent('task6', () => {
   const quickly = { args: ['--warn-after', '1', '--close-after', '3'] };
 
@@ -167,31 +137,4 @@ describe.concurrent('task6', () => {
       const left = lines.filter((line) => line.endsWith(' disconnected: Cancelled'));
       expect([left.length, lines.at(-1)]).toEqual([3, 'all tasks have ended']);
     }));
-});
-
-describe.concurrent('sync-vs-async', () => {
-  for (const [way, how] of [
-    ['sync', 'one after the other'],
-    ['async', 'both at once'],
-  ] as const) {
-    test(`${way} talks to two clients of three seconds each, ${how}`, async () => {
-      const begin = performance.now();
-      const { exit, stdout } = await runScript('src/coroutine/sync-vs-async.ts', way);
-      const took = performance.now() - begin;
-      expect(exit).toBe(0);
-      const lines = stdout.trimEnd().split('\n');
-      expect(lines.map((line) => line.slice(9))).toEqual([
-        'begin',
-        'talked to client 1',
-        'talked to client 2',
-        'end',
-      ]);
-      // The time of day, in whole seconds: one may begin just before the next.
-      const [, one = 0, two = 0] = lines.map((line) => Date.parse(`1970-01-01T${line.slice(0, 8)}Z`) / 1000);
-      const between = (two - one + 86_400) % 86_400;
-      if (way === 'sync') expect(between).toBeGreaterThan(1);
-      else expect(between).toBeLessThanOrEqual(1);
-      expect(took).toBeGreaterThanOrEqual(way === 'sync' ? 6000 : 3000);
-    });
-  }
 });

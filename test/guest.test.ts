@@ -114,7 +114,7 @@ describe.runIf(onLinux)('a process with a guest', () => {
   });
 });
 
-const steps = ['await6', 'await10', 'await11'];
+const steps = ['await6', 'await11'];
 
 describe.runIf(canTrace()).concurrent('with clients who say nothing', () => {
   /** How many system calls its main thread makes in three seconds. */
@@ -186,7 +186,7 @@ describe.concurrent.each(mechanisms)('await6, by %s,', (mechanism) => {
     ));
 });
 
-describe.runIf(onLinux)('5,000 connections', () => {
+describe.runIf(onLinux)('1,000 connections', () => {
   test('leave no descriptor behind at await6', () =>
     serving(
       'await6',
@@ -194,7 +194,7 @@ describe.runIf(onLinux)('5,000 connections', () => {
         const descriptors = () => readdirSync(`/proc/${server.child.pid}/fd`).length;
         expect(await say(server, 'hello\n')).toBe('hello\n');
         const before = descriptors();
-        for (let i = 0; i < 100; i++) {
+        for (let i = 0; i < 20; i++) {
           await Promise.all(Array.from({ length: 50 }, () => say(server, 'hello\n')));
         }
         await until(() => descriptors() === before);

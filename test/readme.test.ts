@@ -8,15 +8,14 @@
 // links to a file.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { hasRedis, startRedis } from '../scripts/bench/redis.ts';
 import { findSteps, root } from '../scripts/steps.ts';
 import { Program } from '../src/behaviours/program.ts';
-import { nodeOptions } from '../src/behaviours/server.ts';
-import { installed, listening, onLinux, runsHere } from './harness.ts';
+import { runnable } from '../src/behaviours/server.ts';
+import { freePort, installed, onLinux, runsHere } from './harness.ts';
 
 type Block = { terminal: string | undefined; command: string | undefined; lines: string[] };
 
@@ -57,15 +56,23 @@ function sessions(path: string): Session[] {
 /** A terminal, in which the test types a block of a README. */
 class Person extends Program {
   readonly #port: number;
+  readonly #traces: boolean;
+  /** How many lines had waited, by npm run trace, when a client last did something. */
+  #waited = 0;
+  /** The time of day, less that of the README, in seconds. */
+  #offset: number | undefined;
 
   constructor(command: string, port: number) {
-    // Without npx, which takes longer than the rest. terminals.test.ts starts a step of each kind by npx.
-    const quickly = command.replace('npx tsx', [process.execPath, ...nodeOptions].join(' '));
+    // As JavaScript, which takes a third of the time: terminals.test.ts starts a step of each kind by npx tsx.
+    const quickly = command.replace(/npx tsx (\S+)/, (_, path) =>
+      [process.execPath, ...runnable(path)].join(' '),
+    );
     super('script', ['-qefc', quickly, '/dev/null'], {
       group: true,
       env: { npm_config_progress: 'false', TERM: 'dumb' },
     });
     this.#port = port;
+    this.#traces = command.includes('npm run trace');
   }
 
   /** Types lines, and compares the others with the output. `host` is the terminal of the server. */
@@ -74,6 +81,7 @@ class Person extends Program {
     for (const [i, line] of lines.entries()) {
       const [, prompt = '', text] = /^(\S+> )?(.*?) ?⏎$/.exec(line) ?? [];
       if (line === '^C') {
+        await host.waitsAgain();
         const left = host.#times(' disconnected: ');
         this.type('\x03');
         await this.exited();
@@ -86,7 +94,10 @@ class Person extends Program {
       } else if (line === '…') {
         skip = true;
       } else {
-        if (text !== undefined) this.type(`${text}\r`);
+        if (text !== undefined) {
+          await host.waitsAgain();
+          this.type(`${text}\r`);
+        }
         await this.#see(text === undefined ? line : `${prompt}${text}`, skip);
         // A person types slowly enough for the server to receive, and log, each line by itself.
         if (text !== undefined && lines[i + 1]?.endsWith('⏎')) await host.stdout.has(` sent "${text}`);
@@ -102,8 +113,30 @@ class Person extends Program {
       if (line.startsWith('npm warn')) continue; // about how npm is set up on this machine
       if (skip && !pattern.test(line)) continue;
       expect(line).toMatch(pattern);
+      this.#compareTimes(line, expected);
       return;
     }
+  }
+
+  /** Between two lines that begin with the time of day lie as many seconds as in the README, or one more or less. */
+  #compareTimes(...lines: [seen: string, shown: string]): void {
+    const [seen = Number.NaN, shown = 0] = lines.map((line) => {
+      const [, hours, minutes, seconds] = /^(\d\d):(\d\d):(\d\d) /.exec(line) ?? [];
+      return (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
+    });
+    if (Number.isNaN(seen)) return;
+    this.#offset ??= seen - shown;
+    const DAY = 86_400;
+    expect([DAY - 1, 0, 1], lines[0]).toContain((seen - shown - this.#offset + 2 * DAY) % DAY);
+  }
+
+  /** Where npm run trace is the host: waits until another line of the step waits, and nothing has happened since. */
+  async waitsAgain(): Promise<void> {
+    if (!this.#traces) return;
+    await this.stdout.until('another line that waits', () => {
+      return this.#times('⏳') > this.#waited && /⏳[^\n]*\n$/.test(this.stdout.waiting);
+    });
+    this.#waited = this.#times('⏳');
   }
 
   #pattern(line: string): RegExp {
@@ -149,6 +182,7 @@ async function follow({ server, clients }: Session): Promise<void> {
     const logsWhoLeaves = server.lines.some((line) => line.includes(' disconnected: '));
     const terminals = new Map<string | undefined, Person>();
     for (const { terminal, command, lines } of listening ? clients : []) {
+      if (command) await host.waitsAgain();
       const person = command ? start(command.replaceAll('12345', `${port}`)) : terminals.get(terminal);
       if (!person) throw new Error(`There is no terminal ${terminal}`);
       terminals.set(terminal, person);
@@ -159,18 +193,11 @@ async function follow({ server, clients }: Session): Promise<void> {
       if (terminal === undefined) await person.exited();
     }
     await host.follow(server.lines.slice(listening));
-    if (!listening) await host.exited(); // The program is no server.
+    if (!listening) expect(await host.exited()).toBe(0); // It is no server.
     expect(host.stdout.waiting).toMatch(listening ? /^\s*$/ : /^$/); // npm ends with an empty line.
   } finally {
     await Promise.all([...people, ...(redis ? [redis] : [])].map((program) => program.stop()));
   }
-}
-
-/** A port that is free, and not one of those that the kernel hands out to clients (from 32768 on, ip(7)). */
-function freePort(): Promise<number> {
-  const port = 20_000 + Math.floor(12_000 * Math.random());
-  const isFree = listening(createServer(), async () => {}, port);
-  return isFree.then(() => port, freePort);
 }
 
 const REDIS_PORT = ':6379';

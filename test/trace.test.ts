@@ -148,6 +148,26 @@ describe.concurrent('TRACE', () => {
     await serving('generator6', use, { args: ['--quiet', '--stats', '60000'], env: { TRACE: file } });
   });
 
+  test.runIf(onLinux)(
+    "shows it before Node's loop sleeps for the guest that task6 is, not when it wakes",
+    async () => {
+      const file = join(folder, 'task6.jsonl');
+      const use = async (server: Server) => {
+        await greeted(server);
+        await shows(file, [
+          'node: ',
+          "read: yield ['read', listener];",
+          'read: const line = yield* client.recvLine();',
+          "sleep: yield ['sleep', active + WARN_AFTER - performance.now()];",
+          'join: yield* withGroup(function* (group) {',
+          'join: yield* group.join();',
+        ]);
+      };
+      const nodeArgs = ['--no-memory-reducer']; // It would wake the loop some seconds later.
+      await serving('task6', use, { args: ['--warn-after', '3600'], nodeArgs, env: { TRACE: file } });
+    },
+  );
+
   const ways = ['--import tsx', ...(nodeOptions.length === 0 ? ['--no-warnings'] : [])];
   test.each(ways)('shows lines of the .ts file, in threads too, with node %s', async (way) => {
     const file = join(folder, `thread4 ${way}.jsonl`);
@@ -166,7 +186,7 @@ describe.concurrent('TRACE', () => {
     }
   });
 
-  for (const step of ['single3', 'thread4', 'prefork4', 'await6', 'callback6', 'stream6']) {
+  for (const [step, ...args] of [['thread4'], ['prefork4', '--workers', '1']] as const) {
     test.runIf(existsSync('/dev/full'))(`to a full disk is one line at ${step}, which serves on`, () =>
       serving(
         step,
@@ -175,7 +195,7 @@ describe.concurrent('TRACE', () => {
           const line = 'Cannot write TRACE=/dev/full: ENOSPC, no more of it from here on\n';
           expect(server.stderr.waiting).toBe(line);
         },
-        { env: { TRACE: '/dev/full' } },
+        { args: [...args], env: { TRACE: '/dev/full' } },
       ),
     );
   }
@@ -198,13 +218,14 @@ describe.concurrent('npm run trace', () => {
       await program.stop('SIGTERM');
     }
   };
-  const accept = 'const [client, address] = listener.accept();';
   const recv = 'const bytes = client.recv(4096);';
+  // That of single3 is in the test after these.
   const steps: Record<string, string[]> = {
-    single3: [accept, recv],
-    thread4: [accept, recv, 'serveInThread(serve, client, address);'],
-    pool4: [accept, recv, 'const [fd = -1, ...address] = queue.pop();'],
-    select6: ['for (const key of selector.select()) {'],
+    pool4: [
+      'const [client, address] = listener.accept();',
+      recv,
+      'const [fd = -1, ...address] = queue.pop();',
+    ],
     generator6: [
       'for (const key of this.selector.select(',
       "yield ['read', listener];",
@@ -221,9 +242,13 @@ describe.concurrent('npm run trace', () => {
     prefork4: ["Node's own loop", 'const [client, address] = inherited.accept();', recv],
     callback6: ["Node's own loop"],
   };
+  const options: Record<string, string[]> = {
+    pool4: ['--workers', '2'],
+    prefork4: ['--workers', '2'],
+  };
   for (const [step, waiting] of Object.entries(steps)) {
     test(`shows which lines of ${step} wait`, () =>
-      tracing([step], async ({ stdout }, port) => {
+      tracing([step, ...(options[step] ?? [])], async ({ stdout }, port) => {
         const stays = await greeted({ port });
         if (step === 'pool4') (await greeted({ port })).close();
         const shown = () => stdout.waiting.split('\n').filter((line) => line.includes('⏳'));

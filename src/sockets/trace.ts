@@ -32,11 +32,24 @@ export function startTrace(): void {
       write(Object.assign(event, { at: lineOfCoroutine(generator) }));
     suspended.clear();
   };
+  // For a guest, Node's own loop sleeps. Before it does, it runs this. A blocking loop never does.
+  let selecting: SystemCall | undefined;
+  let looking = false;
+  const lookSoon = () => {
+    if (looking || !selecting) return;
+    looking = true;
+    setImmediate(() => {
+      looking = false;
+      if (mayWait(selecting as SystemCall)) locate();
+      else lookSoon();
+    });
+  };
   const listeners: [Channel, (message: unknown) => void][] = [
     [
       systemCalls.start,
       (message) => {
         const event = message as SystemCall;
+        if (event.call === 'epoll_wait' || event.call === 'poll') selecting = event;
         if (suspended.size > 0 && mayWait(event)) locate();
         begin(event, lineOfCall(event.call));
       },
@@ -47,7 +60,10 @@ export function startTrace(): void {
       (message) => {
         const wait = message as Suspended;
         if (!wait.generator) begin(wait.event, lineOfCoroutine());
-        else suspended.add(Object.assign(wait, { event: Object.assign(wait.event, { id: ++count }) }));
+        else {
+          suspended.add(Object.assign(wait, { event: Object.assign(wait.event, { id: ++count }) }));
+          lookSoon();
+        }
       },
     ],
     [
