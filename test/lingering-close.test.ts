@@ -6,10 +6,10 @@ import { Client } from '../src/behaviours/client.ts';
 import { LINGER } from '../src/sockets/lingering-close.ts';
 import { runsHere, serving, until } from './harness.ts';
 
-/** A step of each mechanism; of level 12, those that close in another way because of their limits. level10.test.ts has the tens. */
+/** Steps of each mechanism, and of each way to close: of level 12, those that read no more of a client that does not read. */
 const steps = [
-  ...['single9', 'thread9', 'thread11', 'select9', 'select12', 'ring11'],
-  ...['generator11', 'await11', 'await12', 'callback11', 'stream12'],
+  ...['single9', 'single10', 'thread10', 'thread11', 'select10', 'select12', 'ring10', 'ring11'],
+  ...['generator10', 'generator11', 'await10', 'await12', 'callback10', 'callback11', 'stream10', 'stream12'],
 ].filter(runsHere);
 
 const ANSWERS = 1000;
