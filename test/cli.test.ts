@@ -8,21 +8,12 @@ import { changes } from '../scripts/difference.ts';
 import { nearest } from '../scripts/nearest.ts';
 import { findSteps, root } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
+import { freePort } from '../src/behaviours/foreign.ts';
 import { Program, type ProgramOptions } from '../src/behaviours/program.ts';
 import { nodeOptions, runnable } from '../src/behaviours/server.ts';
 import { quote } from '../src/cli/log.ts';
 import { splitUserAtHost } from '../src/clients/target.ts';
-import {
-  freePort,
-  listening,
-  onLinux,
-  run,
-  runScript,
-  say,
-  serving,
-  temporaryFolder,
-  until,
-} from './harness.ts';
+import { listening, onLinux, run, runScript, say, serving, temporaryFolder, until } from './harness.ts';
 
 const steps = [...findSteps().values()];
 

@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type Server as NetServer } from 'node:net';
+import type { Server as NetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findSteps, levelOf } from '../scripts/steps.ts';
@@ -87,13 +87,6 @@ export async function listening(
     server.once('error', reject).listen(port, '127.0.0.1', resolve);
   });
   await use((server.address() as { port: number }).port).finally(() => server.close());
-}
-
-/** A free port below those that the kernel gives to clients (from 32768 on: ip(7)). */
-export function freePort(): Promise<number> {
-  const port = 20_000 + Math.floor(12_000 * Math.random());
-  const isFree = listening(createServer(), async () => {}, port);
-  return isFree.then(() => port, freePort);
 }
 
 /** Both ends of a connection. The kernel completes it before accept(): so one thread can connect, and then accept. */

@@ -6,9 +6,10 @@ import { connect, createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { hasRedis, startRedis } from '../scripts/bench/redis.ts';
 import { Client } from '../src/behaviours/client.ts';
+import { freePort } from '../src/behaviours/foreign.ts';
 import type { Program } from '../src/behaviours/program.ts';
 import { runnable, Server } from '../src/behaviours/server.ts';
-import { freePort, listening, onLinux, run, serving, until } from './harness.ts';
+import { listening, onLinux, run, serving, until } from './harness.ts';
 
 const step = 'src/coroutine/await13.ts';
 const BACK = '* back in touch: what others said meanwhile may be missing';

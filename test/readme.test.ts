@@ -13,9 +13,10 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { hasRedis, startRedis } from '../scripts/bench/redis.ts';
 import { findSteps, root } from '../scripts/steps.ts';
+import { freePort } from '../src/behaviours/foreign.ts';
 import { Program } from '../src/behaviours/program.ts';
 import { runnable } from '../src/behaviours/server.ts';
-import { freePort, installed, onLinux, runsHere } from './harness.ts';
+import { installed, onLinux, runsHere } from './harness.ts';
 
 type Block = { terminal: string | undefined; command: string | undefined; lines: string[] };
 

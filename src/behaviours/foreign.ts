@@ -1,7 +1,7 @@
 // A server that is not of this project. The conversations know its port alone.
 
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Program } from './program.ts';
 
@@ -92,11 +92,15 @@ async function accepts(port: number, host: string): Promise<boolean> {
   return true;
 }
 
-/** A port that nothing listens on. */
+/** A free port, below those that the kernel gives to clients: from 32768 on, ip(7). */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = 20_000 + Math.floor(12_000 * Math.random());
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return freePort();
+  }
   server.close();
   await once(server, 'close');
   return port;

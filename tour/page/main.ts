@@ -79,13 +79,10 @@ function showNavigation({ steps }: Overview, [name]: readonly string[]): void {
 addEventListener('hashchange', () => void go());
 await go();
 if (live) {
-  listen(
-    (report) => {
-      const side = page?.sides[report.side];
-      if (side?.content.name === report.step) side.take(report);
-    },
-    (isLost) => complain(isLost ? 'The server does not answer. Is npm run tour still there?' : undefined),
-  );
+  listen((report) => {
+    const side = page?.sides[report.side];
+    if (side?.content.name === report.step) side.take(report);
+  }, complain);
 }
 setInterval(() => {
   if (document.visibilityState === 'visible') page?.show(performance.now());

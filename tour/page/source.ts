@@ -28,14 +28,21 @@ async function load<Type>(path: string): Promise<Type> {
   return response.json();
 }
 
+const SILENCE = 'The server does not answer. Is npm run tour still there?';
+
 const page = crypto.getRandomValues(new Uint32Array(4)).join('-');
 
-/** Receives reports of events. Calls `lost` with true when the server does not answer, and with false when it does again. */
-export function listen(take: (report: Report) => void, lost: (isLost: boolean) => void): void {
+/** Receives reports of events. Calls `complain` with the reason when none can come, and with undefined when they come again. */
+export function listen(take: (report: Report) => void, complain: (why: string | undefined) => void): void {
   const stream = new EventSource(`events?page=${page}`);
   stream.onmessage = ({ data }) => take(JSON.parse(data));
-  stream.onopen = () => lost(false);
-  stream.onerror = () => lost(true);
+  stream.onopen = () => complain(undefined);
+  stream.onerror = () => {
+    const isRefused = stream.readyState === EventSource.CLOSED; // Otherwise the browser tries again.
+    complain(
+      isRefused ? 'Too many pages of the tour are open: close some, and load this one again.' : SILENCE,
+    );
+  };
 }
 
 /** Asks the server to do something. If it refuses, returns its reason. */
