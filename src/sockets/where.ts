@@ -32,6 +32,8 @@ function shown(line: Line | undefined): string | undefined {
 /** How many frames of the stack to look at. Each call and each await is one. */
 const FRAMES = 50;
 
+const BELOW = /\bsrc\/(sockets\/|parallel\/|cli\/|completion\/ring\.ts$)/;
+
 /**
  * The lines of the project on the stack, awaited ones too, the innermost first, without those of src/sockets, src/parallel,
  * src/cli, and ring.ts, which makes the system calls of its chapter.
@@ -45,12 +47,14 @@ function* linesOnStack(): Generator<Line> {
   const sites = new Error().stack as unknown as NodeJS.CallSite[];
   Object.assign(Error, { prepareStackTrace, stackTraceLimit });
   for (const site of sites) {
+    const file = site.getFileName() ?? '';
+    if (BELOW.test(file)) continue; // V8 has to look up lines and columns, which takes long.
     const place = {
-      file: site.getFileName() ?? '',
+      file,
       line: site.getLineNumber() ?? 0,
       column: site.getColumnNumber() ?? 0,
     };
     const line = toLine(place);
-    if (line && !/^src\/(sockets\/|parallel\/|cli\/|completion\/ring\.ts$)/.test(line.path)) yield line;
+    if (line && !BELOW.test(line.path)) yield line;
   }
 }
