@@ -53,20 +53,6 @@ describe('Deadlines', () => {
     deadlines.callUntil(3);
     expect(called).toEqual(['first', 'late']);
   });
-
-  test('leaves the rest to the next call when its time is over', () => {
-    const deadlines = new Deadlines();
-    const called: number[] = [];
-    const takeLong = (id: number) => {
-      called.push(id);
-      for (const end = performance.now() + 2; performance.now() < end; );
-    };
-    for (const id of [1, 2, 3]) deadlines.add(0, () => takeLong(id));
-    deadlines.callUntil(performance.now(), 1);
-    expect(called).toEqual([1]);
-    deadlines.callUntil(performance.now());
-    expect(called).toEqual([1, 2, 3]);
-  });
 });
 
 test('Timer rings at the earliest of its times, and not at once for one in two months', () => {

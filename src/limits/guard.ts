@@ -25,12 +25,6 @@ export type Guarded = {
 /** How long connections have to send their last answers when the time to drain is over, in milliseconds. */
 const LAST_ANSWERS = 1000;
 
-/**
- * The longest turn for clients whose time is over, in milliseconds. When a thousand clients have to leave at once, and the chat
- * tells all others of each, the server reads from other clients in between.
- */
-const SLICE = 5;
-
 /** Keeps the clients of one server within its limits. One timer serves all deadlines. */
 export class Guard {
   readonly limits: Limits;
@@ -156,7 +150,7 @@ export class Guard {
   }
 
   #ring(): void {
-    this.#deadlines.callUntil(performance.now(), SLICE);
+    this.#deadlines.callUntil(performance.now());
     this.#timer.set(this.#deadlines.first);
   }
 }

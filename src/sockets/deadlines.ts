@@ -22,16 +22,11 @@ export class Deadlines {
     return () => this.#remove(entry);
   }
 
-  /**
-   * Calls the functions whose time has come, in the order of their times, and at the same time in the order of add().
-   *
-   * @param most after so many milliseconds, the rest waits for the next call
-   */
-  callUntil(now: number, most = Number.POSITIVE_INFINITY): void {
+  /** Calls the functions whose time has come, in the order of their times, and at the same time in the order of add(). */
+  callUntil(now: number): void {
     for (let entry = this.#heap[0]; entry && entry.time <= now; entry = this.#heap[0]) {
       this.#remove(entry);
       entry.call();
-      if (performance.now() > now + most) break;
     }
   }
 
