@@ -32,7 +32,7 @@ export async function build(
 }
 
 /** Runs the scene with a step, and records it. */
-export async function recordScene(step: Step): Promise<Recorded> {
+async function recordScene(step: Step): Promise<Recorded> {
   const kept = new Kept();
   const run = new Run(step, ['--quiet'], (events) => {
     for (const event of events) kept.add(event);

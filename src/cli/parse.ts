@@ -7,7 +7,7 @@ import { print } from './log.ts';
  *
  * @see https://nodejs.org/api/util.html#utilparseargsconfig
  */
-export function parseOrFail<Config extends ParseArgsConfig>(
+function parseOrFail<Config extends ParseArgsConfig>(
   config: Config,
   remedy: string,
 ): ReturnType<typeof parseArgs<Config>> {

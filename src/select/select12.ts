@@ -7,7 +7,7 @@
 // Try: with --line-timeout 5, (printf half; sleep 60) | nc localhost 12345
 //   With --max-per-address 3, four times nc localhost 12345
 //   A client that asks and never reads: bash -c 'yes WHO > /dev/tcp/localhost/12345' is cut off after ten seconds, and
-//   takes no memory. Meanwhile, let another one talk: yes SAY hello | nc localhost 12345 > /dev/null
+//   takes little memory. Meanwhile, let another one talk: yes SAY hello | nc localhost 12345 > /dev/null
 //   And Ctrl-C, with a client or two.
 // Still wrong: one process, on one machine. When it ends, the room is gone.
 

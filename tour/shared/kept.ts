@@ -63,7 +63,7 @@ export function keyOf({ pid, thread, id }: { pid: number; thread: number; id: nu
 }
 
 /** Whether other events need this event, because it names a connection, or still goes on. */
-export function isNeeded(event: TourEvent): boolean {
+function isNeeded(event: TourEvent): boolean {
   if (event.kind === 'callback') return event.event.callback === 'accepted';
   if (event.kind !== 'trace') return event.kind !== 'log';
   if ('wait' in event.event) return event.event.wait === 'node' || event.event.took === undefined;
