@@ -12,7 +12,7 @@ import { lineOfCall, lineOfCoroutine } from './where.ts';
  * Writes every system call and every wait of this thread to the file that the environment variable `TRACE` names, a JSON
  * object a line, when it begins and when it ends: see {@link TraceEvent}. Workers and child processes inherit the variable,
  * and append to the same file. Does nothing without the variable. When the disk is full, the trace ends and the program
- * goes on.
+ * goes on. With `TRACE_LINES=no`, no event has its `at`: looking for lines takes most of the time that a trace takes.
  */
 export function startTrace(): void {
   const path = process.env.TRACE;
@@ -21,6 +21,7 @@ export function startTrace(): void {
   const first = process.env.TRACE_BEGUN !== path;
   process.env.TRACE_BEGUN = path;
   const fd = open(path, first);
+  const hasLines = process.env.TRACE_LINES !== 'no';
   let count = 0;
   const begin = (event: Event, at?: string) =>
     write(Object.assign(event, { id: ++count, ...(at && { at }), begin: now() })); // Finding the line took time: begin now.
@@ -51,7 +52,7 @@ export function startTrace(): void {
         const event = message as SystemCall;
         if (event.call === 'epoll_wait' || event.call === 'poll') selecting = event;
         if (suspended.size > 0 && mayWait(event)) locate();
-        begin(event, lineOfCall(event.call));
+        begin(event, hasLines ? lineOfCall(event.call) : undefined);
       },
     ],
     [systemCalls.end, (event) => write(event as SystemCall)],
@@ -59,7 +60,8 @@ export function startTrace(): void {
       waits.start,
       (message) => {
         const wait = message as Suspended;
-        if (!wait.generator) begin(wait.event, lineOfCoroutine());
+        if (!hasLines) begin(wait.event);
+        else if (!wait.generator) begin(wait.event, lineOfCoroutine());
         else {
           suspended.add(Object.assign(wait, { event: Object.assign(wait.event, { id: ++count }) }));
           lookSoon();
