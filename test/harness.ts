@@ -137,3 +137,22 @@ export async function until(isSo: () => boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+
+/**
+ * Waits until the main thread of a server does not wake for a second. A thread of Node's own wakes it now and then, but not every
+ * second.
+ */
+export async function sleeps({ child }: Server): Promise<void> {
+  const look = () => {
+    const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+    return status.split('\n').filter((line) => /^(State|voluntary_ctxt_switches):/.test(line));
+  };
+  const [seconds, asleep] = [5, 'State:\tS (sleeping)'];
+  for (let i = 1; i <= seconds; i++) {
+    const before = look();
+    await new Promise((resolve) => setTimeout(resolve, 1000)); // the second in which nothing is to happen
+    const after = look();
+    if (after[0] === asleep && `${after}` === `${before}`) return;
+    if (i === seconds) throw new ExpectationError(`it wakes: ${before}, a second later ${after}`);
+  }
+}
