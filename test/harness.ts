@@ -1,7 +1,7 @@
 // Helpers of most tests: steps by their names, programs that run to their end, and what this machine has.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { Server as NetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,12 @@ import { findSteps, levelOf } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
 import { ExpectationError, PATIENCE } from '../src/behaviours/inbox.ts';
 import { type Exit, Program, type ProgramOptions } from '../src/behaviours/program.ts';
-import { runnable, Server, type ServerOptions, serving as servingPath } from '../src/behaviours/server.ts';
+import {
+  runnable,
+  type Server,
+  type ServerOptions,
+  serving as servingPath,
+} from '../src/behaviours/server.ts';
 import { noRing } from '../src/completion/support.ts';
 import { type Address, Socket } from '../src/sockets/socket.ts';
 
@@ -53,15 +58,11 @@ export function serving<Result>(
   return servingPath(pathOf(step), use, options);
 }
 
-/** Runs a step with a limit of descriptors. */
-export async function servingWithin(
-  descriptors: number,
-  step: string,
-  use: (server: Server) => Promise<void>,
-): Promise<void> {
-  const node = [process.execPath, ...runnable(pathOf(step)), '--port', '0'].join(' ');
-  const server = await Server.start('bash', ['-c', `ulimit -n ${descriptors}; exec ${node}`]);
-  await use(server).finally(() => server.stop());
+/** From now on, this server may open so many more descriptors. Linux only. */
+export function limitDescriptors({ child }: Server, more: number): void {
+  const highest = Math.max(...readdirSync(`/proc/${child.pid}/fd`).map(Number));
+  const { stderr } = spawnSync('prlimit', [`--pid=${child.pid}`, `--nofile=${highest + 1 + more}`]);
+  if (`${stderr}` !== '') throw new Error(`Cannot limit descriptors: ${stderr}`);
 }
 
 /** The bytes that ask a step to echo this line. */
