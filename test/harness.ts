@@ -60,8 +60,10 @@ export function serving<Result>(
 
 /** From now on, this server may open so many more descriptors. Linux only. */
 export function limitDescriptors({ child }: Server, more: number): void {
-  const highest = Math.max(...readdirSync(`/proc/${child.pid}/fd`).map(Number));
-  const { stderr } = spawnSync('prlimit', [`--pid=${child.pid}`, `--nofile=${highest + 1 + more}`]);
+  const open = new Set(readdirSync(`/proc/${child.pid}/fd`).map(Number));
+  let limit = 0;
+  for (let free = 0; free < more; limit++) if (!open.has(limit)) free++;
+  const { stderr } = spawnSync('prlimit', [`--pid=${child.pid}`, `--nofile=${limit}`]);
   if (`${stderr}` !== '') throw new Error(`Cannot limit descriptors: ${stderr}`);
 }
 
