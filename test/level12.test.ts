@@ -1,6 +1,7 @@
 // Level 12 over real TCP: the server stops an offender, and others notice nothing. limits.test.ts tests limits without sockets.
 
 import { type EventEmitter, once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -138,6 +139,9 @@ describe.concurrent('level 12', () => {
         step,
         '--line-timeout 8 --idle-timeout 9 --web-port 0 --drain 0',
         async (server, get, webPort) => {
+          const descriptors = () =>
+            onLinux ? readdirSync(`/proc/${server.child.pid}/fd`).length : -Infinity;
+          const before = descriptors();
           const begin = performance.now();
           const [slow, trickle, idle] = [await enter(server), await enter(server), await enter(server)];
           const browser = await Client.connect(webPort);
@@ -175,6 +179,10 @@ describe.concurrent('level 12', () => {
           expect(metric(metrics, refused('idle timeout'))).toBe(1);
           // The two offenders have not closed their connections: the server has.
           while (metric(await get('/metrics'), 'clients') !== 1) await sleep(100);
+          while (descriptors() > before + 1) {
+            await echo(slow.client, 'still here'); // lest it is idle until the connections of get() are closed, too
+            await sleep(100);
+          }
           server.kill('SIGINT');
           await slow.client.lineLike(/^\* the server stops when all have left$/);
           await echo(slow.client, 'still here');
@@ -258,13 +266,13 @@ describe.concurrent('level 12', () => {
           );
         }),
     );
-
-    test(`${step} loses no line of honest users in a drill, and keeps nothing of the offenders`, async () => {
-      const { stdout, exit } = await runScript('scripts/drill.ts', step, '--seconds', '1', '--seed', '3');
-      expect(stdout).toMatch(/\d+ lines heard by 6 honest users: none lost\n$/);
-      expect(exit).toBe(0);
-    });
   }
+
+  test('stream12 loses no line of honest users in a drill, and keeps nothing of the offenders', async () => {
+    const { stdout, exit } = await runScript('scripts/drill.ts', 'stream12', '--seconds', '2', '--seed', '3');
+    expect(stdout).toMatch(/\d+ lines heard by 6 honest users: none lost\n$/);
+    expect(exit).toBe(0);
+  });
 
   test('one clear line says why the port of the status can not be opened', () =>
     listening(createServer(), async (port) => {
