@@ -8,7 +8,7 @@ import { keep, load, type Plan, type Situation, start } from './running.ts';
 import type { Table } from './tables.ts';
 
 /**
- * How long to warm up a new server at least, in seconds, and how often at most. Compilers need that, and so do memory
+ * How long to warm up a new server, in seconds, if a turn is not shorter, and how often at most. Compilers need that, and so do memory
  * allocators: asyncio allocates 256 KB for each recv(), and takes it from the kernel until its first client has disconnected.
  */
 const WARM_UP = 0.1;
@@ -22,14 +22,15 @@ type Warm = { server: Server; speed: number };
 export async function warmUp(
   table: Table,
   byServer: Situation[][],
-  { say }: Plan,
+  { seconds: turn, say }: Plan,
 ): Promise<[name: string, Warm][]> {
+  const length = Math.min(WARM_UP, turn);
   const all: [string, Warm][] = [];
   for (const [{ contestant, entry }] of byServer as [Situation][]) {
     const [server] = await start(contestant);
-    let { count, seconds } = await load(table, entry, server, WARM_UP);
-    for (let times = 1; seconds < WARM_UP / 2 && times < MAX_WARM_UPS; times++) {
-      ({ count, seconds } = await load(table, entry, server, WARM_UP, count / seconds));
+    let { count, seconds } = await load(table, entry, server, length);
+    for (let times = 1; seconds < length / 2 && times < MAX_WARM_UPS; times++) {
+      ({ count, seconds } = await load(table, entry, server, length, count / seconds));
     }
     all.push([entry.server, { server, speed: count / seconds }]);
     say(`${entry.server} is warm`);
