@@ -1,5 +1,6 @@
 // npm run try: it tells right servers from wrong ones, in whatever language, and why they are wrong.
 
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -15,7 +16,14 @@ import { installed, run, runScript, say, serving, temporaryFolder, until } from 
 const tryOut = (...args: string[]) => runScript('scripts/try.ts', ...args);
 
 const hasPython = installed('python3');
-const python = (way: string) => ['python3', 'test/fixtures/wrong/wrong.py', '{port}', way];
+/** Python itself: python3 may be a script that looks for a version first, and takes three times as long. */
+const executable = spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' });
+const python = (way: string) => [
+  `${executable.stdout}`.trim(),
+  'test/fixtures/wrong/wrong.py',
+  '{port}',
+  way,
+];
 const inJavaScript = ['closes', 'one-at-a-time', 'packets', 'order', 'drops'];
 const javascript = (way: string) => [process.execPath, 'test/fixtures/wrong/wrong.mjs', '{port}', way];
 const step = (name: string) => [
