@@ -85,7 +85,7 @@ const conversations = {
       // single1 has no log. generator4 answers no client, but Ctrl-C ends it, too.
       if (!log || level === 1) await echo(subject, clients[0] as Client, 'here');
       else await log.lineLike(/ connected$/);
-      await suspecting('it goes on after Ctrl-C', endsByCtrlC(subject, clients), ANY);
+      await suspecting('the server goes on after Ctrl-C', endsByCtrlC(subject, clients), ANY);
     },
   },
 
@@ -124,7 +124,7 @@ const conversations = {
       ];
       const half = request(subject, ['unfinished']).slice(0, -1);
       await client.send(request(subject, packet));
-      await suspecting('two lines came as one', hearInOrder(client, packet));
+      await suspecting('two lines were answered as one', hearInOrder(client, packet));
       for (const byte of request(subject, bytes)) await client.send(byte);
       await suspecting('half a line was answered', hear(client, bytes));
       // The server must not answer half a line: such an answer would arrive before the end of the stream.
@@ -140,7 +140,7 @@ const conversations = {
   },
 
   /** The two bytes of a character arrive one by one. The log of a step shows the whole character. */
-  'a character cut in two': {
+  'a character cut in two stays whole': {
     level: 6,
     step: 'single6',
     converse: async (subject) => {
@@ -159,7 +159,7 @@ const conversations = {
   },
 
   /** Below level 7, a `\r` is a character like any other. From level 7 on, the server drops it at the end of a command. */
-  CRLF: {
+  'lines may end in CRLF': {
     level: 6,
     step: 'single6',
     converse: async (subject) => {
@@ -187,7 +187,7 @@ const conversations = {
     },
   },
 
-  'commands, whatever their case': {
+  'commands in upper and lower case': {
     level: 7,
     step: 'single7',
     converse: async (subject) => {
@@ -277,7 +277,7 @@ async function hearInOrder(client: Client, lines: string[]): Promise<void> {
   for (const [i, line] of lines.entries()) {
     await client.expect(`${line}\n`).catch((error: AnswerError) => {
       const [first = ''] = `${error.received}`.split('\n');
-      if (lines.slice(i + 1).includes(first)) error.suspect = 'the answers came in another order';
+      if (lines.slice(i + 1).includes(first)) error.suspect = 'the answers arrived in another order';
       throw error;
     });
   }
