@@ -40,7 +40,7 @@ function client(name: string, connected: number, left: number, ...said: [at: num
     const heard = answered === undefined ? {} : { answered: answered * 1000 };
     return { said: at * 1000, offset: 5 * i, ...heard };
   });
-  const role = name === 'B' ? 'talks' : 'says nothing';
+  const role = name === 'B' ? 'sends 6 lines' : 'sends nothing';
   return { name, role, connected: connected * 1000, left: left * 1000, messages };
 }
 
@@ -105,7 +105,7 @@ describe('a recording', () => {
       'B 170–171 → 0',
     ]);
     expect(timeline.clients[1]).toEqual({
-      ...{ name: 'B, talks', connected: 20, left: 190, answered: [60, 180] },
+      ...{ name: 'B, sends 6 lines', connected: 20, left: 190, answered: [60, 180] },
       spans: [
         { kind: 'unanswered', begin: 25, end: 60 },
         { kind: 'unanswered', begin: 170, end: 180 },
@@ -190,13 +190,13 @@ describe('a picture', () => {
   test('describes itself in words, and shows the longest wait of each client in its row', () => {
     const timeline = toTimeline(oneAfterTheOther);
     expect(inWords(timeline)).toBe(
-      'A, says nothing: the one thread wakes at once. B, talks: the one thread wakes after up to 0.1 s. ' +
+      'A, sends nothing: the one thread wakes for it at once. B, sends 6 lines: the one thread wakes for it after up to 0.1 s. ' +
         'the one thread: runs for 0.1 s, blocked in accept() for 1.6 s.',
     );
     expect(draw(timeline).match(/\b[AB] waits [^<]+/g)).toEqual(['B waits 133 ms']);
     const [a] = timeline.clients;
     const deaf = { ...timeline, clients: [a as Timeline['clients'][0]], arrows: timeline.arrows.slice(0, 1) };
-    expect(inWords(deaf)).toMatch(/^A, says nothing: not all of it is received\. /);
+    expect(inWords(deaf)).toMatch(/^A, sends nothing: the server does not receive all of its bytes\. /);
     expect(draw(deaf).match(/\b[AB] waits [^<]+/g)).toEqual(['A waits to the end']);
   });
 
@@ -380,7 +380,7 @@ describe.concurrent('npm run timeline', () => {
     const path = /^(.+)\.svg$/m.exec(stdout)?.[1] ?? '';
     try {
       expect(path.startsWith(tmpdir())).toBe(true);
-      expect(stdout).toMatch(/\nA, says nothing: the one thread wakes /);
+      expect(stdout).toMatch(/\nA, sends nothing: the one thread wakes for it /);
       const timeline = JSON.parse(readFileSync(`${path}.json`, 'utf8'));
       expect(draw(timeline)).toBe(readFileSync(`${path}.svg`, 'utf8'));
       const { traceEvents } = JSON.parse(readFileSync(`${path}.perfetto.json`, 'utf8'));

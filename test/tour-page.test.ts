@@ -155,7 +155,7 @@ describe.skipIf(!chrome)(
       await say('B');
       await heard('B').waitFor();
       await lit('selector.select()', /epoll_wait\(\)|poll\(\)/);
-      await client('A').getByText('what else it can do').click();
+      await client('A').getByText('more actions').click();
       await client('A').getByRole('button', { name: 'Talk without end' }).click();
       await page.getByText(/short events are not shown/).waitFor();
       await client('A')
@@ -172,7 +172,7 @@ describe.skipIf(!chrome)(
       await page.getByLabel('B', { exact: true }).check();
       await page.getByLabel('Speed').selectOption('1');
       await page.getByRole('button', { name: 'Play the scene' }).click();
-      await page.getByText(/single3: Seen: none of them. You said: B. select6: Seen: B/).waitFor();
+      await page.getByText(/single3: Answered: none. You guessed: B. select6: Answered: B/).waitFor();
       const wide = page.viewportSize();
       await page.setViewportSize({ width: 390, height: 844 });
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
@@ -228,7 +228,7 @@ describe.skipIf(!chrome)(
         await client('B').getByText('◔ no answer').waitFor();
         await page.getByLabel('Speed').selectOption('1');
         await page.getByRole('button', { name: 'Play the scene' }).click();
-        await page.getByText('Seen: none of them. ✔ As you said.').waitFor();
+        await page.getByText('Answered: none. ✔ As you guessed.').waitFor();
         expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
         expect(asked.length).toBeGreaterThan(3);
         for (const url of asked) expect(url).toMatch(new RegExp(`^(http://127\\.0\\.0\\.1:${port}/|data:)`));

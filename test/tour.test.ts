@@ -156,11 +156,11 @@ describe('the tour refuses', () => {
     const { leave } = await enter('refusals');
     const post = (body: string, headers = {}, page = 'refusals') =>
       ask(`/act?page=${page}`, headers, { cookie }, body);
-    await refused(post('x'.repeat(70_000)), /Too long/, 413);
-    await refused(post('{}', { 'content-type': 'text/plain' }), /JSON only/, 415);
+    await refused(post('x'.repeat(70_000)), /too long/, 413);
+    await refused(post('{}', { 'content-type': 'text/plain' }), /no JSON/, 415);
     await refused(post('x'), /JSON/, 400);
     await refused(post(JSON.stringify({ ...start, step: 'x1' })), /no such step/, 400);
-    await refused(post('{}', {}, 'elsewhere'), /does not listen/, 409);
+    await refused(post('{}', {}, 'elsewhere'), /not connected/, 409);
     leave();
   });
   test('more pages than four', async () => {
