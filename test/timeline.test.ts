@@ -90,7 +90,7 @@ const withCoroutines = recording({
 });
 
 describe('a recording', () => {
-  test('shows where a thread was blocked, and how long bytes waited for it, also if a call has not returned', () => {
+  test('shows where a thread was blocked, and how long bytes waited, even if a call has not returned', () => {
     const timeline = toTimeline(oneAfterTheOther);
     expect(names(timeline)).toEqual(['the one thread']);
     expect(spans(timeline, 0)).toEqual([
@@ -132,7 +132,7 @@ describe('a recording', () => {
     expect(arrows(timeline)).toEqual(['A 10–10 → 0', 'A 20–20 → 1', 'B 30–30 → 0']);
   });
 
-  test('has a lane for each coroutine, from when it first waits', () => {
+  test('has a lane for each coroutine, from its first wait on', () => {
     const timeline = toTimeline(withCoroutines);
     const coroutines = ['that accepts', 'of A', 'of B', 'of C'].map((what) => `coroutine ${what}`);
     expect(names(timeline)).toEqual(['the one thread', ...coroutines]);
@@ -200,7 +200,7 @@ describe('a picture', () => {
     expect(draw(deaf).match(/\b[AB] waits [^<]+/g)).toEqual(['A waits to the end']);
   });
 
-  test('has an arrow for each, a pattern for each kind, and no number that is none', () => {
+  test('has a head for each arrow, a pattern for each kind, and no coordinate that is no number', () => {
     const timeline = toTimeline(withCoroutines);
     const picture = draw(timeline);
     const heads = picture.match(/<path class="s-ink" d="M[\d.]+ [\d.]+L[\d.]+ [\d.]+L[\d.]+ [\d.]+"/g);
@@ -267,7 +267,7 @@ describe.concurrent('in the scenario', () => {
           if (from > 0) expect(woke).toBeGreaterThan(leaves(timeline));
       },
     },
-    'thread4 has a thread for each client, and that of A is there until A leaves': {
+    'thread4 has a thread for each client, and the thread of A stays until A leaves': {
       accepts: MAIN,
       serves: (client, i) => `thread ${i + 1}, serves ${client}`,
       never: [`${MAIN}: recv`, `${MAIN}: send`, 'thread \\d.*: accept', 'thread \\d.*: lock'],
@@ -277,21 +277,21 @@ describe.concurrent('in the scenario', () => {
       ...{ accepts: ONE, serves: () => ONE, does: [`${ONE}: poll`] },
       never: [`${ONE}: accept`, `${ONE}: recv`, `${ONE}: send`],
     },
-    'generator6 has a coroutine for each client, and that of C is suspended until it can write': {
+    'generator6 has a coroutine for each client, and the coroutine of C is suspended until it can write': {
       accepts: 'coroutine that accepts',
       serves: (client) => `coroutine of ${client}`,
       others: [ONE],
       does: [`${ONE}: poll`, 'coroutine of C: write'],
       hold: '"wait":"write"',
     },
-    "await6 has the same, and its one thread waits in Node's loop": {
+    "await6 has a coroutine for each client, and its one thread waits in Node's loop": {
       accepts: 'coroutine that accepts',
       serves: (client) => `coroutine of ${client}`,
       others: [ONE],
       does: [`${ONE}: ${onLinux ? 'node' : 'poll'}`],
       never: onLinux ? [`${ONE}: poll`] : [],
     },
-    'generator7 answers what B says while A waits for a number when A has it': {
+    'generator7 answers no line of B while it computes for A': {
       accepts: 'coroutine that accepts',
       serves: (client) => `coroutine of ${client}`,
       ...{ others: [ONE], asks: true },
@@ -304,7 +304,7 @@ describe.concurrent('in the scenario', () => {
         for (const { end } of late) expect(end).toBeGreaterThanOrEqual(number);
       },
     },
-    'work7 has a thread that runs while A waits for a number, and B is answered meanwhile': {
+    'work7 computes for A in a thread, and answers B meanwhile': {
       accepts: 'coroutine that accepts',
       serves: (client) => `coroutine of ${client}`,
       ...{ others: [MAIN], maybe: /^thread \d$/, asks: true },
@@ -317,7 +317,7 @@ describe.concurrent('in the scenario', () => {
         expect(threads.filter(({ spans }) => spans.some(computes)).length).toBe(1);
       },
     },
-    "callback6 has Node's loop, and nothing else": { accepts: LOOP, serves: () => LOOP },
+    "callback6 has one lane, Node's loop": { accepts: LOOP, serves: () => LOOP },
   };
 
   for (const [title, scenario] of Object.entries(scenarios)) {

@@ -146,7 +146,7 @@ describe.skipIf(!chrome)(
       await lit('select', /epoll_wait\(\)|poll\(\)/);
     });
 
-    test('shows select6 in select(), and B answered while A says nothing, and while A talks without end', async () => {
+    test('shows select6 in select(), and B answered while A sends nothing, and while A sends without end', async () => {
       await show('select6');
       await page.getByLabel('Options').selectOption({ label: '--quiet' });
       await start();
@@ -167,7 +167,7 @@ describe.skipIf(!chrome)(
       await page.getByRole('status').getByText('ended: SIGINT').waitFor();
     });
 
-    test('plays the scene with two steps side by side, and tells who had an answer', async () => {
+    test('plays the scene with two steps side by side, and tells which clients had an answer', async () => {
       await show('single3+select6');
       await page.getByLabel('B', { exact: true }).check();
       await page.getByLabel('Speed').selectOption('1');
@@ -199,7 +199,7 @@ describe.skipIf(!chrome)(
       expect(tree.split('\n').filter((line) => nameless.test(line))).toEqual([]);
     });
 
-    test('shows a recording without a server that runs anything, asks for nothing from elsewhere, and can be scrubbed', async () => {
+    test('shows a recording, at any moment, without a server that runs steps, and loads nothing from elsewhere', async () => {
       const folder = temporaryFolder();
       await build(
         folder,

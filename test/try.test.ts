@@ -1,4 +1,4 @@
-// npm run try: it tells right servers from wrong ones, in whatever language, and why they are wrong.
+// npm run try: it tells right servers from wrong ones, in any language, and finds the cause of each failure.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -53,7 +53,7 @@ const wrong: [way: string, level: Level, behaviour: BehaviourName, symptom: Symp
   ['twice', 11, 'users receive each line once, in order', 'lines arrived twice'],
 ];
 
-describe.concurrent('a conversation finds the cause of', () => {
+describe.concurrent('a conversation finds the symptom', () => {
   for (const [way, level, behaviour, symptom] of wrong) {
     const isJavaScript = inJavaScript.includes(way);
     test.runIf(isJavaScript || hasPython)(`${symptom}: ${way}`, async () => {
@@ -67,7 +67,7 @@ describe.concurrent('a conversation finds the cause of', () => {
 });
 
 describe.concurrent('npm run try', () => {
-  test('tries a server that runs already, at a level, which asks for all that lower levels ask for, and leaves it running', () =>
+  test('tries a running server at a level, with the behaviours of lower levels, and leaves it running', () =>
     serving('select11', async ({ port }) => {
       const { exit, stdout } = await tryOut('--level', '11', '--port', `${port}`);
       expect(stdout).toMatch(/^([✔–] .+\n){14}\nLevel 11: 13 passed, 0 failed\.\n$/);
@@ -89,22 +89,25 @@ describe.concurrent('npm run try', () => {
     expect(exit).toBe(0);
   });
 
-  test.runIf(hasPython)('says of the server in src/behaviours/README.md what is shown there', async () => {
-    const readme = readFileSync(join(root, 'src/behaviours/README.md'), 'utf8');
-    const [, code = ''] = /^```python mine\.py\n(.*?)^```$/ms.exec(readme) ?? [];
-    const [, shown = ''] =
-      /^\$ npm run try -- --level 6 -- python3 mine\.py \{port\}\n(.*?)^```$/ms.exec(readme) ?? [];
-    const folder = temporaryFolder();
-    writeFileSync(join(folder, 'mine.py'), code);
-    const command = [...runnable('scripts/try.ts'), '--level', '6', '--', 'python3', 'mine.py', '{port}'];
-    const { stdout } = await run(process.execPath, command, { env: { INIT_CWD: folder } });
-    // What the clients saw comes in other pieces each time.
-    const fixed = (text: string) => text.split('\n').filter((line) => !/^ +[\d.]+ ms /.test(line));
-    expect(fixed(stdout)).toEqual(fixed(shown));
-    expect(stdout).toMatch(/^ +[\d.]+ ms {2}A sends {9}"unfinished"$/m);
-  });
+  test.runIf(hasPython)(
+    'prints for the server of src/behaviours/README.md what the README shows',
+    async () => {
+      const readme = readFileSync(join(root, 'src/behaviours/README.md'), 'utf8');
+      const [, code = ''] = /^```python mine\.py\n(.*?)^```$/ms.exec(readme) ?? [];
+      const [, shown = ''] =
+        /^\$ npm run try -- --level 6 -- python3 mine\.py \{port\}\n(.*?)^```$/ms.exec(readme) ?? [];
+      const folder = temporaryFolder();
+      writeFileSync(join(folder, 'mine.py'), code);
+      const command = [...runnable('scripts/try.ts'), '--level', '6', '--', 'python3', 'mine.py', '{port}'];
+      const { stdout } = await run(process.execPath, command, { env: { INIT_CWD: folder } });
+      // What the clients saw comes in other pieces each time.
+      const fixed = (text: string) => text.split('\n').filter((line) => !/^ +[\d.]+ ms /.test(line));
+      expect(fixed(stdout)).toEqual(fixed(shown));
+      expect(stdout).toMatch(/^ +[\d.]+ ms {2}A sends {9}"unfinished"$/m);
+    },
+  );
 
-  test('stops at the first failure, and goes on with --all; with --json, says the same to programs', () =>
+  test('stops at the first failure, goes on with --all, and prints JSON with --json', () =>
     serving('single6', async ({ port }) => {
       const level4 = (...args: string[]) => tryOut('--level', '4', '--port', `${port}`, ...args);
       const marks = (text: string) => text.match(/^[✔✘–]/gm)?.join('');
@@ -165,7 +168,7 @@ describe.concurrent('npm run try', () => {
     expect(exit).toBe(2);
   });
 
-  test.runIf(hasPython)('leaves no process behind after Ctrl-C, even one that hears no signal', async () => {
+  test.runIf(hasPython)('leaves no process behind after Ctrl-C, even one that ignores signals', async () => {
     const deaf = 'trap "" INT TERM; python3 test/fixtures/wrong/wrong.py "$PORT" deaf & echo $!; wait; wait';
     const folder = temporaryFolder();
     const pids = join(folder, 'pids');

@@ -1,4 +1,4 @@
-// Tables, and the parts of READMEs that show them. They are made from the figures alone, so you can make them again.
+// Makes tables, and the parts of READMEs that show them, from the figures alone.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ const readmes: Record<string, (TableName | 'summary')[]> = {
   'src/coroutine/README.md': ['suspended', 'compute', 'machines', 'lines', 'cpu'],
 };
 
-/** The mechanisms: the server that each is measured by, what to take it for, and what it can't do. */
+/** The mechanisms: for each, the measured server, what to take it for, and what it can't do. */
 const mechanisms: [mechanism: string, server: string, takeItFor: string, cannot: string][] = [
   ['one after the other', 'single6', 'a test, a tool for one user', 'serve a second user'],
   ['threads', 'thread4', 'a few users, code that blocks', 'serve hundreds'],
