@@ -8,11 +8,11 @@ const PAUSE = 50;
 const STILL = 10;
 
 /**
- * Sends these pieces until all have gone out, or the server is stuck: for half a second it takes no byte, logs nothing, and
- * has no thread that runs or waits for a CPU. (A slow server on a busy machine has such a thread.) If the socket of the client
- * is paused, the client does not read meanwhile. If the server goes on, the rest goes out by itself.
+ * Sends these pieces until all are sent, or the server is stuck: for half a second it takes no byte, logs nothing, and has no
+ * thread that runs or waits for a CPU. (A slow server on a busy machine has such a thread.) A client whose socket is paused does
+ * not read meanwhile. If the server goes on, the rest is sent by itself.
  *
- * @returns `all`, a promise that is fulfilled when all has gone out
+ * @returns `all`, a promise that is fulfilled when all pieces are sent
  */
 export async function pour(
   client: Client,
