@@ -1,5 +1,5 @@
-// npm run bench: it measures what is there, checks what it measures, leaves nothing behind, and the READMEs show what
-// results/bench.json says.
+// npm run bench: it measures all servers that this machine can run, checks their answers, and leaves nothing behind. The READMEs
+// show the figures of results/bench.json.
 
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';

@@ -1,4 +1,4 @@
-// What you may type: options, and the commands of package.json and README. mistakes.test.ts has wrong ones.
+// The command line: options, and the commands of package.json and README. mistakes.test.ts has wrong command lines.
 
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';

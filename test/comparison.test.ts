@@ -1,5 +1,5 @@
-// Every behaviour against every step. It is a mistake if a step fails where it should pass, passes where it should fail, or fails
-// with another symptom.
+// Every behaviour with every step. A test fails if a step fails where it should pass, passes where it should fail, or fails with
+// another symptom.
 
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

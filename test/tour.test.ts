@@ -1,4 +1,4 @@
-// The tour without a browser: who may talk to it, what ends with it, and what it shows.
+// The tour without a browser: the requests that it refuses, the processes that it ends, and the contents of its page.
 
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
