@@ -1,6 +1,6 @@
 // single4: the server of single3, in functions.
 //
-// New since single3: names. serve() is all that happens to one client, echo() sends back what the client sends, and
+// New since single3: names. serve() does everything for one client, echo() sends back what the client sends, and
 //   the loop at the end is the server. Users see no difference.
 // Try: what you tried with single3.
 // Still wrong: as in single3, the loop waits until serve(client, address) returns. If another thread called serve(),
