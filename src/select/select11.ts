@@ -2,7 +2,7 @@
 //
 // New since select10: a room, and a chat on top of the chain. The room keeps its users in a plain variable, without a
 //   lock: there is one thread, which never waits in the middle of a command. The room pushes each line of a user to all
-//   others, and at the end of the tick one send() for each user sends all lines that were pushed to it.
+//   others. At the end of the tick, one send() for each user sends all lines that were pushed to it.
 // Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT.
 //   Then stop one of them with Ctrl-Z, and let another talk without end: yes SAY hello | nc localhost 12345. The
 //   third hears it all. Not for long: top shows how the memory grows.
