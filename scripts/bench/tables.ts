@@ -246,7 +246,7 @@ export const tables: Record<TableName, Table> = {
     ],
     blocks: [
       {
-        title: 'Memory of what waits for a line',
+        title: 'Memory for each client, while the server waits for its line',
         columns: [['memory', figure('memory', (bytes) => `${whole(bytes)} bytes`)]],
         first: 'what waits',
       },
@@ -263,7 +263,7 @@ export const tables: Record<TableName, Table> = {
         title: 'CPU time of the server for each message',
         columns: [
           ['in the kernel', ({ figures }) => microseconds(mean(figures.kernel))],
-          ['outside of it', ({ figures }) => microseconds(mean(figures.user))],
+          ['in the program', ({ figures }) => microseconds(mean(figures.user))],
         ],
       },
     ],
@@ -274,9 +274,9 @@ export const tables: Record<TableName, Table> = {
     groups: () => [{ servers: [...steps('generator7'), net('commands'), ...steps('work7', 'thread9')] }],
     blocks: [
       {
-        title: 'A user who says ECHO, beside two who have numbers computed',
+        title: 'ECHO of one user, beside two users who ask for numbers',
         columns: [
-          ['the usual answer takes', figure('usual', milliseconds)],
+          ['half of the answers take at most', figure('usual', milliseconds)],
           ['99 of 100 take at most', figure('late', milliseconds)],
           ['numbers a second', figure('numbers', whole)],
         ],
@@ -321,8 +321,8 @@ export const tables: Record<TableName, Table> = {
     groups: () => [{ servers: machines, busy: [50] }],
     blocks: [
       {
-        title: `{busy} users, lines of ${LINE} bytes, everyone to everyone`,
-        columns: [speed('deliveries'), lost, ['of one without', ratioTo('await13')]],
+        title: `{busy} users in one chat, lines of ${LINE} bytes`,
+        columns: [speed('deliveries'), lost, ['of await13 without Redis', ratioTo('await13')]],
       },
     ],
   },

@@ -1,6 +1,7 @@
 // What clients may do to a server, and how the server should answer. Each behaviour is one conversation: it passes, or throws an
 // ExpectationError. expectations.ts says which step passes which.
 
+import { existsSync, readFileSync } from 'node:fs';
 import { chatBehaviours } from './chat.ts';
 import type { AnswerError, Client } from './client.ts';
 import {
@@ -254,14 +255,20 @@ export type BehaviourName = keyof typeof conversations;
 /** All behaviours, in the order in which the steps learn them. */
 export const behaviours: Record<BehaviourName, Behaviour> = conversations;
 
-/** So many long lines are more than the kernel keeps in both directions (tcp(7), tcp_wmem), and so are 900 bytes of each in a log. */
-const MANY = 2560;
+/** As many long lines as are more than the kernel keeps of the answers: tcp(7), tcp_wmem. */
 const LONG = 4000;
 const TOGETHER = 16;
+const PACKETS = Math.ceil((mostKept() + 1_000_000) / LONG / TOGETHER);
 /** The lines, in packets of some. */
-const longLines = Array.from({ length: MANY / TOGETHER }, (_, i) =>
+const longLines = Array.from({ length: PACKETS }, (_, i) =>
   Array.from({ length: TOGETHER }, (_, j) => `${i * TOGETHER + j} `.padEnd(LONG, 'x')),
 );
+
+/** The most bytes that the kernel keeps for a socket until they are sent. */
+function mostKept(): number {
+  const file = '/proc/sys/net/ipv4/tcp_wmem';
+  return existsSync(file) ? Number(readFileSync(file, 'utf8').split(/\s+/)[2]) : 9_000_000;
+}
 
 /** The packets as requests, which are lines or commands. They are megabytes, so each kind is made once. */
 const longPieces = new Map<boolean, Buffer[]>();

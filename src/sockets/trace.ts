@@ -9,9 +9,9 @@ import { type Suspended, waits } from './waits.ts';
 import { lineOfCall, lineOfCoroutine } from './where.ts';
 
 /**
- * Writes every system call and every wait of this thread to the file that the environment variable `TRACE` names, a JSON
- * object a line, when it begins and when it ends: see {@link TraceEvent}. Workers and child processes inherit the variable,
- * and append to the same file. Does nothing without the variable. When the disk is full, the trace ends and the program
+ * Writes every system call and every wait of this thread to the file that the environment variable `TRACE` names, when it begins
+ * and when it ends. Each line is a {@link TraceEvent} in JSON. Workers and child processes inherit the variable, and append to
+ * the same file. Does nothing without the variable. When the disk is full, the trace ends and the program
  * goes on. With `TRACE_LINES=no`, no event has its `at`: looking for lines takes most of the time that a trace takes.
  */
 export function startTrace(): void {
