@@ -1,5 +1,5 @@
-// npm run bench: it measures what is there, checks what it measures, leaves nothing behind, and the READMEs show what
-// results/bench.json says.
+// npm run bench: it measures all servers that this machine can run, checks their answers, and leaves nothing behind. The READMEs
+// show the figures of results/bench.json.
 
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -229,9 +229,9 @@ describe.skipIf(missingForC).concurrent('the load client', () => {
   });
 
   test.each([
-    ['trickle', 'as many clients as it is told send a line that never ends'],
-    ['hoard', 'as many clients ask for more than the kernel keeps, and no more than it may'],
-    ['flood', 'more connections than it has clients say nothing'],
+    ['trickle', 'each of its clients sends a line that never ends'],
+    ['hoard', 'each of its clients asks for more than the kernel keeps, within a limit'],
+    ['flood', 'it opens more connections than it has clients, and sends nothing'],
   ])('attacks, beside a client who asks, with a %s: %s', async (attack) => {
     const texts = new Map<Socket, string>();
     const serve = (client: Socket) => {
@@ -251,7 +251,7 @@ describe.skipIf(missingForC).concurrent('the load client', () => {
     }
   });
 
-  test('counts lines that reach all others, lines that are lost, and lines that come twice', async () => {
+  test('counts lines that reach all others, lines that are lost, and lines that arrive twice', async () => {
     /** A chat, whose users get line 7 of each other so many times. */
     const chat =
       (times: number): Serve =>
@@ -271,7 +271,7 @@ const results = readResults();
 const files = await documents(results);
 
 describe('what has been measured', () => {
-  test('is kept of every table', () => {
+  test('has every table', () => {
     expect(Object.keys(results)).toEqual([...tableNames]);
   });
 
@@ -281,7 +281,7 @@ describe('what has been measured', () => {
     });
     if (!path.endsWith('.svg')) continue;
 
-    test(`is told in words in ${path}, and by lines that differ in more than colour`, () => {
+    test(`is described in words in ${path}, with lines that differ in more than colour`, () => {
       expect(content).toMatch(/<title id="title">.+<\/title>\n<desc id="description">.*select.*<\/desc>/);
       const looks = new Map<string, string>();
       const groups = /<g([^>]*) aria-description="([^"]+)" aria-label="(line|dot)"[^>]*>(.+)/g;
@@ -317,7 +317,7 @@ describe('a table', () => {
     ]);
   });
 
-  test('compares a server under attack to itself alone, in the same round', () => {
+  test('compares a server under attack to the same server without attack, in the same round', () => {
     const attacked = entry('select12', 90, 100);
     const rows = blocks('attack', measured(entry('select12', 100, 200), { ...attacked, attack: 'flood' }))[0]
       ?.rows;
@@ -327,13 +327,13 @@ describe('a table', () => {
     ]);
   });
 
-  test('says of answers how long the slowest of a hundred may take, and the one before it', () => {
+  test('shows the time within which 99 of 100 answers arrive', () => {
     const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
     expect([percentile(99, hundred), percentile(100, hundred), percentile(50, [7])]).toEqual([99, 100, 7]);
     expect(percentile(99, [])).toBe(Number.NaN);
   });
 
-  test('says what it was measured with, and in how many rounds', () => {
+  test('shows the versions, the machine, and the number of rounds', () => {
     const memory = { server: 'select3', figures: { memory: [1, 2] } };
     const both = { ...measured(entry('select3', 1, 2, 3), memory), python: '3.11.7' };
     expect(conditions(both)).toBe('Node 20.0.0 and Python 3.11.7, 2 CPUs; medians of 2 to 3 rounds of 1 s.');

@@ -1,4 +1,4 @@
-// What you may type: options, and the commands of package.json and README. mistakes.test.ts has wrong ones.
+// The command line: options, and the commands of package.json and README. mistakes.test.ts has wrong command lines.
 
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -99,7 +99,7 @@ describe.concurrent('npm start', () => {
     );
   }
 
-  test('does not say how to talk to a server that does not listen', () =>
+  test('prints no address of a server that does not listen', () =>
     serving('single3', async ({ port }) => {
       for (const [options, exit, stdout, stderr] of [
         [`--port ${port}`, 1, /^$/, /^Cannot listen on .+\n$/],
@@ -175,7 +175,7 @@ describe.concurrent('npm without --', () => {
     });
   }
 
-  test('every option of every step is noticed', async () => {
+  test('notices every option of every step', async () => {
     const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
     const source = files.filter((file) => file.endsWith('.ts')).map((file) => join(root, 'src', file));
     const names = source.flatMap((file) =>
@@ -282,7 +282,7 @@ describe.concurrent('npm run step', () => {
     expect(stdout).not.toContain('lines added');
   });
 
-  test('has few lines of each step to show, which stand where the tour marks them', () => {
+  test('shows few lines of each step, at the places that the tour marks', () => {
     for (const step of steps) {
       const before = steps.find(({ name }) => name === step.predecessor);
       if (!before) continue;
@@ -338,7 +338,7 @@ test('finger takes user@host:port apart, with IPv6 addresses in brackets before 
 });
 
 describe.concurrent('nc.ts', () => {
-  test('sends what you type, and half-closes at the end of stdin, though the server does not listen on the first address of localhost', () =>
+  test('sends what you type, and half-closes at the end of stdin, even if the server listens only on the second address of localhost', () =>
     listening(
       createServer({ allowHalfOpen: true }, (socket) => {
         const heard: Buffer[] = [];
