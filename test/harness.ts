@@ -81,10 +81,10 @@ export async function say({ port }: { port: number }, data: string | Buffer): Pr
 export async function listening(
   server: NetServer,
   use: (port: number) => Promise<void>,
-  port = 0,
+  { host = '127.0.0.1', port = 0 } = {},
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, '127.0.0.1', resolve);
+    server.once('error', reject).listen(port, host, resolve);
   });
   await use((server.address() as { port: number }).port).finally(() => server.close());
 }

@@ -58,7 +58,7 @@ describe.concurrent('finger.ts', () => {
 
   /** Serves each finger client as this function does, on a free port. */
   const fingerServer = (serve: (socket: NetSocket) => void, use: (port: number) => Promise<void>, port = 0) =>
-    listening(createServer({ pauseOnConnect: true }, serve), use, port);
+    listening(createServer({ pauseOnConnect: true }, serve), use, { port });
 
   test('sends its question as RFC 1288 has it, and prints the answer', () =>
     fingerServer(
