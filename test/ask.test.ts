@@ -75,7 +75,8 @@ describe.concurrent('ask.ts', () => {
         (socket, question) => inPieces(socket, conversation[question]?.[0] ?? 'What?'),
         async (port, talks) => {
           const orders = new Set<string>();
-          for (let runs = 1; orders.size < 2; runs++) {
+          const enough = protocol === 'zen' ? 2 : 1; // One protocol shows that the order is another each time.
+          for (let runs = 1; orders.size < enough; runs++) {
             expect(runs).toBeLessThanOrEqual(20);
             const { exit, stdout, stderr } = await ask(port, '--protocol', protocol);
             expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });

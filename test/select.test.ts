@@ -73,7 +73,6 @@ describe.concurrent('finger.ts', () => {
         for (const [args, question] of [
           [[`alice@localhost:${port}`], 'alice\\r\\n'],
           [['-l', `alice@localhost:${port}`], '/W alice\\r\\n'],
-          [[`@localhost:${port}`], '\\r\\n'],
           [['-l', `@127.0.0.1:${port}`], '/W\\r\\n'],
         ] as [string[], string][]) {
           const { exit, stdout, stderr } = await finger(...args);
