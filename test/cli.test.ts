@@ -46,8 +46,8 @@ describe.concurrent('a step', () => {
   });
 
   test('names WSL on Windows', async () => {
-    const options = runnable('src/single/single1.ts', ['--import', './test/fixtures/windows.ts']);
-    const { exit, stderr } = await run(process.execPath, options);
+    const options = runnable('src/single/single1.ts', ['--import', './test/fixtures/platform.ts']);
+    const { exit, stderr } = await run(process.execPath, options, { env: { PLATFORM: 'win32' } });
     expect(exit).toBe(1);
     expect(stderr).toBe(
       'Cannot make system calls on win32: use WSL, the Windows Subsystem for Linux (wsl --install)\n',

@@ -235,8 +235,8 @@ describe.concurrent('where there is no io_uring', () => {
 
   for (const step of ['ring3', 'ring6', 'ring10', 'ring11']) {
     test(`${step} says so on another system`, async () => {
-      const node = runnable(`src/completion/${step}.ts`, ['--import', './test/fixtures/darwin.ts']);
-      const { exit, stdout, stderr } = await run(process.execPath, node);
+      const node = runnable(`src/completion/${step}.ts`, ['--import', './test/fixtures/platform.ts']);
+      const { exit, stdout, stderr } = await run(process.execPath, node, { env: { PLATFORM: 'darwin' } });
       expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
       expect(stderr).toBe('Cannot set up io_uring on darwin: only Linux has it\n');
     });

@@ -42,17 +42,6 @@ describe.concurrent('a log that is not read', () => {
     }));
 });
 
-describe.concurrent('select9', () => {
-  test('answers a barrage of commands, each of them', () =>
-    serving('select9', async (server) => {
-      const client = await Client.connect(server.port);
-      const commands = Array.from({ length: 20_000 }, (_, i) => `ECHO ${i}`);
-      void client.send(`${commands.join('\n')}\nQUIT\n`);
-      const answers = commands.map((_, i) => `${i}\n`).join('');
-      expect(await client.rest()).toBe(`${answers}BYE\n`);
-    }));
-});
-
 describe.concurrent('finger.ts', () => {
   const finger = (...args: string[]) => runScript('src/clients/finger.ts', ...args);
 
