@@ -24,9 +24,9 @@ const usage = `Usage: npm run bench [-- OPTIONS]
   --quick       fewer connections, and one short round: rough figures
   --only TABLE  one table: ${tableNames.slice(0, 5).join(', ')},
                 ${tableNames.slice(5).join(', ')}
-  --rounds N    how often each server has a turn: 5, and with --quick 1
+  --rounds N    how often each server has a turn (5, with --quick 1)
   --json FILE   writes the figures of each round to FILE
-  --write       writes them to results/, and the READMEs and plots with them
+  --write       writes the figures into results/, and from there into the READMEs and plots
   --render      measures nothing: writes the READMEs and plots again, from results/bench.json`;
 
 const text = { type: 'string' } as const;

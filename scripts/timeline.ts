@@ -1,4 +1,4 @@
-// npm run timeline [-- STEP...]: runs the same scenario with each step, and draws what the clients and the server wait for.
+// npm run timeline [-- STEP...]: runs the same scenario with each step, and draws what the server waits for.
 
 import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ const usage = `Usage: npm run timeline [-- STEP... OPTIONS]
 
   STEP         a step to draw; without any, those whose pictures are in results/
   --write      writes pictures, and the timelines they show, into results/
-  --to FOLDER  writes them into this folder; without either, into a temporary one
+  --to FOLDER  writes them into this folder; without --write and --to, into a temporary one
   --perfetto   writes a file for https://ui.perfetto.dev beside each picture`;
 
 failIfTaken('npm run timeline', { write: '', to: 'FOLDER', perfetto: '' }, process.argv.slice(2));

@@ -1,5 +1,5 @@
-// npm run bench: it measures what is there, checks what it measures, leaves nothing behind, and the READMEs show what
-// results/bench.json says.
+// npm run bench: it measures all servers that this machine can run, checks their answers, and leaves nothing behind. The READMEs
+// show the figures of results/bench.json.
 
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -191,7 +191,7 @@ describe.skipIf(missingForC).concurrent('the load client', () => {
     });
 
     for (const [what, serve, why] of wrong) {
-      test(`ends with one line when, asked for ${mode}, a server ${what}`, async () => {
+      test(`ends with one line when a server, asked for ${mode}, ${what}`, async () => {
         const { exit, stdout, stderr } = await asked(mode, serve);
         expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
         expect(stderr).toMatch(why);
@@ -237,11 +237,11 @@ describe.skipIf(missingForC).concurrent('the load client', () => {
     return [...texts.values()];
   }
 
-  test('trickles: as many clients as it is told send a line that never ends', async () => {
+  test('trickles: each of its clients sends a line that never ends', async () => {
     expect((await seen('trickle')).filter((text) => /^x+$/.test(text))).toHaveLength(8);
   });
 
-  test('hoards: as many clients ask for more than the kernel keeps, and no more than it may', async () => {
+  test('hoards: each of its clients asks for more than the kernel keeps, within a limit', async () => {
     const lengths = (await seen('hoard'))
       .filter((text) => /^ECHO x+\n/.test(text))
       .map(({ length }) => length);
@@ -250,7 +250,7 @@ describe.skipIf(missingForC).concurrent('the load client', () => {
     expect(Math.max(...lengths)).toBeGreaterThan(64 * 1024);
   });
 
-  test('floods: more connections than it has clients, which say nothing', async () => {
+  test('floods: it opens more connections than it has clients, and sends nothing', async () => {
     expect((await seen('flood')).filter((text) => text === '').length).toBeGreaterThan(10);
   });
 
@@ -264,7 +264,7 @@ describe.skipIf(missingForC).concurrent('the load client', () => {
   for (const [what, serve, counted] of [
     ['counts lines that reach all others', chat(() => 1), { count: deliveries, lost: 0, duplicates: 0 }],
     ['counts lines that are lost', unlike('0000007', 0), { count: deliveries - 12, lost: 12, duplicates: 0 }],
-    ['counts lines that come twice', unlike('0000007', 2), { count: deliveries, lost: 0, duplicates: 12 }],
+    ['counts lines that arrive twice', unlike('0000007', 2), { count: deliveries, lost: 0, duplicates: 12 }],
   ] as const) {
     test(what, async () => {
       expect((await asked('talk', serve)).counted).toMatchObject(counted);
@@ -276,7 +276,7 @@ const results = readResults();
 const files = await documents(results);
 
 describe('what has been measured', () => {
-  test('is kept of every table', () => {
+  test('has every table', () => {
     expect(Object.keys(results)).toEqual([...tableNames]);
   });
 
@@ -286,7 +286,7 @@ describe('what has been measured', () => {
     });
     if (!path.endsWith('.svg')) continue;
 
-    test(`is told in words in ${path}, and by lines that differ in more than colour`, () => {
+    test(`is described in words in ${path}, with lines that differ in more than colour`, () => {
       expect(content).toMatch(/<title id="title">.+<\/title>\n<desc id="description">.*select.*<\/desc>/);
       const looks = new Map<string, string>();
       const groups = /<g([^>]*) aria-description="([^"]+)" aria-label="(line|dot)"[^>]*>(.+)/g;
@@ -322,7 +322,7 @@ describe('a table', () => {
     ]);
   });
 
-  test('compares a server under attack to itself alone, in the same round', () => {
+  test('compares a server under attack to the same server without attack, in the same round', () => {
     const attacked = entry('select12', 90, 100);
     const rows = blocks('attack', measured(entry('select12', 100, 200), { ...attacked, attack: 'flood' }))[0]
       ?.rows;
@@ -332,13 +332,13 @@ describe('a table', () => {
     ]);
   });
 
-  test('says of answers how long the slowest of a hundred may take, and the one before it', () => {
+  test('shows the time within which 99 of 100 answers arrive', () => {
     const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
     expect([percentile(99, hundred), percentile(100, hundred), percentile(50, [7])]).toEqual([99, 100, 7]);
     expect(percentile(99, [])).toBe(Number.NaN);
   });
 
-  test('says what it was measured with, and in how many rounds', () => {
+  test('shows the versions, the machine, and the number of rounds', () => {
     const memory = { server: 'select3', figures: { memory: [1, 2] } };
     const both = { ...measured(entry('select3', 1, 2, 3), memory), python: '3.11.7' };
     expect(conditions(both)).toBe('Node 20.0.0 and Python 3.11.7, 2 CPUs; medians of 2 to 3 rounds of 1 s.');

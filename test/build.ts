@@ -1,5 +1,5 @@
-// Before the tests: takes the types out of steps, scripts and fixtures, once, so that a process which a test starts does not
-// load a compiler first. That the .ts files run as they stand is for terminals.test.ts and cli.test.ts to show.
+// Before the tests: compiles steps, scripts and fixtures to JavaScript, once, so that a process of a test loads no compiler.
+// terminals.test.ts and cli.test.ts show that the .ts files run, too.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';

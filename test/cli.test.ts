@@ -83,7 +83,7 @@ describe.concurrent('npm start', () => {
     },
   );
 
-  test('passes options on to the step, and does not say how to talk to a server that does not listen', async () => {
+  test('passes options on to the step, and prints no address of a server that does not listen', async () => {
     const { exit, stdout, stderr } = await run(process.execPath, [...script, 'single6', '--help']);
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
     expect(stdout).toMatch(/^Usage: npx tsx src\/single\/single6\.ts \[options\]\n {2}--host/);
@@ -161,7 +161,7 @@ describe.concurrent('npm run step', () => {
     expect(stdout).not.toContain('lines added');
   });
 
-  test('has few lines of each step to show, which stand where the tour marks them', () => {
+  test('shows few lines of each step, at the places that the tour marks', () => {
     for (const step of steps) {
       const before = steps.find(({ name }) => name === step.predecessor);
       if (!before) continue;
@@ -217,7 +217,7 @@ test('finger takes user@host:port apart, with IPv6 addresses in brackets before 
 });
 
 describe.concurrent('nc.ts', () => {
-  test('sends what you type, and half-closes at the end of stdin, though the server does not listen on the first address of localhost', () =>
+  test('sends what you type, and half-closes at the end of stdin, even if the server listens only on the second address of localhost', () =>
     listening(
       createServer({ allowHalfOpen: true }, (socket) => {
         const heard: Buffer[] = [];

@@ -1,4 +1,4 @@
-// What io_uring does, how the steps use it, and what they say where there is none.
+// io_uring: the ring, the operations that the steps submit, and the line that they print where there is no io_uring.
 
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';

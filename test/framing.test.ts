@@ -1,4 +1,4 @@
-// Where a message ends: each framing gives the same answers, however the stream is cut. And what each framing reports.
+// Framings find the end of each message. Each gives the same answers, however the stream is cut, and reports what has no end.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

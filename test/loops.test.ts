@@ -1,4 +1,4 @@
-// What every server with one thread for all clients has to do, by whatever mechanism.
+// What every server with one thread for all clients has to do, with any mechanism.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

@@ -215,7 +215,7 @@ describe.skipIf(!onLinux || !hasRedis)('await13, with redis-server,', () => {
       machines.ask('DEL', 'chat:name:one');
     });
 
-    test.sequential('gives a name that two want at once to one of them, fifty times', async () => {
+    test.sequential('gives a name to one of two users who ask for it at the same time, fifty times', async () => {
       const [one, two, three] = await machines.enterAll('one', 'two', 'three');
       for (let i = 0; i < 50; i++) {
         const refused = await Promise.all(
@@ -230,7 +230,7 @@ describe.skipIf(!onLinux || !hasRedis)('await13, with redis-server,', () => {
       expect(await answer(three, 'WHO')).toMatch(/^WHO (\S+ )?wanted49 (\S+ )?three$/);
     });
 
-    test.sequential('answers try again while Redis is gone, sends no line twice, closes no connection, and tells of the gap', async () => {
+    test.sequential('answers try again without Redis, sends no line twice, closes no connection, and reports the gap', async () => {
       const [one, two, three] = await machines.enterAll('one', 'two', 'three');
       const [first, second] = machines.servers as [Server, Server];
       const before = await answer(one, 'WHO');
@@ -337,7 +337,7 @@ describe.skipIf(!onLinux || !hasRedis)('await13, with redis-server,', () => {
         );
       }));
 
-    test('takes the users of a machine that has died, or stands still, from the list, and tells that they have left', () =>
+    test('removes the users of a machine that has died, or is stopped, and tells the others that they have left', () =>
       onMachines([1, 1, 1], async (machines) => {
         const [one, two, three] = await machines.enterAll('one', 'two', 'three');
         const begin = performance.now();

@@ -50,7 +50,7 @@ describe.concurrent('a mistake', () => {
   }
 
   // Every step listens by way of src/cli/listen.ts: see house.test.ts. prefork4 has children, which must not listen themselves.
-  test('is a port that is in use: one line says so, and what to do', () =>
+  test('is a port in use: one line says so, and how to go on', () =>
     listening(createServer(), async (port) => {
       for (const [step, option] of [
         ['threaded/prefork4', '--port'],

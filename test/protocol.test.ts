@@ -1,4 +1,4 @@
-// What is said, tested by itself: there is no I/O in src/protocol.
+// The parts of protocols, without I/O: the splitter, the dispatcher, and the chain.
 
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';

@@ -1,4 +1,4 @@
-// Tasks: coroutines that end each other, and leave nothing behind.
+// Tasks: coroutines that cancel each other, and leave nothing behind.
 
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

@@ -146,7 +146,7 @@ describe.skipIf(!chrome)(
       await lit('select', /epoll_wait\(\)|poll\(\)/);
     });
 
-    test('shows select6 in select(), and B answered while A says nothing, and while A talks without end', async () => {
+    test('shows select6 in select(), and B answered while A sends nothing, and while A sends without end', async () => {
       await show('select6');
       await page.getByLabel('Options').selectOption({ label: '--quiet' });
       await start();
@@ -155,7 +155,7 @@ describe.skipIf(!chrome)(
       await say('B');
       await heard('B').waitFor();
       await lit('selector.select()', /epoll_wait\(\)|poll\(\)/);
-      await client('A').getByText('what else it can do').click();
+      await client('A').getByText('more actions').click();
       await client('A').getByRole('button', { name: 'Talk without end' }).click();
       await page.getByText(/short events are not shown/).waitFor();
       await client('A')
@@ -167,12 +167,12 @@ describe.skipIf(!chrome)(
       await page.getByRole('status').getByText('ended: SIGINT').waitFor();
     });
 
-    test('plays the scene with two steps side by side, and tells who had an answer', async () => {
+    test('plays the scene with two steps side by side, and tells which clients had an answer', async () => {
       await show('single3+select6');
       await page.getByLabel('B', { exact: true }).check();
       await page.getByLabel('Speed').selectOption('1');
       await page.getByRole('button', { name: 'Play the scene' }).click();
-      await page.getByText(/single3: Seen: none of them. You said: B. select6: Seen: B/).waitFor();
+      await page.getByText(/single3: Answered: none. You guessed: B. select6: Answered: B/).waitFor();
       const wide = page.viewportSize();
       await page.setViewportSize({ width: 390, height: 844 });
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
@@ -199,7 +199,7 @@ describe.skipIf(!chrome)(
       expect(tree.split('\n').filter((line) => nameless.test(line))).toEqual([]);
     });
 
-    test('shows a recording without a server that runs anything, asks for nothing from elsewhere, and can be scrubbed', async () => {
+    test('shows a recording, at any moment, without a server that runs steps, and loads nothing from elsewhere', async () => {
       const folder = temporaryFolder();
       await build(
         folder,
@@ -228,7 +228,7 @@ describe.skipIf(!chrome)(
         await client('B').getByText('◔ no answer').waitFor();
         await page.getByLabel('Speed').selectOption('1');
         await page.getByRole('button', { name: 'Play the scene' }).click();
-        await page.getByText('Seen: none of them. ✔ As you said.').waitFor();
+        await page.getByText('Answered: none. ✔ As you guessed.').waitFor();
         expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
         expect(asked.length).toBeGreaterThan(3);
         for (const url of asked) expect(url).toMatch(new RegExp(`^(http://127\\.0\\.0\\.1:${port}/|data:)`));

@@ -89,6 +89,19 @@ describe.concurrent('TRACE', () => {
     expect(recv.took).toBeGreaterThan(90_000); // recv() slept while the client sent nothing.
   });
 
+  test('with TRACE_LIGHT=1 leaves out the lines of code, and is written when a call is about to sleep', async () => {
+    const file = join(folder, 'light.jsonl');
+    await serving(
+      'thread4',
+      async (server) => {
+        await greeted(server);
+        await shows(file, ['accept: ', 'recv: ']);
+      },
+      { env: { TRACE: file, TRACE_LIGHT: '1' } },
+    );
+    expect(eventsOf(file).filter((event) => 'at' in event)).toEqual([]);
+  });
+
   // Workers and child processes write to the file that the first thread of the first process has begun.
   for (const step of ['thread4', 'prefork4']) {
     test(`shows that ${step} calls recv() for each client in another thread or process, and not in the first`, async () => {

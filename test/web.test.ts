@@ -1,4 +1,4 @@
-// WebSocket with other clients: programs that are not of this project, and browsers in one chat with users of nc.
+// WebSocket with clients that this project has not written, and browsers in one chat with users of nc.
 
 import { spawnSync } from 'node:child_process';
 import { type EventEmitter, on, once } from 'node:events';

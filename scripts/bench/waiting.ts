@@ -2,9 +2,9 @@
 //
 //   node --expose-gc waiting.mjs KIND
 //
-// Makes very many functions that wait for a line, as the servers of level 6 do, and prints the bytes of each, with the bytes that
-// a loop keeps to wake it. All share one socket and one splitter, which do not count. This runs as JavaScript, because tsx adds a
-// property to each function, which takes 250 bytes.
+// Makes very many functions that wait for a line, as the servers of level 6 do. Prints the bytes of each, with the bytes that a
+// loop keeps to wake it. All share one socket and one splitter, which do not count. It runs as JavaScript, because tsx adds a
+// property of 250 bytes to each function.
 
 import { fail } from '../../src/cli/fail.ts';
 
