@@ -18,17 +18,13 @@ const steps = [...findSteps().values()];
 
 describe.concurrent('a step', () => {
   // The main thread logs in single3, a thread in thread4, and a process in prefork4.
-  for (const [step, ...args] of [['single3'], ['thread4'], ['prefork4', '--workers', '1']] as const) {
+  for (const step of ['single3', 'thread4', 'prefork4 --workers 1']) {
     test(`${step} serves on when the program that reads its log has ended`, () =>
-      serving(
-        step,
-        async (server) => {
-          server.child.stdout?.destroy();
-          for (const line of ['one\n', 'two\n', 'three\n']) expect(await say(server, line)).toBe(line);
-          expect(server.stderr.waiting).toBe('');
-        },
-        { args: [...args] },
-      ));
+      serving(step, async (server) => {
+        server.child.stdout?.destroy();
+        for (const line of ['one\n', 'two\n', 'three\n']) expect(await say(server, line)).toBe(line);
+        expect(server.stderr.waiting).toBe('');
+      }));
   }
 
   test.runIf(onLinux)('serves on when the disk of its log is full', async () => {

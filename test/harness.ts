@@ -44,13 +44,14 @@ export function temporaryFolder(): string {
 
 const pathOf = (step: string) => findSteps().get(step)?.path ?? step;
 
-/** Runs a step, or the fixture with this path, on a free port while `use` runs. */
+/** Runs a step, or the fixture with this path, on a free port while `use` runs. Behind it may stand options: `pool4 --workers 1`. */
 export function serving<Result>(
-  step: string,
+  command: string,
   use: (server: Server) => Promise<Result>,
-  options?: ServerOptions,
+  { args = [], ...options }: ServerOptions = {},
 ): Promise<Result> {
-  return servingPath(pathOf(step), use, options);
+  const [step = '', ...words] = command.split(' ');
+  return servingPath(pathOf(step), use, { args: [...words, ...args], ...options });
 }
 
 /** Runs a step with a limit of descriptors. */

@@ -15,21 +15,17 @@ describe.runIf(available).concurrent('IPv6', () => {
   // An address goes to another thread in a message, or as numbers in shared memory; or Node has it, as text.
   for (const step of ['thread9', 'pool4', 'select10', 'stream10']) {
     test(`${step} serves clients of both kinds on ::, and logs IPv6 addresses in brackets`, () =>
-      serving(
-        step,
-        async (server) => {
-          for (const [host, seen] of [
-            ['::1', /^\[::1\]:\d+ connected$/],
-            ['127.0.0.1', /^\[::ffff:127\.0\.0\.1\]:\d+ connected$/],
-          ] as const) {
-            const client = await Client.connect(server.port, { host });
-            await client.send(request(step, 'hello'));
-            expect(await client.line()).toBe('hello');
-            expect(await server.logged(/ connected$/)).toMatch(seen);
-          }
-        },
-        { args: ['--host', '::'] },
-      ));
+      serving(`${step} --host ::`, async (server) => {
+        for (const [host, seen] of [
+          ['::1', /^\[::1\]:\d+ connected$/],
+          ['127.0.0.1', /^\[::ffff:127\.0\.0\.1\]:\d+ connected$/],
+        ] as const) {
+          const client = await Client.connect(server.port, { host });
+          await client.send(request(step, 'hello'));
+          expect(await client.line()).toBe('hello');
+          expect(await server.logged(/ connected$/)).toMatch(seen);
+        }
+      }));
   }
 
   test('nc.ts, ask.ts and finger.ts talk to ::1', () => {

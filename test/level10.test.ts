@@ -22,33 +22,29 @@ const framed = (...messages: string[]) =>
 describe.concurrent('one chain under every mechanism', () => {
   for (const step of steps) {
     test(`${step} hands it all bytes, sends its answers, closes when it does, and logs what it reports`, () =>
-      serving(
-        step,
-        async (server) => {
-          const said = framed(add(2, 3), 'nonsense', add(4, 5));
-          const answered = framed(
-            sum(5),
-            '{"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error"},"id":null}',
-            sum(9),
-          );
-          const half = framed('a message').slice(0, -3);
-          for (const pieces of [[said + half], [...said, ...half]]) {
-            const client = await Client.connect(server.port);
-            for (const piece of pieces) await client.send(piece);
-            client.end();
-            expect(await client.rest()).toBe(answered);
-            await server.logged(/ discarded an unfinished message: ".*a mess"$/);
-            await server.logged(/ disconnected: end of stream$/);
-          }
+      serving(`${step} --protocol json-rpc --framing length`, async (server) => {
+        const said = framed(add(2, 3), 'nonsense', add(4, 5));
+        const answered = framed(
+          sum(5),
+          '{"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error"},"id":null}',
+          sum(9),
+        );
+        const half = framed('a message').slice(0, -3);
+        for (const pieces of [[said + half], [...said, ...half]]) {
           const client = await Client.connect(server.port);
-          await client.send(`${said}HELP`); // A length of a gigabyte. The client does not end its half.
-          const tooLong = '"error":{"code":-32000,"message":"Request longer than 65536 bytes"}';
-          expect(await client.rest()).toBe(answered + framed(`{"jsonrpc":"2.0",${tooLong},"id":null}`));
-          await server.logged(/ discarded a message of 1212501072 bytes: "HELP"$/);
-          await server.logged(/ disconnected: closed by the protocol$/);
-        },
-        { args: ['--protocol', 'json-rpc', '--framing', 'length'] },
-      ));
+          for (const piece of pieces) await client.send(piece);
+          client.end();
+          expect(await client.rest()).toBe(answered);
+          await server.logged(/ discarded an unfinished message: ".*a mess"$/);
+          await server.logged(/ disconnected: end of stream$/);
+        }
+        const client = await Client.connect(server.port);
+        await client.send(`${said}HELP`); // A length of a gigabyte. The client does not end its half.
+        const tooLong = '"error":{"code":-32000,"message":"Request longer than 65536 bytes"}';
+        expect(await client.rest()).toBe(answered + framed(`{"jsonrpc":"2.0",${tooLong},"id":null}`));
+        await server.logged(/ discarded a message of 1212501072 bytes: "HELP"$/);
+        await server.logged(/ disconnected: closed by the protocol$/);
+      }));
   }
 });
 
@@ -79,8 +75,7 @@ async function callsOverHttp({ port }: Server): Promise<void> {
   expect([response.status, await response.text()]).toEqual([200, sum(13)]);
 }
 
-test('--protocol http answers curl and fetch', () =>
-  serving('select10', callsOverHttp, { args: ['--protocol', 'http'] }));
+test('--protocol http answers curl and fetch', () => serving('select10 --protocol http', callsOverHttp));
 
 // The real finger connects only to port 79, and only root may listen there.
 test.runIf(installed('finger') && process.getuid?.() === 0)('--protocol finger answers finger', () => {
@@ -90,6 +85,5 @@ test.runIf(installed('finger') && process.getuid?.() === 0)('--protocol finger a
     expect(await finger('-l', 'ada@127.0.0.79')).toMatch(/^Plan:\r*\nTo weave/m);
     expect(await finger('@127.0.0.79')).toMatch(/^grace +Grace Hopper/m);
   };
-  const args = ['--protocol', 'finger', '--host', '127.0.0.79', '--port', '79'];
-  return serving('select10', use, { args });
+  return serving('select10 --protocol finger --host 127.0.0.79 --port 79', use);
 });

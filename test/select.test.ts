@@ -13,20 +13,16 @@ describe.concurrent('a log that is not read', () => {
   const much = line.repeat(1000); // more than a pipe holds
 
   /** Runs select6 with its log in a pipe from which nothing is taken, and a client of it. */
-  const unread = (args: string[], use: (server: Server, client: Client) => Promise<void>) =>
-    serving(
-      'select6',
-      async (server) => {
-        server.child.stdout?.pause();
-        const client = await Client.connect(server.port, { patience: 500, isBusy: () => server.isBusy });
-        void client.send(much);
-        await use(server, client);
-      },
-      { args },
-    );
+  const unread = (step: string, use: (server: Server, client: Client) => Promise<void>) =>
+    serving(step, async (server) => {
+      server.child.stdout?.pause();
+      const client = await Client.connect(server.port, { patience: 500, isBusy: () => server.isBusy });
+      void client.send(much);
+      await use(server, client);
+    });
 
   test('stops select6 for all clients, as soon as the pipe is full, until it is read', () =>
-    unread([], async (server, client) => {
+    unread('select6', async (server, client) => {
       await expect(client.take(much.length)).rejects.toThrow('nothing more in 500 ms');
       const other = await Client.connect(server.port, { patience: 500, isBusy: () => server.isBusy });
       await other.send('hello\n');
@@ -37,7 +33,7 @@ describe.concurrent('a log that is not read', () => {
     }));
 
   test('makes no difference with --quiet', () =>
-    unread(['--quiet'], async (_, client) => {
+    unread('select6 --quiet', async (_, client) => {
       expect(`${await client.take(much.length)}`).toBe(much);
     }));
 });

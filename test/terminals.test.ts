@@ -80,5 +80,5 @@ describe.runIf(hasTerminals && installed('telnet')).concurrent('telnet', () => {
     ));
 
   test('telnet talks to single10 --crlf', () =>
-    serving('single10', ({ port }) => type(port, [['echo hello', /^hello\r*$/]]), { args: ['--crlf'] }));
+    serving('single10 --crlf', ({ port }) => type(port, [['echo hello', /^hello\r*$/]])));
 });
