@@ -1,7 +1,6 @@
 // The commands of package.json, the tools, and what the log shows. mistakes.test.ts has mistakes, and --help.
 
 import { copyFileSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { changes } from '../scripts/difference.ts';
@@ -11,8 +10,7 @@ import { freePort } from '../src/behaviours/foreign.ts';
 import { Program } from '../src/behaviours/program.ts';
 import { nodeOptions, runnable, Server } from '../src/behaviours/server.ts';
 import { quote } from '../src/cli/log.ts';
-import { splitUserAtHost } from '../src/clients/target.ts';
-import { listening, onLinux, run, runScript, say, serving, temporaryFolder, until } from './harness.ts';
+import { onLinux, run, runScript, say, serving, temporaryFolder, until } from './harness.ts';
 
 const steps = [...findSteps().values()];
 
@@ -192,51 +190,4 @@ describe.concurrent('npm run step', () => {
     expect(stdout).not.toMatch(/^\+ \S*(log|listen|socket|selector)\.ts,/m); // loop4 has these.
     expect(stdout).toContain('\nnpm run step generator6 -- --files shows them.\n');
   });
-});
-
-test('finger takes user@host:port apart, with IPv6 addresses in brackets before a port', () => {
-  for (const [text, parts] of [
-    ['ada@localhost', { user: 'ada', host: 'localhost' }],
-    ['@localhost:7979', { user: '', host: 'localhost', port: '7979' }],
-    ['ada@far@near:79', { user: 'ada@far', host: 'near', port: '79' }],
-    ['ada@::1', { user: 'ada', host: '::1' }],
-    ['ada@[::1]', { user: 'ada', host: '::1' }],
-    ['ada@[::1]:7979', { user: 'ada', host: '::1', port: '7979' }],
-    ['@[fe80::1%eth0]:79', { user: '', host: 'fe80::1%eth0', port: '79' }],
-    ['ada@localhost:', { user: 'ada', host: 'localhost', port: '' }],
-    ['ada@localhost:79:80', { user: 'ada', host: 'localhost', port: '79:80' }],
-  ] as const) {
-    expect(splitUserAtHost(text), text).toEqual(parts);
-  }
-  const wrong = ['ada', 'ada@', 'ada@:79', 'ada@[localhost]:79'];
-  expect(wrong.map(splitUserAtHost)).toEqual(wrong.map(() => undefined));
-});
-
-describe.concurrent('nc.ts', () => {
-  test('sends what you type, and half-closes at the end of stdin, even if the server listens only on the second address of localhost', () =>
-    listening(
-      createServer({ allowHalfOpen: true }, (socket) => {
-        const heard: Buffer[] = [];
-        socket.write('hello\n');
-        socket.on('data', (bytes) => heard.push(bytes)).on('end', () => socket.end(Buffer.concat(heard)));
-      }),
-      async (port) => {
-        const client = runnable('src/clients/nc.ts', ['--import', './test/fixtures/two-addresses.ts']);
-        const args = [...client, 'localhost', `${port}`];
-        const result = await run(process.execPath, args, { input: 'one\ntwo\n' });
-        expect(result).toEqual({ exit: 0, stdout: 'hello\none\ntwo\n', stderr: '' });
-      },
-    ));
-
-  test('ends when the server does, though stdin stays open', () =>
-    listening(
-      createServer((socket) => void socket.once('data', () => socket.end('BYE\n'))),
-      async (port) => {
-        const args = [...runnable('src/clients/nc.ts'), 'localhost', `${port}`];
-        const client = new Program(process.execPath, args);
-        client.type('QUIT\n');
-        expect(await client.stdout.rest()).toBe('BYE\n');
-        expect(await client.exited()).toBe(0);
-      },
-    ));
 });

@@ -76,14 +76,3 @@ async function callsOverHttp({ port }: Server): Promise<void> {
 }
 
 test('--protocol http answers curl and fetch', () => serving('select10 --protocol http', callsOverHttp));
-
-// The real finger connects only to port 79, and only root may listen there.
-test.runIf(installed('finger') && process.getuid?.() === 0)('--protocol finger answers finger', () => {
-  const finger = async (...args: string[]) => (await run('finger', args)).stdout;
-  const use = async () => {
-    expect(await finger('ada@127.0.0.79')).toMatch(/^Login: ada +Name: Ada Lovelace/m);
-    expect(await finger('-l', 'ada@127.0.0.79')).toMatch(/^Plan:\r*\nTo weave/m);
-    expect(await finger('@127.0.0.79')).toMatch(/^grace +Grace Hopper/m);
-  };
-  return serving('select10 --protocol finger --host 127.0.0.79 --port 79', use);
-});

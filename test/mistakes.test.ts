@@ -98,18 +98,18 @@ describe('what fail() says when this is typed', () => {
   });
 
   const usage = 'Usage: …';
-  /** How programs read their command lines. */
+  /** How programs read their command lines: any step, those with a selector, those of level 10, chats and clients. */
   const readers = {
     'a step': async () => {
       const { listen } = await import('../src/cli/listen.ts');
       listen().close();
     },
-    'a step with a selector': async () => {
+    select6: async () => {
       const { readOptions } = await import('../src/cli/options.ts');
       const { selectorOption } = await import('../src/cli/selector-option.ts');
       readOptions({ selector: selectorOption });
     },
-    'a step of level 10': async () => {
+    'level 10': async () => {
       const { readProtocolOptions } = await import('../src/cli/protocol-options.ts');
       readProtocolOptions();
     },
@@ -126,6 +126,7 @@ describe('what fail() says when this is typed', () => {
   };
   const noSuchPort = (port: string) =>
     `Cannot connect to port "${port}": it is a whole number from 1 to 65535`;
+  const protocols = protocolNames.join(', ');
   for (const [reader, args, message] of [
     ['a step', '--prot 80', noSuchOption('--prot')],
     ['a step', '--port', "Option '--port <value>' argument missing: --help lists the options"],
@@ -133,31 +134,11 @@ describe('what fail() says when this is typed', () => {
     ['a step', '--port -1', 'Cannot use --port "-1": it is a whole number from 0 to 65535'],
     ['a step', '--host no.such.host.invalid', /^Cannot listen on no\.such\.host\.invalid:12345: E\w+, ./],
     ['a step', '--host 2001:db8::1', /^Cannot listen on \[2001:db8::1\]:12345: EADDRNOTAVAIL, ./],
-    [
-      'a step with a selector',
-      '--selector kqueue',
-      `Cannot use --selector "kqueue": it is one of ${mechanisms.join(', ')}`,
-    ],
-    [
-      'a step of level 10',
-      '--max-questions -1',
-      'Cannot use --max-questions "-1": it is a whole number, 0 or more',
-    ],
-    [
-      'a step of level 10',
-      '--protocol gopher',
-      `Cannot use --protocol "gopher": it is one of ${protocolNames.join(', ')}`,
-    ],
-    [
-      'a step of level 10',
-      '--framing smoke',
-      'Cannot use --framing "smoke": it is one of lines, fixed, length, json',
-    ],
-    [
-      'a step of level 10',
-      '--protocol zen --framing json',
-      'Cannot use --framing json: zen has a framing of its own',
-    ],
+    ['select6', '--selector kqueue', `Cannot use --selector "kqueue": it is one of ${mechanisms.join(', ')}`],
+    ['level 10', '--max-questions x', 'Cannot use --max-questions "x": it is a whole number, 0 or more'],
+    ['level 10', '--protocol gopher', `Cannot use --protocol "gopher": it is one of ${protocols}`],
+    ['level 10', '--framing smoke', 'Cannot use --framing "smoke": it is one of lines, fixed, length, json'],
+    ['level 10', '--protocol zen --framing json', 'Cannot use --framing json: zen has a framing of its own'],
     ['a chat', '--web-port http', 'Cannot use --web-port "http": it is a whole number from 0 to 65535'],
     ['a chat', '--host 192.0.2.1 --web-port 0', /^Cannot listen on 192\.0\.2\.1:0: EADDRNOTAVAIL, ./],
     ['a client', 'localhost', usage],
