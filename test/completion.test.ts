@@ -229,7 +229,8 @@ describe.concurrent('where there is no io_uring', () => {
       const { exit, stdout, stderr } = await run('strace', ['-f', '-o', '/dev/null', ...inject, ...node]);
       expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
       expect(stderr.split('\n').length).toBe(2);
-      expect(stderr.startsWith(`Cannot set up io_uring: ${code}, ${why}`)).toBe(true);
+      const message = `Cannot set up io_uring: ${code}, ${why}`;
+      expect(stderr.slice(0, message.length)).toBe(message);
     });
   }
 
