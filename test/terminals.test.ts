@@ -1,18 +1,16 @@
 // The servers and real programs, in real terminals: what you see at the keyboard, Ctrl-C included.
 
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { root } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
 import { Program } from '../src/behaviours/program.ts';
+import { runnable } from '../src/behaviours/server.ts';
 import { installed, onLinux, serving } from './harness.ts';
 
 const CTRL_C = '\x03';
 
 /** Runs a command line in a terminal of its own: script(1) makes one, and passes on what is typed. */
 async function inTerminal(command: string, use: (terminal: Program) => Promise<void>): Promise<void> {
-  const PATH = `${join(root, 'node_modules/.bin')}:${process.env.PATH}`;
-  const terminal = new Program('script', ['-qefc', command, '/dev/null'], { group: true, env: { PATH } });
+  const terminal = new Program('script', ['-qefc', command, '/dev/null'], { group: true });
   try {
     await use(terminal);
   } finally {
@@ -25,14 +23,15 @@ const hasTerminals = onLinux && installed('script');
 
 describe.runIf(hasTerminals).concurrent('Ctrl-C in a terminal', () => {
   // The process is in a call, in threads, in processes, or a guest in Node's loop. comparison.test.ts sends a SIGINT to every step.
+  const node = (step: string) => ['node', ...runnable(`src/${step}.ts`), '--port 0'].join(' ');
   const commands = [
     'npx tsx src/single/single3.ts --port 0',
     'npm start thread4 -- --port 0 --host 0.0.0.0',
-    'tsx src/threaded/prefork4.ts --port 0 --workers 1', // npx takes longer to find tsx than the rest takes.
-    'tsx src/coroutine/await6.ts --port 0',
+    `${node('threaded/prefork4')} --workers 1`,
+    node('coroutine/await6'),
   ];
   for (const command of commands) {
-    test(`ends ${command} at once, with a client connected`, () =>
+    test(`ends ${command.replace(/\S+\/(?=src)/, '')} at once, with a client connected`, () =>
       inTerminal(command, async (terminal) => {
         // No ^ in the pattern: npx may have moved the cursor before it.
         const listening = await terminal.stdout.lineLike(/listening on/);
