@@ -152,10 +152,11 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
     four.says('WHO\n');
     expect(four.heard).toBe('WHO zoe guest3 guest4\n');
     three.ends();
+    expect(one.heard).toBe('* guest2 left\n* guest1 is now zoe\n* guest3 left\n');
     three.chat.leave();
     four.chat.leave();
     four.chat.leave();
-    expect(one.heard).toBe('* guest2 left\n* guest1 is now zoe\n* guest3 left\n* guest4 left\n');
+    expect(one.heard).toBe('* guest4 left\n');
   });
 
   test('close the connection of a user whose line has no end, with an error, and tell the others', () => {
