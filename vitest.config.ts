@@ -5,11 +5,10 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The longest first, lest one of them begins when all others have ended. */
 const longest = [
   'comparison',
-  'tour-page',
+  'browser',
   'loops',
   'threaded',
   'machines',
-  'level10',
   'bench',
   'try',
   'level12',
@@ -19,7 +18,6 @@ const longest = [
   'readme',
   'chat',
   'cli',
-  'accept-failures',
 ];
 
 class LongestFirst extends BaseSequencer {

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fail, orFail } from '../src/cli/fail.ts';
 import { numberOrFail, parseOrHelp } from '../src/cli/parse.ts';
-import { missingForC, python } from './bench/contestants.ts';
+import { missingForC, pythonVersion } from './bench/contestants.ts';
 import { measure } from './bench/engine.ts';
 import { blocks, documents, equipped, markdown, roundsOf } from './bench/report.ts';
 import {
@@ -24,9 +24,9 @@ const usage = `Usage: npm run bench [-- OPTIONS]
   --quick       fewer connections, and one short round: rough figures
   --only TABLE  one table: ${tableNames.slice(0, 5).join(', ')},
                 ${tableNames.slice(5).join(', ')}
-  --rounds N    how often each server has a turn: 5, and with --quick 1
+  --rounds N    how often each server has a turn (5, with --quick 1)
   --json FILE   writes the figures of each round to FILE
-  --write       writes them to results/, and the READMEs and plots with them
+  --write       writes the figures into results/, and from there into the READMEs and plots
   --render      measures nothing: writes the READMEs and plots again, from results/bench.json`;
 
 const text = { type: 'string' } as const;
@@ -54,7 +54,6 @@ const rounds = numberOrFail(typed.rounds ?? (quick ? '1' : '5'), 'Cannot use --r
 const plan = { rounds, seconds: quick ? 0.1 : 0.4, quick };
 if (quick && write) fail('Cannot use --write with --quick: its figures are too rough to keep');
 
-const equipment = { node: process.versions.node, ...(python && { python }), cpus: availableParallelism() };
 const speedTables = tableNames.filter(takesC);
 
 /** The tables to measure. */
@@ -81,6 +80,8 @@ async function run(names: readonly TableName[]): Promise<void> {
   // Fail now if FILE can't be written, not after the measurement.
   if (json !== undefined) orFail(() => closeSync(openSync(resolve(json), 'a')));
   if (write) await show(orFail(readResults));
+  const python = pythonVersion();
+  const equipment = { node: process.versions.node, ...(python && { python }), cpus: availableParallelism() };
   console.log(`${equipped(equipment)}.`);
   if (missingForC) {
     const left = `the speed tables need a C compiler, and are left out: ${speedTables.join(', ')}`;

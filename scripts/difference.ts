@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fail } from '../src/cli/fail.ts';
 import { importsOf, type Step } from './steps.ts';
 
-/** The files that a step needs and its predecessor does not, those of its own chapter first. */
+/** The files that a step needs and its predecessor does not. Files of its own chapter come first. */
 export function newFiles(step: Step, before: Step | undefined): string[] {
   const old = before ? filesOf(before) : new Set();
   const added = [...filesOf(step)].filter((path) => !old.has(path));
@@ -46,7 +46,7 @@ export type Changes = { added: number[]; removed: { before: number; text: string
 export function changes(from: Step, to: Step): Changes {
   const lines = comparing(from, to, (diff) => diff('--no-color', '-U100000')).split('\n');
   const changes: Changes = { added: [], removed: [] };
-  // The code that is compared begins behind the header, and an empty line or more.
+  // The compared code begins behind the header and one or more empty lines.
   let line = `${to.header}${/^\s*/.exec(to.code)}`.split('\n').length;
   for (const text of lines.slice(lines.findIndex((text) => text.startsWith('@@')) + 1)) {
     if (text.startsWith('-')) changes.removed.push({ before: line, text: text.slice(1) });

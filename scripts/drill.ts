@@ -1,4 +1,4 @@
-// npm run drill: honest users and offenders, at random, against a server of level 12, for as long as you like.
+// npm run drill: sends honest users and offenders, at random, to a step of level 12.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,11 +12,11 @@ import { Talk } from './drill/talk.ts';
 import { failIfTaken } from './npm.ts';
 import { findStep, levelOf } from './steps.ts';
 
-const usage = `Usage: npm run drill -- STEP [OPTIONS]
+const usage = `Usage: npm run drill -- [STEP] [OPTIONS]
 
-  STEP         a step of level 12
-  --seconds S  how long the drill takes: 60
-  --seed N     chooses the offences: the same seed, the same offences in the same order: 1
+  STEP         a step of level 12; without one, select12
+  --seconds S  how long the drill takes (60)
+  --seed N     chooses the offences and their order (1)
 
 Exit code 1: an honest user lost a line or was cut off, or the server kept memory or descriptors.`;
 
@@ -25,7 +25,7 @@ const LIMITS =
   '--line-timeout 2 --idle-timeout 60 --stall-timeout 2 --max-owed 262144 --max-clients 60 --max-per-address 0 --drain 5';
 const HONEST = 6;
 const OFFENDERS = 20;
-/** How much the memory of the server may grow, in bytes: its heap, and the bytes that it may owe to all offenders. */
+/** The memory of the server may grow by this, in bytes: by its heap, and by the unsent bytes of all offenders. */
 const GROWTH = 64 * 1024 * 1024 + OFFENDERS * 262_144;
 
 const text = { type: 'string' } as const;
@@ -74,7 +74,7 @@ async function drill(server: Server): Promise<void> {
   const exit = await server.exited();
   if (exit !== 0) problems.push(`the server ended by ${exit}`);
   for (const [name, times] of committed) print(`${times} times: ${name}`);
-  print(`${talk.heard} lines heard by ${HONEST} honest users: ${problems.join(', ') || 'none lost'}`);
+  print(`${HONEST} honest users received ${talk.heard} lines: ${problems.join(', ') || 'none lost'}`);
   process.exit(problems.length > 0 ? 1 : 0);
 }
 

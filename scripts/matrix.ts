@@ -13,7 +13,7 @@ import { findStep, findSteps, levelOf, root } from './steps.ts';
 const usage = `Usage: npm run matrix [-- STEP...] [--write]
 
   STEP     the steps to try; without any, all
-  --write  write the table into results/matrix.md, in short into README.md; only with all steps
+  --write  writes the table into results/matrix.md, and the short one into README.md; only without STEP
 
 Exit code 1: a step does not do what src/behaviours/expectations.ts says.`;
 

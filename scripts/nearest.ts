@@ -1,4 +1,4 @@
-// The name that you meant when you mistyped one.
+// Finds the name that is nearest to a mistyped one.
 
 /** The name with the fewest typing errors. Undefined if even that has more errors than half of the letters. */
 export function nearest(typed: string, names: Iterable<string>): string | undefined {

@@ -1,4 +1,4 @@
-// Without `--` on the command line, npm takes options for its own, and the script never sees them.
+// npm takes the options before `--` for its own, and the script never sees them.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { fail } from '../src/cli/fail.ts';
@@ -55,7 +55,7 @@ export function failIfTaken(command: string, options: Options, words: readonly s
   const typed = taken.map((name) => {
     if (!options[name]) return `--${name}`;
     if (!separated.includes(name)) return `--${name} ${valueFromNpm(name)}`;
-    // With two words, nothing tells which belongs to which option.
+    // With two words, the script cannot tell which belongs to which option.
     return `--${name} ${(separated.length === 1 && rest.shift()) || options[name]}`;
   });
   if (separated.length > 1) rest.splice(0, separated.length);

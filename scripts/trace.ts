@@ -1,4 +1,4 @@
-// npm run trace STEP [-- OPTIONS]: runs a step, and prints live which of its lines wait.
+// npm run trace STEP [-- OPTIONS]: runs a step, and prints each line that waits, while it waits.
 
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -20,7 +20,7 @@ import { TraceReader } from './trace/reader.ts';
 const usage = `Usage: npm run trace STEP [-- OPTIONS]
 
   STEP     the step to run; npm start -- --list lists the steps
-  --all    shows each call, also those that take less than a millisecond
+  --all    shows every call, even one of less than a millisecond
   OPTIONS  options of the step; npm start STEP -- --help lists them
 
 The step has no log. Talk to it from a second terminal. Ctrl-C here ends it.`;

@@ -13,7 +13,7 @@ import { readCommandLine, type Tried } from './try/command-line.ts';
 
 process.exitCode = 2; // the exit code of fail(): the server could not be tried
 
-const CUT: BehaviourName = 'a character cut in two';
+const CUT: BehaviourName = 'a character cut in two stays whole';
 /** How long to wait for an answer, in milliseconds. The wait is longer while the server has work to do. */
 const PATIENCE = 3000;
 
@@ -51,7 +51,7 @@ async function tryOut(name: BehaviourName): Promise<Result> {
       return {
         name,
         result: 'passed',
-        ...(name === CUT && { note: 'its answers only: the log is not read' }),
+        ...(name === CUT && { note: 'its answers only: your log is not read' }),
       };
     return { name, result: 'failed', failure, stderr: lastLines(foreign.program) };
   };
@@ -85,7 +85,7 @@ function show({ name, result, note, failure, stderr = '' }: Result): void {
     ...(symptom === 'the process ended' && stderr ? [`Its last lines on stderr:${stderr}`] : []),
     '',
     `${mender} does it right: ${step.path}`,
-    ...(hint ? more : ['--hint says more.']),
+    ...(hint ? more : ['--hint shows a remedy.']),
   ];
   print(`\n${lines.map((line) => `    ${line}`.trimEnd()).join('\n')}\n`);
 }

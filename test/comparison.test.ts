@@ -1,5 +1,5 @@
-// Every behaviour against every step. It is a mistake if a step fails where it should pass, passes where it should fail, or fails
-// with another symptom.
+// Every behaviour with every step. A test fails if a step fails where it should pass, passes where it should fail, or fails with
+// another symptom.
 
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ test('a failure names a step that does it right', () => {
   for (const { step } of Object.values(symptoms)) if (step) expect([...findSteps().keys()]).toContain(step);
 });
 
-describe.concurrent('a step passes what it is to pass, and fails the rest with the symptom that belongs to it:', () => {
+describe.concurrent('a step passes each behaviour that it should, and fails the others with the expected symptoms:', () => {
   for (const { name, path } of findSteps().values()) {
     test.runIf(runsHere(name))(name, async () => {
       const expected: Partial<Record<BehaviourName, string>> = {};

@@ -1,4 +1,4 @@
-// What io_uring does, how the steps use it, and what they say where there is none.
+// io_uring: the ring, the operations that the steps submit, and the line that they print where there is no io_uring.
 
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -12,7 +12,6 @@ import { Socket } from '../src/sockets/socket.ts';
 import type { SystemCall } from '../src/sockets/trace-event.ts';
 import { canTrace, connection, pair, run, serving, temporaryFolder, until } from './harness.ts';
 
-const SETUP = 'Cannot set up io_uring';
 const LATE = 'late';
 
 /** A ring with a timeout in it: wait() blocks the thread, so vitest can't end a test that waits for ever. */
@@ -118,6 +117,11 @@ describe.runIf(noRing === undefined)('a ring', () => {
     const expected = pairs.map((_, i) => `${i}: recv 5`);
     expect(complete(ring, 100).sort()).toEqual(expected.sort());
   });
+
+  test('that the kernel does not set up is an error, which says what the kernel lacks', () => {
+    const why = 'EINVAL, invalid argument: this kernel is too old, it takes Linux 6.1';
+    expect(() => new Ring(0)).toThrow(`Cannot set up io_uring: ${why}`);
+  });
 });
 
 describe.runIf(noRing === undefined).concurrent('what is in flight', () => {
@@ -215,32 +219,27 @@ describe.runIf(noRing === undefined).concurrent('what is in flight', () => {
 });
 
 describe.concurrent('where there is no io_uring', () => {
-  const refusals = [
-    ['EPERM', `${SETUP}: EPERM, operation not permitted: io_uring is forbidden here`],
-    [
-      'ENOSYS',
-      `${SETUP}: ENOSYS, function not implemented: this kernel has no io_uring, which takes Linux 6.1`,
-    ],
-    ['EINVAL', `${SETUP}: EINVAL, invalid argument: this kernel is too old, it takes Linux 6.1`],
-  ] as const;
-
-  for (const [code, message] of refusals) {
+  for (const [code, why] of [
+    ['EPERM', 'operation not permitted: io_uring is forbidden here'],
+    ['ENOSYS', 'function not implemented: this kernel has no io_uring, which takes Linux 6.1'],
+  ] as const) {
     test.runIf(canTrace())(`ring3 says so in one line, and ends with exit code 1: ${code}`, async () => {
       const inject = ['-e', 'trace=io_uring_setup', '-e', `inject=io_uring_setup:error=${code}`];
       const node = [process.execPath, ...runnable('src/completion/ring3.ts'), '--port', '0'];
       const { exit, stdout, stderr } = await run('strace', ['-f', '-o', '/dev/null', ...inject, ...node]);
       expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
       expect(stderr.split('\n').length).toBe(2);
+      const message = `Cannot set up io_uring: ${code}, ${why}`;
       expect(stderr.slice(0, message.length)).toBe(message);
     });
   }
 
   for (const step of ['ring3', 'ring6', 'ring10', 'ring11']) {
     test(`${step} says so on another system`, async () => {
-      const node = runnable(`src/completion/${step}.ts`, ['--import', './test/fixtures/darwin.ts']);
-      const { exit, stdout, stderr } = await run(process.execPath, node);
+      const node = runnable(`src/completion/${step}.ts`, ['--import', './test/fixtures/platform.ts']);
+      const { exit, stdout, stderr } = await run(process.execPath, node, { env: { PLATFORM: 'darwin' } });
       expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
-      expect(stderr).toBe(`${SETUP} on darwin: only Linux has it\n`);
+      expect(stderr).toBe('Cannot set up io_uring on darwin: only Linux has it\n');
     });
   }
 });

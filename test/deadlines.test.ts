@@ -1,4 +1,4 @@
-// Functions that are called at their times, in whichever order they are added and cancelled.
+// Deadlines call functions at their times, in any order of adding and cancelling.
 
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';

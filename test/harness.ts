@@ -49,13 +49,14 @@ export function temporaryFolder(): string {
 
 const pathOf = (step: string) => findSteps().get(step)?.path ?? step;
 
-/** Runs a step, or the fixture with this path, on a free port while `use` runs. */
+/** Runs a step, or the fixture with this path, on a free port while `use` runs. Behind it may stand options: `pool4 --workers 1`. */
 export function serving<Result>(
-  step: string,
+  command: string,
   use: (server: Server) => Promise<Result>,
-  options?: ServerOptions,
+  { args = [], ...options }: ServerOptions = {},
 ): Promise<Result> {
-  return servingPath(pathOf(step), use, options);
+  const [step = '', ...words] = command.split(' ');
+  return servingPath(pathOf(step), use, { args: [...words, ...args], ...options });
 }
 
 /** From now on, this server may open so many more descriptors. Linux only. */
@@ -80,14 +81,14 @@ export async function say({ port }: { port: number }, data: string | Buffer): Pr
   return client.rest();
 }
 
-/** Listens with this server of Node's, by default on a free port, while `use` runs. */
+/** Listens with this server of Node's on a free port while `use` runs. */
 export async function listening(
   server: NetServer,
   use: (port: number) => Promise<void>,
-  port = 0,
+  host = '127.0.0.1',
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, '127.0.0.1', resolve);
+    server.once('error', reject).listen(0, host, resolve);
   });
   await use((server.address() as { port: number }).port).finally(() => server.close());
 }

@@ -13,7 +13,7 @@ const filesOf = (folder: string) =>
 const files = filesOf('src');
 
 describe('the house', () => {
-  test('has sockets and protocols that know neither each other nor anything else', () => {
+  test('has src/sockets and src/protocol, which import neither each other nor any other folder', () => {
     for (const folder of ['src/sockets/', 'src/protocol/']) {
       for (const file of files.filter((file) => file.startsWith(folder))) {
         expect(
@@ -24,7 +24,7 @@ describe('the house', () => {
     }
   });
 
-  test('has arrows that run one way: nothing imports test, and src imports nothing but src', () => {
+  test('has imports that run one way: nothing imports test, and src imports only src', () => {
     const outside = (file: string) => importsOf(file).filter((other) => !other.startsWith('src/'));
     for (const file of files) expect(outside(file), file).toEqual([]);
     for (const file of filesOf('scripts')) {
@@ -35,7 +35,7 @@ describe('the house', () => {
     }
   });
 
-  test('has a tour that stands on src and scripts, and of which neither knows', () => {
+  test('has a tour that imports src and scripts, and neither imports it', () => {
     for (const file of filesOf('tour')) {
       expect(
         importsOf(file).filter((other) => !/^(src|scripts|tour)\//.test(other)),
@@ -44,7 +44,7 @@ describe('the house', () => {
     }
   });
 
-  test('has limits that know no chapter', () => {
+  test('has limits that import no chapter', () => {
     const allowed = ['src/limits', 'src/sockets', 'src/protocol', 'src/cli'];
     for (const file of files.filter((file) => dirname(file) === 'src/limits')) {
       expect(
@@ -71,7 +71,7 @@ describe('the house', () => {
     }
   });
 
-  test('has steps that listen by src/cli/listen.ts, which says in one line why they can not', () => {
+  test('has steps that listen by src/cli/listen.ts, which prints one line if a step can not listen', () => {
     for (const { name, path, code } of findSteps().values()) {
       expect(importsOf(path).join(), name).toMatch(/src\/cli\/(chat-listeners|listen)\.ts/);
       expect(code, name).toMatch(/\blisten\((options)?\)|\blistenForChat\(/);
@@ -100,7 +100,7 @@ describe('the house', () => {
     }
   });
 
-  test('has threads and processes that know no chapter and no protocol', () => {
+  test('has threads and processes that import no chapter and no protocol', () => {
     const allowed = ['src/sockets', 'src/cli', 'src/parallel'];
     for (const file of files.filter((file) => dirname(file) === 'src/parallel')) {
       expect(

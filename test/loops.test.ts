@@ -1,4 +1,4 @@
-// What every server with one thread for all clients has to do, by whatever mechanism, beyond the behaviours of all steps.
+// What every server with one thread for all clients has to do, with any mechanism, beyond the behaviours of all steps.
 
 import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

@@ -212,7 +212,7 @@ describe.skipIf(!onLinux || !hasRedis)('await13, with redis-server,', () => {
       machines.ask('DEL', 'chat:name:one');
     });
 
-    test.sequential('gives a name that two want at once to one of them, twenty times', async () => {
+    test.sequential('gives a name to one of two users who ask for it at the same time, twenty times', async () => {
       const [one, two, three] = await machines.enterAll('one', 'two', 'three');
       for (let i = 0; i < 20; i++) {
         const refused = await Promise.all(
@@ -227,7 +227,7 @@ describe.skipIf(!onLinux || !hasRedis)('await13, with redis-server,', () => {
       expect(await answer(three, 'WHO')).toMatch(/^WHO (\S+ )?wanted19 (\S+ )?three$/);
     });
 
-    test.sequential('answers try again while Redis is gone, sends no line twice, closes no connection, and tells of the gap', async () => {
+    test.sequential('answers try again without Redis, sends no line twice, closes no connection, and reports the gap', async () => {
       const [one, two, three] = await machines.enterAll('one', 'two', 'three');
       const [first, second] = machines.servers as [Server, Server];
       const before = await answer(one, 'WHO');
@@ -310,7 +310,7 @@ describe.skipIf(!onLinux || !hasRedis)('await13, with redis-server,', () => {
   });
 
   // These tests wait for seconds, while the others run.
-  test.concurrent('on three machines, never delivers a line that it has answered with try again, when Redis stops, and goes on; takes the users of a machine that has died, or stands still, from the list, and tells that they have left', async () => {
+  test.concurrent('on three machines, never delivers a line that it has answered with try again, when Redis stops, and goes on; removes the users of a machine that has died, or is stopped, and tells the others that they have left', async () => {
     const machines = await Machines.start(1, 1, 1);
     try {
       const users = await machines.enterAll('one', 'two', 'three');

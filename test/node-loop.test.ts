@@ -1,4 +1,4 @@
-// What is asked of the steps on Node's own loop besides what every loop does.
+// The steps on Node's own loop, beyond what loops.test.ts asks of every loop.
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// The READMEs are true: their sessions, typed into real terminals, go as they are shown; their links lead somewhere; and their
-// map shows all steps.
+// The READMEs are true. A session, typed into real terminals, gives the output that the README shows. Each link has a target, and
+// the map shows all steps.
 //
 // A session is a block of `console` that starts a step, and the blocks after it, which talk to the step; or a program that is no
 // server, and runs to its end. A line that you type ends in ⏎, or is a key: ^C, ^]. A line … stands for any lines.
@@ -64,7 +64,7 @@ class Person extends Program {
   #offset: number | undefined;
 
   constructor(command: string, port: number) {
-    // As JavaScript, which takes a third of the time: terminals.test.ts starts a step of each kind by npx tsx.
+    // As JavaScript, which takes a third of the time: terminals.test.ts starts one by npx tsx.
     const quickly = command.replace(/npx tsx (\S+)/, (_, path) =>
       [process.execPath, ...runnable(path)].join(' '),
     );

@@ -1,4 +1,4 @@
-// What threads share: numbers, and what is made of them.
+// Memory that threads share: numbers, and what is built on them.
 
 import { describe, expect, test } from 'vitest';
 import { runScript } from './harness.ts';

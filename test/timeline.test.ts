@@ -40,7 +40,7 @@ function client(name: string, connected: number, left: number, ...said: [at: num
     const heard = answered === undefined ? {} : { answered: answered * 1000 };
     return { said: at * 1000, offset: 5 * i, ...heard };
   });
-  const role = name === 'B' ? 'talks' : 'says nothing';
+  const role = name === 'B' ? 'sends 6 lines' : 'sends nothing';
   return { name, role, connected: connected * 1000, left: left * 1000, messages };
 }
 
@@ -90,7 +90,7 @@ const withCoroutines = recording({
 });
 
 describe('a recording', () => {
-  test('shows where a thread was blocked, and how long bytes waited for it, also if a call has not returned', () => {
+  test('shows where a thread was blocked, and how long bytes waited, even if a call has not returned', () => {
     const timeline = toTimeline(oneAfterTheOther);
     expect(names(timeline)).toEqual(['the one thread']);
     expect(spans(timeline, 0)).toEqual([
@@ -105,7 +105,7 @@ describe('a recording', () => {
       'B 170–171 → 0',
     ]);
     expect(timeline.clients[1]).toEqual({
-      ...{ name: 'B, talks', connected: 20, left: 190, answered: [60, 180] },
+      ...{ name: 'B, sends 6 lines', connected: 20, left: 190, answered: [60, 180] },
       spans: [
         { kind: 'unanswered', begin: 25, end: 60 },
         { kind: 'unanswered', begin: 170, end: 180 },
@@ -132,7 +132,7 @@ describe('a recording', () => {
     expect(arrows(timeline)).toEqual(['A 10–10 → 0', 'A 20–20 → 1', 'B 30–30 → 0']);
   });
 
-  test('has a lane for each coroutine, from when it first waits', () => {
+  test('has a lane for each coroutine, from its first wait on', () => {
     const timeline = toTimeline(withCoroutines);
     const coroutines = ['that accepts', 'of A', 'of B', 'of C'].map((what) => `coroutine ${what}`);
     expect(names(timeline)).toEqual(['the one thread', ...coroutines]);
@@ -190,17 +190,17 @@ describe('a picture', () => {
   test('describes itself in words, and shows the longest wait of each client in its row', () => {
     const timeline = toTimeline(oneAfterTheOther);
     expect(inWords(timeline)).toBe(
-      'A, says nothing: the one thread wakes at once. B, talks: the one thread wakes after up to 0.1 s. ' +
+      'A, sends nothing: the one thread wakes for it at once. B, sends 6 lines: the one thread wakes for it after up to 0.1 s. ' +
         'the one thread: runs for 0.1 s, blocked in accept() for 1.6 s.',
     );
     expect(draw(timeline).match(/\b[AB] waits [^<]+/g)).toEqual(['B waits 133 ms']);
     const [a] = timeline.clients;
     const deaf = { ...timeline, clients: [a as Timeline['clients'][0]], arrows: timeline.arrows.slice(0, 1) };
-    expect(inWords(deaf)).toMatch(/^A, says nothing: not all of it is received\. /);
+    expect(inWords(deaf)).toMatch(/^A, sends nothing: the server does not receive all of its bytes\. /);
     expect(draw(deaf).match(/\b[AB] waits [^<]+/g)).toEqual(['A waits to the end']);
   });
 
-  test('has an arrow for each, a pattern for each kind, and no number that is none', () => {
+  test('has a head for each arrow, a pattern for each kind, and no coordinate that is no number', () => {
     const timeline = toTimeline(withCoroutines);
     const picture = draw(timeline);
     const heads = picture.match(/<path class="s-ink" d="M[\d.]+ [\d.]+L[\d.]+ [\d.]+L[\d.]+ [\d.]+"/g);
@@ -267,44 +267,22 @@ describe.concurrent('in the scenario', () => {
           if (from > 0) expect(woke).toBeGreaterThan(leaves(timeline));
       },
     },
-    'thread4 has a thread for each client, and that of A is there until A leaves': {
+    'thread4 has a thread for each client, and the thread of A stays until A leaves': {
       accepts: MAIN,
       serves: (client, i) => `thread ${i + 1}, serves ${client}`,
       never: [`${MAIN}: recv`, `${MAIN}: send`, 'thread \\d.*: accept', 'thread \\d.*: lock'],
       also: (timeline) => expect(timeline.servers[1]?.spans.at(-1)?.end).toBeGreaterThan(leaves(timeline)),
     },
-    'select6 has one thread, which waits in epoll_wait(), or poll(), and in no other call': {
-      ...{ accepts: ONE, serves: () => ONE, does: [`${ONE}: poll`] },
-      never: [`${ONE}: accept`, `${ONE}: recv`, `${ONE}: send`],
-    },
-    'generator6 has a coroutine for each client, and that of C is suspended until it can write': {
-      accepts: 'coroutine that accepts',
-      serves: (client) => `coroutine of ${client}`,
-      others: [ONE],
-      does: [`${ONE}: poll`, 'coroutine of C: write'],
-      hold: '"wait":"write"',
-    },
-    "await6 has the same, and its one thread waits in Node's loop": {
-      accepts: 'coroutine that accepts',
-      serves: (client) => `coroutine of ${client}`,
-      others: [ONE],
-      does: [`${ONE}: ${onLinux ? 'node' : 'poll'}`],
-      never: onLinux ? [`${ONE}: poll`] : [],
-    },
-    'generator7 answers what B says while A waits for a number when A has it': {
-      accepts: 'coroutine that accepts',
-      serves: (client) => `coroutine of ${client}`,
-      ...{ others: [ONE], asks: true },
-      also({ clients: [a, b], arrows }) {
-        // What B says before the server has the question of A, it may answer first.
-        const asked = arrows.findLast(({ from }) => from === 0)?.woke ?? Number.NaN;
-        const late = b?.spans.filter(({ begin }) => begin > asked) ?? [];
-        const number = a?.spans[0]?.end ?? Number.NaN;
-        expect(late.some(({ begin }) => begin < number)).toBe(true);
-        for (const { end } of late) expect(end).toBeGreaterThanOrEqual(number);
+    "await6 has a coroutine for each client, the coroutine of C is suspended until it can write, and the thread waits in Node's loop":
+      {
+        accepts: 'coroutine that accepts',
+        serves: (client) => `coroutine of ${client}`,
+        others: [ONE],
+        does: [`${ONE}: ${onLinux ? 'node' : 'poll'}`, 'coroutine of C: write'],
+        never: [`${ONE}: accept`, `${ONE}: recv`, `${ONE}: send`, ...(onLinux ? [`${ONE}: poll`] : [])],
+        hold: '"wait":"write"',
       },
-    },
-    'work7 has a thread that runs while A waits for a number, and B is answered meanwhile': {
+    'work7 computes for A in a thread, and answers B meanwhile': {
       accepts: 'coroutine that accepts',
       serves: (client) => `coroutine of ${client}`,
       ...{ others: [MAIN], maybe: /^thread \d$/, asks: true },
@@ -317,7 +295,7 @@ describe.concurrent('in the scenario', () => {
         expect(threads.filter(({ spans }) => spans.some(computes)).length).toBe(1);
       },
     },
-    "callback6 has Node's loop, and nothing else": { accepts: LOOP, serves: () => LOOP },
+    "callback6 has one lane, Node's loop": { accepts: LOOP, serves: () => LOOP },
   };
 
   for (const [title, scenario] of Object.entries(scenarios)) {
@@ -380,7 +358,7 @@ describe.concurrent('npm run timeline', () => {
     const path = /^(.+)\.svg$/m.exec(stdout)?.[1] ?? '';
     try {
       expect(path.startsWith(tmpdir())).toBe(true);
-      expect(stdout).toMatch(/\nA, says nothing: the one thread wakes /);
+      expect(stdout).toMatch(/\nA, sends nothing: the one thread wakes for it /);
       const timeline = JSON.parse(readFileSync(`${path}.json`, 'utf8'));
       expect(draw(timeline)).toBe(readFileSync(`${path}.svg`, 'utf8'));
       const { traceEvents } = JSON.parse(readFileSync(`${path}.perfetto.json`, 'utf8'));
@@ -394,7 +372,6 @@ describe.concurrent('npm run timeline', () => {
     for (const [args, message] of [
       [['single99'], /\n\nUnknown step "single99": .+\n$/], // below the list of steps
       [['single1'], /^Cannot draw single1: .+\n$/],
-      [['--fast'], /^Unknown option '--fast': --help lists the options\n$/],
       [['single3', '--to', '/no such folder'], /^Cannot write .+\n$/],
     ] as [string[], RegExp][]) {
       const { exit, stderr } = await runScript('scripts/timeline.ts', ...args);

@@ -1,13 +1,15 @@
-// The tour without a browser: who may talk to it, what ends with it, and what it shows.
+// The tour without a browser: the requests that it refuses, the processes that it ends, and the contents of its page.
 
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findSteps, partOf, type Step } from '../scripts/steps.ts';
+import { PATIENCE } from '../src/behaviours/inbox.ts';
 import { Program } from '../src/behaviours/program.ts';
-import { nodeOptions } from '../src/behaviours/server.ts';
+import { runnable } from '../src/behaviours/server.ts';
+import { now } from '../src/sockets/system-call.ts';
 import type { TraceEvent } from '../src/sockets/trace-event.ts';
 import { contentOf, optionsOf } from '../tour/content/content.ts';
 import { readAct } from '../tour/server/acts.ts';
@@ -103,14 +105,14 @@ describe('the tour refuses', () => {
     await refused(ask('/act?page=12345678', { cookie: undefined }, { cookie }, '{}'), /no cookie/);
     expect((await ask(page, {})).status).toBe(200);
   });
-  test.runIf(onLinux)('who comes to another address of this machine', async () => {
+  test.runIf(onLinux)('a connection to another address of this machine', async () => {
     const [error] = await once(connect(tour.port, '127.0.0.2'), 'error').catch((error) => [error]);
     expect(error).toMatchObject({ code: 'ECONNREFUSED' });
   });
   test('another token', () => refused(ask('/?token=guess', {}), /another token/));
   test('the right token under another name', () =>
     refused(ask(`/${new URL(tour.address).search}`, { host: 'example.org' }), /another Host/));
-  test('another Host, which a name of another site may lead here by', async () => {
+  test('another Host: the name of another site may resolve to this machine', async () => {
     await refused(ask(page, { host: `example.org:${tour.port}` }), /another Host/);
     await refused(ask(page, { host: '127.0.0.1:1' }), /another Host/);
     expect((await ask(page, { host: `localhost:${tour.port}` })).status).toBe(200);
@@ -128,14 +130,14 @@ describe('the tour refuses', () => {
     }
     await refused(ask(page, { origin: 'http://example.org' }), /another Origin/);
   });
-  test('what a browser says comes from another site', async () => {
+  test('a request that the browser marks as one of another site', async () => {
     await refused(ask(page, { 'sec-fetch-site': 'cross-site' }), /another site/);
     await refused(ask(page, { 'sec-fetch-site': 'same-site' }), /another site/);
     await refused(ask('/act?page=12345678', { 'sec-fetch-site': 'none' }, { cookie }, '{}'), /another site/);
     for (const site of ['same-origin', 'none'])
       expect((await ask(page, { 'sec-fetch-site': site })).status).toBe(200);
   });
-  test('steps and options that the page does not offer, and what no client does', () => {
+  test('steps and options that the page does not offer, and acts that no client does', () => {
     const reading = (what: Record<string, unknown>) => () => readAct(JSON.stringify({ ...start, ...what }));
     expect(reading({})()).toMatchObject({ act: 'start' });
     expect(reading({ step: '../../bin/sh' })).toThrow('no such step');
@@ -152,15 +154,15 @@ describe('the tour refuses', () => {
     expect(reading({ act: 'scene', starts: [start, start, start], slower: 1 })).toThrow('one step, or two');
     expect(reading({ act: 'scene', starts: [start], slower: 1e9 })).toThrow('no such number');
   });
-  test('a body that is too long, or no JSON, and acts of a page that does not listen', async () => {
+  test('a body that is too long, or no JSON, and acts of a page that is not connected', async () => {
     const { leave } = await enter('refusals');
     const post = (body: string, headers = {}, page = 'refusals') =>
       ask(`/act?page=${page}`, headers, { cookie }, body);
-    await refused(post('x'.repeat(70_000)), /Too long/, 413);
-    await refused(post('{}', { 'content-type': 'text/plain' }), /JSON only/, 415);
+    await refused(post('x'.repeat(70_000)), /too long/, 413);
+    await refused(post('{}', { 'content-type': 'text/plain' }), /no JSON/, 415);
     await refused(post('x'), /JSON/, 400);
     await refused(post(JSON.stringify({ ...start, step: 'x1' })), /no such step/, 400);
-    await refused(post('{}', {}, 'elsewhere'), /does not listen/, 409);
+    await refused(post('{}', {}, 'elsewhere'), /not connected/, 409);
     leave();
   });
   test('more pages than four', async () => {
@@ -180,19 +182,19 @@ describe('the tour refuses', () => {
 });
 
 describe('the tour', () => {
-  test('hands out a cookie that no script can read, and no other site can have sent', async () => {
+  test('sets a cookie that no script can read, and that no request of another site carries', async () => {
     const { status, headers } = await ask(`/${new URL(tour.address).search}`, {}, { cookie: '' });
     expect(status).toBe(303);
     expect(headers.location).toBe('/');
     expect(`${headers['set-cookie']}`).toMatch(/; HttpOnly; SameSite=Strict$/);
   });
-  test('lets the page run nothing but its own code, and talk to nothing but its server', async () => {
+  test('lets the page run only its own code, and connect only to its server', async () => {
     const { headers } = await ask('/', {});
     expect(headers['content-security-policy']).toMatch(
       /^default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; .*frame-ancestors 'none'$/,
     );
   });
-  test('ends what a page has started when the page goes away', async () => {
+  test('ends the steps of a page when the page is closed', async () => {
     const { act, events, leave } = await enter('goes-away');
     await act(start);
     const traced = () => events().find((one) => one.kind === 'trace');
@@ -201,8 +203,8 @@ describe('the tour', () => {
     leave();
     await until(() => !isThere(pid));
   });
-  test('ends all that it has started on Ctrl-C', async () => {
-    const program = new Program(process.execPath, [...nodeOptions, 'tour/tour.ts', '--no-open']);
+  test('ends all its steps on Ctrl-C', async () => {
+    const program = new Program(process.execPath, [...runnable('tour/tour.ts'), '--no-open']);
     const address = new URL((await program.stdout.lineLike(/http:/)).trim());
     const [enter] = (await once(
       httpRequest({ port: address.port, path: address.pathname + address.search }).end(),
@@ -226,31 +228,34 @@ describe('the tour', () => {
     await program.exited();
     await until(() => !isThere(pid));
   });
-  test('plays a proposal of a header with one click', async () => {
-    /** Plays a proposal until clients have received so many lines. Returns what they did, and what they received. */
-    const play = async (step: string, index: number, lines: number) => {
-      const { act, events, leave } = await enter(`plays-${step}`);
-      await act({ act: 'try', step, index });
-      const seen = () => events().filter((one) => one.kind === 'client');
-      const heard = () => seen().filter(({ what }) => what === 'receives');
-      await until(() => heard().reduce((sum, { lines = 0 }) => sum + lines, 0) >= lines);
-      leave();
-      return {
-        acts: seen().map(({ name, what }) => `${name} ${what}`),
-        heard: heard().map(({ name, text }) => `${name} ${text}`),
-      };
-    };
-    const [queue, busy, late, chat] = await Promise.all([
-      play('single3', 0, 2),
-      play('generator7', 0, 2),
-      play('select3', 1, 10_000),
-      play('select11', 1, 10_000),
-    ]);
-    expect(queue.heard).toEqual(['A "first\\n"', 'B "second\\n"']);
-    expect(busy.heard).toEqual(['A "2178309\\n"', 'B "hello\\n"']);
-    expect(late.acts.filter((act) => !/sends|receives/.test(act)).at(-1)).toBe('A reads again');
-    expect(chat.acts).toContain('B stops reading');
-    expect(chat.heard.at(-1)).toMatch(/^C ".*<guest1> the quick brown fox/);
+  test.concurrent.each([
+    ['single3', 0, /^A receives "first\\n"\n(.*\n)*B receives "second\\n"$/m],
+    ['generator7', 0, /^A receives "2178309\\n"\n(.*\n)*B receives "hello\\n"$/m],
+    ['select3', 1, /^A reads again\n(.*\n)*A receives /m],
+    ['select11', 1, /^B stops reading\n(.*\n)*C receives ".*<guest1> the quick brown fox/m],
+  ])('plays a proposal of %s with one click', async (step, index, expected) => {
+    const { act, events, leave } = await enter(`plays-${step}`);
+    await act({ act: 'try', step, index });
+    const seen = () => events().filter((one) => one.kind === 'client');
+    const told = () => seen().map(({ name, what, text }) => [name, what, text].filter(Boolean).join(' '));
+    await vi.waitFor(() => expect(told().join('\n')).toMatch(expected), PATIENCE);
+    await act({ act: 'forget' });
+    leave();
+  });
+  test.concurrent.each([
+    [
+      'thread4',
+      { who: 'main thread', what: 'accept()' },
+      { who: expect.stringMatching(/^thread \d+$/), what: 'recv()', whom: 'A' },
+    ],
+    ['callback6', { who: 'the one thread', what: "Node's loop" }],
+  ])('knows where %s stands', async (step, ...waits) => {
+    const { act, events, leave } = await enter(`stands-${step}`);
+    await act({ ...start, step });
+    await until(() => events().some(({ kind }) => kind === 'begin'));
+    await act({ act: 'client', name: 'A', doing: 'connects' });
+    await vi.waitFor(() => expect(momentAt(events(), now()).waits).toMatchObject(waits), PATIENCE);
+    leave();
   });
 });
 
@@ -322,14 +327,14 @@ describe('a run', () => {
     kept.add({ kind: 'skipped', time: 0, count: 7 });
     expect(kept.skipped).toBe(107);
   });
-  test('is kept within bounds, even when nothing of it can be spared', () => {
+  test('is kept within bounds, even if all its events are important', () => {
     const kept = new Kept(10);
     kept.add({ kind: 'begin', time: 0, port: 1 });
     for (let i = 0; i < 20; i++) kept.add({ kind: 'client', time: i, name: 'A', what: 'connects' });
     expect(kept.all.length).toBe(10);
     expect(kept.all[0]?.kind).toBe('begin');
   });
-  test('tells of a flood a part, with all of its bytes, and how much it leaves out', () => {
+  test('reports a part of a flood, the count of all its bytes, and the number of events left out', () => {
     const flood = Array.from({ length: 1000 }, (_, i) => call(i, { result: 2, took: 1 }));
     const told = thinned(flood);
     expect(told.length).toBeLessThan(250);
@@ -339,7 +344,7 @@ describe('a run', () => {
     expect(bytes.reduce((sum, length) => sum + length)).toBe(2000);
     expect(told.at(-1)).toMatchObject({ kind: 'skipped', count: 1000 - (told.length - 1) });
   });
-  test('stands in the line of the call that has not returned, for the client whose connection it is', () => {
+  test('waits in the line of the call that has not returned, for the client of that connection', () => {
     const events: TourEvent[] = [
       { kind: 'begin', time: 0, port: 1 },
       { kind: 'client', time: 5000, name: 'A', what: 'connects' },
@@ -379,7 +384,7 @@ describe('a run', () => {
     const span = early?.timeline.servers[0]?.spans.find(({ kind }) => kind === 'recv');
     expect(span && lineOf(events, span, 0)).toBe('src/a1.ts:2');
   });
-  test('has connections without letters as soon as a client from elsewhere may be among them', () => {
+  test('names connections by number once a client of another program may be among them', () => {
     const events: TourEvent[] = [
       { kind: 'begin', time: 0, port: 1 },
       { kind: 'client', time: 5000, name: 'A', what: 'connects' },

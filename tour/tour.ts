@@ -10,11 +10,11 @@ import { startTour } from './server/server.ts';
 
 const usage = `Usage: npm run tour [-- OPTIONS]
 
-  --port PORT     the port to listen on; 0, unless you name one: any that is free
+  --port PORT     the port to listen on; without it, any free one
   --no-open       opens no browser
-  --build FOLDER  writes the tour into this folder, with recordings: any web server can show it
+  --build FOLDER  writes the tour, with recordings, into this folder, for any web server to show
 
-Ctrl-C here ends the tour, and all that it has started.`;
+Ctrl-C here ends the tour, and the steps that it has started.`;
 
 failIfTaken('npm run tour', { port: 'PORT', 'no-open': '', build: 'FOLDER' }, process.argv.slice(2));
 const { values } = parseOrHelp(
@@ -33,7 +33,7 @@ else {
     ? Number(values.port)
     : fail(`Cannot listen on port ${values.port}`);
   const { address } = await startTour(port).catch((error) => fail(`Cannot start the tour: ${error.message}`));
-  print(`The tour is at\n\n  ${address}\n\nCtrl-C here ends it, and all that it has started.`);
+  print(`The tour is at\n\n  ${address}\n\nCtrl-C here ends it, and the steps that it has started.`);
   if (!values['no-open']) open(address);
 }
 

@@ -1,11 +1,11 @@
-// One user sends ECHO again and again. Two others have the server compute numbers all the time.
+// One user sends ECHO again and again. For two others, the server computes numbers all the time.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../../src/behaviours/client.ts';
 import { median, percentile, rounded } from './results.ts';
 import { keep, PATIENCE, type Plan, type Situation, start } from './running.ts';
 
-/** The command that computes for some 20 ms, or 2, and how many answers are measured. */
+/** A command that computes for about 20 ms, or with --quick 2, and the number of measured answers. */
 const full = { command: 'FIB 30', answer: '832040', echoes: 100 };
 const quick = { command: 'FIB 25', answer: '75025', echoes: 20 };
 

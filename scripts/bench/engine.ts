@@ -1,5 +1,5 @@
-// Measures the tables. All servers take turns, round after round. The load of the machine changes from minute to minute, so
-// speeds of different minutes can't be compared. Ratios within a round can.
+// Measures the tables. All servers take turns, round after round. The load of the machine changes from minute to minute, so only
+// speeds within a round can be compared.
 
 import { spawnSync } from 'node:child_process';
 import { installed } from '../../src/behaviours/program.ts';

@@ -14,7 +14,7 @@ const HELLO = 'hello\n';
 /** Connects a few clients one by one, and then many at once. */
 export async function greetMany({ contestant, entry }: Situation, { quick }: Plan): Promise<string> {
   const [server] = await start(contestant);
-  const leave = contestant.name === 'pool4'; // It has a thread for a later client only when an earlier one has disconnected.
+  const leave = contestant.name === 'pool4'; // It has a thread for the next client only after an earlier one has disconnected.
   const clients: Socket[] = [];
   const meet = async () => {
     const [client, milliseconds] = await greet(contestant, server);

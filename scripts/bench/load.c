@@ -2,15 +2,15 @@
 //
 //   load messages PORT CLIENTS SIZE SECONDS [IDLE]  Each client sends a message, waits until it is back, and sends the next.
 //     Before that, load opens IDLE connections, which send nothing. `all` counts the messages of the warm-up, too.
-//   load visits PORT CLIENTS SIZE SECONDS  Each client connects, sends a message, ends its half of the connection when that is
-//     back, and is followed by the next client when the server has ended its half.
-//   load talk PORT CLIENTS SIZE LINES  Each client sends LINES lines, as fast as the server takes them, with `SAY ` before each,
-//     and receives those of all others, as they were sent or as `<name> text`. A line that begins with `*` does not count.
+//   load visits PORT CLIENTS SIZE SECONDS  Each client connects, sends a message, and ends its half of the connection when the
+//     message is back. When the server has ended its half, too, the next client follows.
+//   load talk PORT CLIENTS SIZE LINES  Each client sends LINES lines, as fast as the server takes them, with `SAY ` before each.
+//     It receives the lines of all others, as they were sent or as `<name> text`. A line that begins with `*` does not count.
 //     `duplicates` are lines that arrived twice, or after a later line of the same client.
 //   load ask PORT CLIENTS SIZE SECONDS [ATTACK]  One client asks `ECHO text` a thousand times a second, or later if it still waits
 //     for an answer. `late` is the time that 99 of 100 answers take at most, in milliseconds, from when the question was due.
-//     Meanwhile, a child process attacks: `trickle` is CLIENTS that send a byte now and then of a line that never ends, `hoard`
-//     is CLIENTS that ask and never read, `flood` is a thousand connections a second, each of which is reset soon.
+//     Meanwhile, a child process attacks. With `trickle`, each of CLIENTS sends a byte now and then of a line that never ends.
+//     With `hoard`, each of CLIENTS asks and never reads. `flood` is a thousand connections a second, each soon reset.
 //
 // SIZE is the size of a message or line, in bytes, with its \n. Prints {"count":N,"seconds":S}, with "all", "late", or "lost" and
 // "duplicates".

@@ -1,4 +1,4 @@
-// How much memory a server uses, or a function that waits.
+// The memory of a server, or of a function that waits.
 
 import { spawnSync } from 'node:child_process';
 import type { Server } from '../../src/behaviours/server.ts';
@@ -11,9 +11,9 @@ const WEIGHING = 0.2; // seconds of a turn that measures memory: a server has al
 const SAMPLE = 100; // milliseconds between two looks at its memory
 
 /**
- * Measures the memory of a server with each number of idle connections: the most that it uses. Each number takes a new process,
- * because a process often keeps the memory that it has freed. The first turn does not count: it takes memory of its own. The
- * figure without idle connections comes from the process that later has most of them.
+ * Measures the most memory that a server uses with each number of idle connections. Each number takes a new process, because a
+ * process often keeps memory that it has freed. The first turn is not measured, because it takes memory of its own. The figure
+ * without idle connections comes from the process that later has most of them.
  */
 export async function weigh([none, ...some]: Situation[], plan: Plan, table: Table): Promise<string> {
   const seconds = Math.min(plan.seconds, WEIGHING);
@@ -44,7 +44,7 @@ export async function attacked(
   return keep(entry, { speed: Math.round(count / taken), late, memory });
 }
 
-/** Also returns the most memory that a server uses meanwhile. */
+/** Runs `use`. Also returns the most memory that the server uses meanwhile. */
 async function withMemory<Result>(
   server: Server,
   use: () => Promise<Result>,
@@ -58,10 +58,10 @@ async function withMemory<Result>(
   return [result, most];
 }
 
-/** The memory of a function that waits. waiting.ts measures it in a process of its own. */
-export async function functionMemory({ contestant, entry }: Situation): Promise<string> {
+/** The memory of a function that waits, of so many. waiting.ts measures it in a process of its own. */
+export async function functionMemory({ contestant, entry }: Situation, { quick }: Plan): Promise<string> {
   const { name, program, args } = contestant;
-  const command = ['--expose-gc', withoutTypes(program), ...args];
+  const command = ['--expose-gc', withoutTypes(program), ...args, quick ? '5000' : '100000'];
   const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
   if (status !== 0) fail(`Cannot measure ${name}: ${stderr.trim() || 'a signal ended it'}`);
   return keep(entry, { memory: Number(stdout) });

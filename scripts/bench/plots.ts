@@ -1,4 +1,4 @@
-// The plots in the README of the project. They are drawn from results/bench.json alone, so you can draw them again.
+// Draws the plots of the READMEs, from results/bench.json alone.
 
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
@@ -7,7 +7,7 @@ import { type Entry, median } from './results.ts';
 
 type Shades = readonly [light: string, dark: string];
 
-/** How each server is drawn. Within a plot, each has a colour, a symbol and dashes of its own: none depends on colour alone. */
+/** How each server is drawn. Within a plot, each has its own colour, symbol and dashes, so none depends on colour alone. */
 const styles: Record<string, { colour: Shades; symbol: Plot.SymbolType; dashes?: string }> = {
   'C, epoll': { colour: ['#1f2328', '#e6edf3'], symbol: 'circle' },
   select6: { colour: ['#0072b2', '#56b4e9'], symbol: 'square' },
@@ -66,7 +66,7 @@ function pointsOf(entries: Entry[], figure: 'speed' | 'memory', by: 'busy' | 'id
     }));
 }
 
-/** A picture for light and dark. Its colours are attributes. In the dark, a rule of CSS overrides each of them. */
+/** A picture for light and dark pages. Its colours are attributes. On a dark page, CSS overrides each of them. */
 function picture(title: string, panels: Panel[]): string {
   const [width, height] = [panels.reduce((sum, { width }) => sum + width, 0), TITLE + HEIGHT];
   const shades = new Set([ink, faint, paper, ...Object.values(styles).map(({ colour }) => colour)]);

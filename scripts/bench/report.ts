@@ -1,13 +1,12 @@
-// Tables, and the parts of READMEs that show them. They are made from the figures alone, so you can make them again.
+// Makes tables, and the parts of READMEs that show them, from the figures alone.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { written } from '../markers.ts';
 import { root } from '../steps.ts';
 import { pathOf } from './contestants.ts';
-import { bytes, ratio, whole } from './figures.ts';
+import { bytes, whole } from './figures.ts';
 import {
-  compare,
   counts,
   type Entry,
   having,
@@ -33,29 +32,24 @@ const readmes: Record<string, (TableName | 'summary')[]> = {
   'src/coroutine/README.md': ['suspended', 'compute', 'machines', 'lines', 'cpu'],
 };
 
-/** The mechanisms: the server that each is measured by, what to take it for, and what it can't do. */
+/** The mechanisms: for each, the measured server, what to take it for, and what it can't do. */
 const mechanisms: [mechanism: string, server: string, takeItFor: string, cannot: string][] = [
   ['one after the other', 'single6', 'a test, a tool for one user', 'serve a second user'],
   ['threads', 'thread4', 'a few users, code that blocks', 'serve hundreds'],
-  [
-    'a pool of threads',
-    'pool4',
-    'code that blocks, users who come and go',
-    'serve more users at once than threads',
-  ],
-  ['processes', 'prefork4', 'isolation, all cores', 'serve more users at once than processes'],
+  ['a pool of threads', 'pool4', 'code that blocks, short visits', 'serve more users than threads'],
+  ['processes', 'prefork4', 'isolation, all cores', 'serve more users than processes'],
   ['a selector', 'select6', 'the most speed, the least memory', 'wait in the middle of a function'],
   ['a ring', 'ring6', 'many messages for each system call', 'run without Linux 6.1 and io_uring'],
-  ['generators', 'generator6', 'seeing how `await` works', "use Node's library meanwhile"],
+  ['generators', 'generator6', 'seeing how `await` works', "use Node's library"],
   [
-    "`await` on a loop of one's own",
+    '`await` on its own loop',
     'await6',
     "a loop of your own beside Node's",
-    'wait with one call: it has two loops',
+    'wait in one call for both loops',
   ],
   ["callbacks on Node's loop", 'callback6', 'a busy server in Node', 'be read from top to bottom'],
   ["streams and `await` on Node's loop", 'stream6', 'most servers in Node', 'show which call waits'],
-  ['node:net without this project', 'node:net', 'production', ''],
+  ['node:net alone', 'node:net', 'production', ''],
   ['a selector in C', 'C, epoll', 'comparison', ''],
 ];
 
@@ -95,12 +89,11 @@ function summary({ lines, connections, idle }: Results): string {
     takeItFor,
     cannot,
     speed(talking(server, USUAL)),
-    ratio(compare(talking(server, USUAL), talking('C, epoll', USUAL))),
     speed(having(connections?.entries ?? [], { server })[0]),
     bytes(memoryOfEach(idle?.entries ?? [], server)),
   ]);
   const words = ['take it for', "it can't"];
-  const speeds = [`messages a second, ${USUAL} users`, 'of C', 'connections a second'];
+  const speeds = [`messages a second, ${USUAL} users`, 'connections a second'];
   const measured = [lines, connections, idle].filter((table) => table !== undefined);
   return [
     markdown({ columns: ['mechanism', ...words, ...speeds, 'memory for each idle user'], rows }, 3),

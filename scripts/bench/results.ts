@@ -67,7 +67,7 @@ export type Entry = {
   figures: Partial<Record<Figure, number[]>>;
 };
 
-/** A table, with the versions and the machine. */
+/** A table that was measured, with the versions and the machine. */
 export type Measured = {
   node: string;
   python?: string;
@@ -117,7 +117,7 @@ export function median(numbers: readonly number[] = []): number {
   return sorted.length % 2 === 1 ? (sorted[middle] as number) : (below + above) / 2;
 }
 
-/** The smallest of these numbers that so many percent of them do not exceed. NaN if there are none. */
+/** The smallest of these numbers such that so many percent of them are no larger. NaN if there are none. */
 export function percentile(percent: number, numbers: readonly number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   return sorted[Math.max(1, Math.ceil((percent / 100) * sorted.length)) - 1] ?? Number.NaN;

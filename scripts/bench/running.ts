@@ -14,7 +14,7 @@ export type Plan = {
   rounds: number;
   /** The length of a turn. */
   seconds: number;
-  /** Fewer connections, and fewer rows: to see that it works. The figures are rough. */
+  /** Fewer connections and rows, to see that all works. The figures are rough. */
   quick: boolean;
   /** Prints what has just been measured. */
   say(line: string): void;
@@ -36,7 +36,7 @@ export type Counted = {
 /** How long a server may take to start or to answer, in milliseconds. */
 export const PATIENCE = 60_000;
 const NO_LIMIT = 2 ** 31 - 1; // The load client has a time limit of its own.
-const AT_LEAST = 50_000; // deliveries a second of a chat that has not been tried yet
+const AT_LEAST = 50_000; // deliveries a second, assumed of a chat before its first turn
 
 /** Adds the figures of a turn to an entry. Returns a line about it. */
 export function keep({ server, busy, idle, attack, figures }: Entry, turn: Figures): string {

@@ -14,7 +14,7 @@ import {
   type TableName,
 } from './results.ts';
 
-/** Servers, each of which is tried with each number of busy connections beside each number of idle ones, and under each attack. */
+/** Servers to measure with each number of busy connections, beside each number of idle ones, and under each attack. */
 export type Group = {
   servers: Contestant[];
   busy?: number[];
@@ -34,7 +34,7 @@ export type Table = {
   calls?: boolean;
   /** Whether to measure the CPU time as well. */
   cpu?: boolean;
-  /** Whether half as many rounds are enough, because figures vary little, or take long. */
+  /** Whether half as many rounds are enough, because the figures vary little or take long. */
   fewer?: boolean;
   blocks: Shown[];
 };
@@ -42,10 +42,10 @@ export type Table = {
 /** A column: its name, in which {busy} stands for the number of busy connections, and what it shows of an entry. */
 type Column = [name: string, cell: (entry: Entry, entries: Entry[]) => string];
 
-/** A table to show: with a line for each entry, or a line for each server and a column for each number of connections. */
+/** A table to show. It has a line for each entry; with `by`, a line for each server, and a column for each number of connections. */
 export type Shown = Rows | { title: string; by: 'busy' | 'idle'; figure: Figure; each?: string };
 
-/** `busy` leaves out other numbers of connections; `first` is what the first column is about, if not servers. */
+/** With `busy`, only entries with that number of connections. `first` names the first column, if it does not hold servers. */
 type Rows = { title: string; columns: Column[]; busy?: number; first?: string };
 
 /** The number of busy connections with which servers are compared. */
@@ -246,7 +246,7 @@ export const tables: Record<TableName, Table> = {
     ],
     blocks: [
       {
-        title: 'Memory of what waits for a line',
+        title: 'Memory for each client, while the server waits for its line',
         columns: [['memory', figure('memory', (bytes) => `${whole(bytes)} bytes`)]],
         first: 'what waits',
       },
@@ -257,13 +257,13 @@ export const tables: Record<TableName, Table> = {
     size: LINE,
     cpu: true,
     groups: () => [{ servers: [epoll, ...level6, net('lines')], busy: [USUAL] }],
-    // The clock of the kernel is coarse: what it says is true of many turns, and may be 0 in one.
+    // The clock of the kernel is coarse: in one turn it may show 0, so the table shows means of all turns.
     blocks: [
       {
         title: 'CPU time of the server for each message',
         columns: [
           ['in the kernel', ({ figures }) => microseconds(mean(figures.kernel))],
-          ['outside of it', ({ figures }) => microseconds(mean(figures.user))],
+          ['in the program', ({ figures }) => microseconds(mean(figures.user))],
         ],
       },
     ],
@@ -274,9 +274,9 @@ export const tables: Record<TableName, Table> = {
     groups: () => [{ servers: [...steps('generator7'), net('commands'), ...steps('work7', 'thread9')] }],
     blocks: [
       {
-        title: 'A user who says ECHO, beside two who have numbers computed',
+        title: 'ECHO of one user, beside two users who ask for numbers',
         columns: [
-          ['the usual answer takes', figure('usual', milliseconds)],
+          ['half of the answers take at most', figure('usual', milliseconds)],
           ['99 of 100 take at most', figure('late', milliseconds)],
           ['numbers a second', figure('numbers', whole)],
         ],
@@ -321,8 +321,8 @@ export const tables: Record<TableName, Table> = {
     groups: () => [{ servers: machines, busy: [50] }],
     blocks: [
       {
-        title: `{busy} users, lines of ${LINE} bytes, everyone to everyone`,
-        columns: [speed('deliveries'), lost, ['of one without', ratioTo('await13')]],
+        title: `{busy} users in one chat, lines of ${LINE} bytes`,
+        columns: [speed('deliveries'), lost, ['of await13 without Redis', ratioTo('await13')]],
       },
     ],
   },

@@ -50,7 +50,7 @@ export async function record(
         });
         return Promise.race([lead(port), ended]);
       },
-      { args: ['--quiet'], nodeArgs: watching(step), env: { TRACE: trace, TRACE_LINES: 'no' } },
+      { args: ['--quiet'], nodeArgs: watching(step), env: { TRACE: trace, TRACE_LIGHT: '1' } },
     );
     return { step: name, platform: process.platform, ...played, ...readTrace(trace) };
   } finally {

@@ -1,5 +1,5 @@
-// The scenario of the timelines: four clients, which do the same with every step. They note what they see, on the clock of the
-// trace.
+// The scenario of the timelines: four clients, which do the same with every step. They note what they do and see, on the clock of
+// the trace.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type Happening } from '../../src/behaviours/client.ts';
@@ -11,13 +11,13 @@ export const DURATION = 1800;
 
 type Name = 'A' | 'B' | 'C' | 'D';
 
-/** What each client does, as its lane in the picture says it. */
+/** What each client does, in the words of its lane in the picture. */
 export function rolesOf(computes: boolean): Record<Name, string> {
   return {
-    A: computes ? 'asks for a number' : 'says nothing',
-    B: 'talks',
+    A: computes ? 'asks for a number' : 'sends nothing',
+    B: `sends ${B_LINES} lines`,
     C: 'reads slowly',
-    D: 'comes late',
+    D: 'connects late',
   };
 }
 
@@ -47,7 +47,7 @@ export type Playing = {
   patience?: number;
   /** How many times as long the scenario takes. */
   slower?: number;
-  /** Whether A asks for a number; otherwise A says nothing. */
+  /** Whether A asks for a number; otherwise A sends nothing. */
   computes?: boolean;
   /** C reads nothing before this is fulfilled. */
   mayRead?: () => Promise<void>;

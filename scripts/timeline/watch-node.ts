@@ -1,5 +1,5 @@
-// Loaded before a step: adds to the trace when Node calls JavaScript, and for which connection. JavaScript sees no more of
-// Node's loop: what libuv does between two callbacks is hidden.
+// Loaded before a step: adds to the trace when Node calls JavaScript, and for which connection. JavaScript can't see what libuv
+// does between two callbacks.
 
 import { createHook } from 'node:async_hooks';
 import { openSync, writeSync } from 'node:fs';

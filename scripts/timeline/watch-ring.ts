@@ -12,10 +12,11 @@ let count = 0;
 const { wait } = Ring.prototype;
 Ring.prototype.wait = function () {
   const operations = wait.call(this);
-  for (const { name: call, fd, result } of operations) {
+  const lines = operations.map(({ name: call, fd, result }) => {
     const id = --count; // The calls count upwards.
     const event: TraceEvent = { id, call, fd, pid: process.pid, thread: 0, begin: now(), took: 0, result };
-    writeSync(trace, `${JSON.stringify(event)}\n`);
-  }
+    return `${JSON.stringify(event)}\n`;
+  });
+  writeSync(trace, lines.join(''));
   return operations;
 };

@@ -15,11 +15,11 @@ const usage = `Usage: npm run try -- --level LEVEL [OPTIONS] -- COMMAND...
                 options that --list shows
   --port PORT   the port of a server that runs already
   --level LEVEL the level to try: ${levels.join(', ')}. Each level includes those below it
-  --only NAME   this conversation alone
-  --all         go on after the first failure
-  --hint        print the remedy, too
-  --json        print results as JSON
-  --list        list the conversations of each level
+  --only NAME   tries this conversation alone
+  --all         goes on after the first failure
+  --hint        also prints a remedy
+  --json        prints the results as JSON
+  --list        lists the conversations of each level
 
 Exit code 0: all passed. 1: something failed. 2: the server could not be tried.`;
 
@@ -85,7 +85,7 @@ function listed(): string {
     (Object.keys(behaviours) as BehaviourName[]).filter((name) => behaviours[name].level === level);
   const note = (name: BehaviourName) => {
     const { level, until, command, limits } = behaviours[name];
-    if (command) return ` (only by --only, and if it has the command ${command})`;
+    if (command) return ` (only with --only, for a server with the command ${command})`;
     return until ? ` (up to level ${until})` : limits && level === 12 ? ` (with ${limits})` : '';
   };
   return levels

@@ -53,7 +53,7 @@ async function diagnose(
   if (why === 'end' && (await program?.endsSoon())) return 'the process ended';
   if (why === 'end' && (await client.wasReset())) return 'the connection was reset';
   if (suspect) return suspect;
-  if (why === 'other') return 'other bytes came';
+  if (why === 'other') return 'the answer differs';
   const seen = client.history.map(({ what }) => what);
   if (why === 'end') {
     return seen.includes('ends its half')
@@ -61,10 +61,10 @@ async function diagnose(
       : 'the server closed the connection';
   }
   if (expected.length === 0) return 'the server keeps the connection open';
-  if (await comesWithoutOthers(error, clients)) return 'the answer came only after another client left';
+  if (await comesWithoutOthers(error, clients)) return 'the answer arrived only after another client left';
   if (client.ended && (await program?.endsSoon())) return 'the process ended'; // It served only the other client.
   const some = received.length > 0 || seen.lastIndexOf('receives') > seen.lastIndexOf('sends');
-  return some ? 'only a part came' : 'nothing came';
+  return some ? 'only part of the answer arrived' : 'no answer arrived';
 }
 
 /** Closes the other clients. Returns whether the answer then comes. */

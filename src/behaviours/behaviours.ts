@@ -1,6 +1,7 @@
 // What clients may do to a server, and how the server should answer. Each behaviour is one conversation: it passes, or throws an
 // ExpectationError. expectations.ts says which step passes which.
 
+import { existsSync, readFileSync } from 'node:fs';
 import { chatBehaviours } from './chat.ts';
 import type { AnswerError, Client } from './client.ts';
 import {
@@ -85,7 +86,7 @@ const conversations = {
       // single1 has no log. generator4 answers no client, but Ctrl-C ends it, too.
       if (!log || level === 1) await echo(subject, clients[0] as Client, 'here');
       else await log.lineLike(/ connected$/);
-      await suspecting('it goes on after Ctrl-C', endsByCtrlC(subject, clients), ANY);
+      await suspecting('the server goes on after Ctrl-C', endsByCtrlC(subject, clients), ANY);
     },
   },
 
@@ -124,7 +125,7 @@ const conversations = {
       ];
       const half = request(subject, ['unfinished']).slice(0, -1);
       await client.send(request(subject, packet));
-      await suspecting('two lines came as one', hearInOrder(client, packet));
+      await suspecting('two lines were answered as one', hearInOrder(client, packet));
       for (const byte of request(subject, bytes)) await client.send(byte);
       await suspecting('half a line was answered', hear(client, bytes));
       // The server must not answer half a line: such an answer would arrive before the end of the stream.
@@ -140,7 +141,7 @@ const conversations = {
   },
 
   /** The two bytes of a character arrive one by one. The log of a step shows the whole character. */
-  'a character cut in two': {
+  'a character cut in two stays whole': {
     level: 6,
     step: 'single6',
     converse: async (subject) => {
@@ -159,7 +160,7 @@ const conversations = {
   },
 
   /** Below level 7, a `\r` is a character like any other. From level 7 on, the server drops it at the end of a command. */
-  CRLF: {
+  'lines may end in CRLF': {
     level: 6,
     step: 'single6',
     converse: async (subject) => {
@@ -187,7 +188,7 @@ const conversations = {
     },
   },
 
-  'commands, whatever their case': {
+  'commands in upper and lower case': {
     level: 7,
     step: 'single7',
     converse: async (subject) => {
@@ -254,14 +255,20 @@ export type BehaviourName = keyof typeof conversations;
 /** All behaviours, in the order in which the steps learn them. */
 export const behaviours: Record<BehaviourName, Behaviour> = conversations;
 
-/** So many long lines are more than the kernel keeps in both directions (tcp(7), tcp_wmem), and so are 900 bytes of each in a log. */
-const MANY = 2560;
+/** As many long lines as are more than the kernel keeps of the answers: tcp(7), tcp_wmem. */
 const LONG = 4000;
 const TOGETHER = 16;
+const PACKETS = Math.ceil((mostKept() + 1_000_000) / LONG / TOGETHER);
 /** The lines, in packets of some. */
-const longLines = Array.from({ length: MANY / TOGETHER }, (_, i) =>
+const longLines = Array.from({ length: PACKETS }, (_, i) =>
   Array.from({ length: TOGETHER }, (_, j) => `${i * TOGETHER + j} `.padEnd(LONG, 'x')),
 );
+
+/** The most bytes that the kernel keeps for a socket until they are sent. */
+function mostKept(): number {
+  const file = '/proc/sys/net/ipv4/tcp_wmem';
+  return existsSync(file) ? Number(readFileSync(file, 'utf8').split(/\s+/)[2]) : 9_000_000;
+}
 
 /** The packets as requests, which are lines or commands. They are megabytes, so each kind is made once. */
 const longPieces = new Map<boolean, Buffer[]>();
@@ -277,7 +284,7 @@ async function hearInOrder(client: Client, lines: string[]): Promise<void> {
   for (const [i, line] of lines.entries()) {
     await client.expect(`${line}\n`).catch((error: AnswerError) => {
       const [first = ''] = `${error.received}`.split('\n');
-      if (lines.slice(i + 1).includes(first)) error.suspect = 'the answers came in another order';
+      if (lines.slice(i + 1).includes(first)) error.suspect = 'the answers arrived in another order';
       throw error;
     });
   }

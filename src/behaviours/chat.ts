@@ -8,7 +8,7 @@ const LINES = 50;
 
 export const chatBehaviours = {
   /** Each user receives all lines of the others: every line once, whole, and in the order in which it was sent. */
-  'users can talk, nothing lost, in order': {
+  'users receive each line once, in order': {
     level: 11,
     step: 'select11',
     converse: async (subject) => {
@@ -23,7 +23,7 @@ export const chatBehaviours = {
           user,
           [0, 1, 2].filter((other) => other !== who),
         );
-        await suspecting('lines came twice', echo(subject, user, 'that was all'));
+        await suspecting('lines arrived twice', echo(subject, user, 'that was all'));
       }
     },
   },
@@ -59,7 +59,7 @@ async function hearOthers(user: Client, others: readonly number[]): Promise<void
     const line = await user.match(pattern, `<guest> ${due[0]}`).catch((error: AnswerError) => {
       const [other, n] = saidIn(`${error.received}`);
       const again = error.why === 'other' && n < (next.get(other) ?? LINES);
-      error.suspect = again ? 'lines came twice' : 'lines are lost, or in another order';
+      error.suspect = again ? 'lines arrived twice' : 'lines are lost, or in another order';
       throw error;
     });
     const [other, n] = saidIn(line);

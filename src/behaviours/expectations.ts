@@ -7,8 +7,8 @@ import type { Symptom } from './symptoms.ts';
 export type Expectation = '✔' | '✘' | '–';
 
 // The columns, in the order of `behaviours`: echoes bytes back, next client, half-close, reset, Ctrl-C; two at once, never
-// reads; lines however cut, a character cut in two, CRLF, slow reader; commands, a number; hostile command; users can
-// talk, names; the limits: an endless line, a line that trickles, an idle client, two kinds of clients that never read, the
+// reads; lines however cut, a character cut in two, CRLF, slow reader; commands, a number; hostile command; lines of
+// users, names; the limits: an endless line, a line that trickles, an idle client, two kinds of clients that never read, the
 // number of clients, and of those from one address; status, SIGTERM.
 const table = `
   single1      ✔ ✘ ✔ ✘ ✔ ✘ ✘ – – – ✔ – – – – – – – – – – – – – –
@@ -80,22 +80,22 @@ export const expectations = new Map<string, Map<BehaviourName, Expectation>>(
 );
 
 const NEVER_READS = 'a client that never reads stops no other';
-const LATE = 'the answer came only after another client left';
+const LATE = 'the answer arrived only after another client left';
 const HALF = 'the log shows half a character';
 
 type Flaw = [steps: string, behaviour: BehaviourName, symptom: Symptom, mender: string];
 
 /** The symptoms of all steps without limits. */
 const unlimited: [behaviour: BehaviourName, symptom: Symptom][] = [
-  [ENDLESS, 'a line may be of any length'],
+  [ENDLESS, 'a line may have any length'],
   ['a line that trickles in times out', 'a client may stay for ever'],
   ['an idle client is disconnected', 'a client may stay for ever'],
-  ['a chat user who never reads is cut off', 'a client that does not read is kept'],
-  ['a client that never reads its answers is cut off', 'a client that does not read is kept'],
+  ['a chat user who never reads is cut off', 'the server keeps a client that does not read'],
+  ['a client that never reads its answers is cut off', 'the server keeps a client that does not read'],
   ['the number of clients is limited', 'no client is refused'],
   ['the number of clients of one address is limited', 'no client is refused'],
-  ['it reports its status', 'it does not report its status'],
-  [SIGTERM, 'SIGTERM ends it at once'],
+  ['reports its status', 'the server reports no status'],
+  [SIGTERM, 'SIGTERM ends the server at once'],
 ];
 
 /** What the steps get wrong on purpose, the symptom, and the step that mends it. */
@@ -121,13 +121,13 @@ const flaws: Flaw[] = [
   ['thread11', NEVER_READS, LATE, 'select11'],
   ['poll3', NEVER_READS, LATE, 'select6'],
   ['select3', 'a slow reader gets every byte', 'bytes are missing after a pause', 'select6'],
-  ['generator4', 'a character cut in two', 'nothing came', 'generator6'],
-  ...names.map((name): Flaw => ['generator4', name, 'nothing came', 'loop4']),
-  ['loop4', 'a character cut in two', HALF, 'generator6'],
-  ['poll3 select3', 'a character cut in two', HALF, 'select6'],
-  ['ring3', 'a character cut in two', HALF, 'ring6'],
-  ['single', 'a character cut in two', HALF, 'single6'],
-  ['thread4 accept4 drain4 pool4 prefork4', 'a character cut in two', HALF, 'thread9'],
+  ['generator4', 'a character cut in two stays whole', 'no answer arrived', 'generator6'],
+  ...names.map((name): Flaw => ['generator4', name, 'no answer arrived', 'loop4']),
+  ['loop4', 'a character cut in two stays whole', HALF, 'generator6'],
+  ['poll3 select3', 'a character cut in two stays whole', HALF, 'select6'],
+  ['ring3', 'a character cut in two stays whole', HALF, 'ring6'],
+  ['single', 'a character cut in two stays whole', HALF, 'single6'],
+  ['thread4 accept4 drain4 pool4 prefork4', 'a character cut in two stays whole', HALF, 'thread9'],
   ...unlimited.map(([name, symptom]): Flaw => ['any', name, symptom, 'select12']),
 ];
 

@@ -20,8 +20,8 @@ export const ENDLESS = 'a line that never ends is refused';
 const TIMES = '--line-timeout 0.5 --idle-timeout 0.7 --status-port {status}';
 const OWED = '--max-owed 65536 --stall-timeout 1';
 const STAYS: Symptom = 'a client may stay for ever';
-const OWES: Symptom = 'a client that does not read is kept';
-const CUTS: Symptom = 'SIGTERM ends it at once';
+const OWES: Symptom = 'the server keeps a client that does not read';
+const CUTS: Symptom = 'SIGTERM ends the server at once';
 
 export const limitBehaviours = {
   [ENDLESS]: {
@@ -30,7 +30,7 @@ export const limitBehaviours = {
     converse: async ({ connect }) => {
       const client = await connect();
       void client.send('x'.repeat(2 * 1024 * 1024));
-      await suspecting('a line may be of any length', client.match(/^ERROR /, 'ERROR line too long'), ANY);
+      await suspecting('a line may have any length', client.match(/^ERROR /, 'ERROR line too long'), ANY);
       await client.expectEnd();
     },
   },
@@ -102,7 +102,7 @@ export const limitBehaviours = {
     converse: ({ connect }) => isRefused(connect, 'ERROR too many connections'),
   },
 
-  'it reports its status': {
+  'reports its status': {
     level: 12,
     step: 'select12',
     limits: TIMES,
@@ -113,7 +113,7 @@ export const limitBehaviours = {
         if (response.status !== 200) failWith(`${url}: ${response.status}`);
         return response.text();
       };
-      await suspecting('it does not report its status', get('/health'), ANY);
+      await suspecting('the server reports no status', get('/health'), ANY);
       if (!/^\w*clients\w* \d+$/m.test(await get('/metrics'))) failWith('/metrics does not count clients');
     },
   },

@@ -3,16 +3,16 @@ import type { Client } from './client.ts';
 import { type Inbox, PATIENCE } from './inbox.ts';
 import type { Program } from './program.ts';
 
-/** The pause between two looks at the server, in milliseconds, and how many times in a row it must be idle to be stuck. */
+/** The pause between two looks at the server, in milliseconds, and how many times in a row it must be idle. */
 const PAUSE = 50;
 const STILL = 10;
 
 /**
- * Sends these pieces until all have gone out, or the server is stuck: for half a second it takes no byte, logs nothing, and
- * has no thread that runs or waits for a CPU. (A slow server on a busy machine has such a thread.) If the socket of the client
- * is paused, the client does not read meanwhile. If the server goes on, the rest goes out by itself.
+ * Sends these pieces until the server is idle: for half a second it takes no byte, logs nothing, and has no thread that runs
+ * or waits for a CPU. (A slow server on a busy machine has such a thread.) Then it has taken all pieces, or is stuck. A client
+ * whose socket is paused does not read meanwhile. If the server goes on, the rest is sent by itself.
  *
- * @returns `all`, a promise that is fulfilled when all has gone out
+ * @returns `all`, a promise that is fulfilled when all pieces are sent
  */
 export async function pour(
   client: Client,
@@ -28,8 +28,8 @@ export async function pour(
   })();
   const deadline = performance.now() + PATIENCE;
   let seen = '';
-  for (let still = 0; still < STILL && sent < pieces.length && performance.now() < deadline; ) {
-    await Promise.race([all, sleep(PAUSE)]);
+  for (let still = 0; still < STILL && performance.now() < deadline; ) {
+    await sleep(PAUSE);
     const now = `${sent} ${log?.received}`;
     still = now === seen && !program?.isBusy ? still + 1 : 0;
     seen = now;

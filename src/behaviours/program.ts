@@ -149,8 +149,9 @@ function isRunning(pid: number): boolean {
   return contents(`/proc/${pid}/task`, (path) => readdirSync(path)).some((thread) => {
     const read = (file: string) =>
       `${contents(`/proc/${pid}/task/${thread}/${file}`, (path) => readFileSync(path))}`;
+    if (/\) [RD] /.test(read('stat'))) return true;
     const children = read('children').split(' ').map(Number);
-    return /\) [RD] /.test(read('stat')) || children.some((child) => child > 0 && isRunning(child));
+    return children.some((child) => child > 0 && isRunning(child));
   });
 }
 

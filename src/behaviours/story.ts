@@ -28,6 +28,8 @@ function letter(client: number): string {
 
 /** The most characters of a line for bytes. */
 const WIDTH = 60;
+/** How many characters before the first byte that differs are shown. */
+const BEFORE = 30;
 
 function contents(pieces: readonly Happening[]): string {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
@@ -42,10 +44,12 @@ function contents(pieces: readonly Happening[]): string {
 export function compare({ expected, received: bytes, why }: AnswerError): string[] {
   let same = 0;
   while (same < expected.length && expected[same] === bytes[same]) same++;
-  const from = Math.max(0, same - WIDTH / 2);
+  let from = same;
+  while (from > 0 && escaped(expected.subarray(from - 1, same)).length <= BEFORE) from--;
   const [wanted, seen] = [expected, bytes].map((bytes) => {
-    const text = escaped(bytes.subarray(from, from + WIDTH));
-    return `${from > 0 ? '…' : ''}"${text}"${bytes.length > from + WIDTH ? '…' : ''}`;
+    let to = from;
+    while (to < bytes.length && escaped(bytes.subarray(from, to + 1)).length <= WIDTH) to++;
+    return `${from > 0 ? '…' : ''}"${escaped(bytes.subarray(from, to))}"${to < bytes.length ? '…' : ''}`;
   });
   const mark = ' '.repeat((from > 0 ? 2 : 1) + escaped(expected.subarray(from, same)).length);
   const ends = { silence: 'nothing', end: 'the end', other: '' }[why ?? 'other'];

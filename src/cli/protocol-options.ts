@@ -7,7 +7,7 @@ export const anyOriginOption = { default: false, help: 'pages of other servers m
 
 const protocolOptions = {
   protocol: { default: 'commands', choices: protocolNames, help: 'the protocol' },
-  framing: { default: 'lines', choices: framingNames, help: 'how a message shows its end' },
+  framing: { default: 'lines', choices: framingNames, help: 'how the server finds the end of a message' },
   'max-questions': {
     default: 0,
     min: 0,

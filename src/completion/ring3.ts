@@ -1,14 +1,14 @@
 // ring3: many clients, one thread, and a kernel that does the work.
 //
-// New since select3: a Ring. select() said when a call would not block, and then the server made the call. Here the server
-//   submits an operation, and wait() returns it when the kernel has completed it. In between the operation is in flight,
-//   and its memory belongs to the kernel. So each client has memory of its own, and one operation in flight, a recv or a
-//   send, in turns.
+// New since select3: a Ring. In select3, select() returns when a call would not block, and then the server makes the call.
+//   Here the server submits an operation, and wait() returns it when the kernel has completed it. In between the operation
+//   is in flight, and its memory belongs to the kernel. So each client has memory of its own, and one operation in flight,
+//   a recv or a send, in turns.
 // Try: nc localhost 12345 in three terminals. Then strace -p "$(pgrep -nf ring3)": whatever the clients do, there is no
 //   accept, no recv, and no send, only io_uring_enter(). Then with --quiet, send 20 MB, read after four seconds, and
 //   count the lines that come back: yes "the quick brown fox" | head -n 1000000 | nc -N localhost 12345 | (sleep 4; wc -l)
 //   It is a million lines. With select3 it is not.
-// Still wrong: what one recv receives is not what one send sent. ring6 answers lines.
+// Still wrong: one recv may receive half a line, or three lines. ring6 answers lines.
 
 import { orFail } from '../cli/fail.ts';
 import { listen } from '../cli/listen.ts';

@@ -2,7 +2,7 @@
 //
 // New since ring3: lines, and two operations of a client in flight at once. The kernel receives into one memory while it
 //   sends from another. A second send is never in flight: the kernel might do it first. While a send is in flight, later
-//   replies stay in the memory in which their lines arrived. The server submits no recv into it until it has copied them.
+//   replies stay in the memory in which their lines arrived, and the server submits no recv into it.
 // Try: nc localhost 12345 in three terminals. Then with --quiet, a client that talks and never reads:
 //   bash -c 'yes the quick brown fox > /dev/tcp/localhost/12345'. Its send stays in flight, the server receives no more
 //   from it, and top shows that the memory does not grow.

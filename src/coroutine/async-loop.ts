@@ -36,7 +36,7 @@ export class AsyncLoop extends Loop {
     });
   }
 
-  /** Runs until all async functions have ended. Each tick is a turn of Node's own loop: functions that it wakes run after it. */
+  /** Runs until all async functions have ended. Each tick is a turn of Node's own loop. Functions that it wakes run after the tick. */
   async run(): Promise<void> {
     const guest = new Guest(this.selector, (most) => {
       this.tick(most);

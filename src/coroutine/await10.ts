@@ -1,9 +1,9 @@
 // await10: any protocol, many clients, an async function for each.
 //
-// New since await6: the bytes that arrive go into a chain of protocols, as in generator10; and accept(), recv() and
+// New since await6: the bytes that arrive go into a chain of protocols, as in generator10. accept(), recv() and
 //   sendAll() are in async-socket.ts.
-// Try: what you tried with generator10. Then compare the two: npm run step generator10, npm run step await10. No line
-//   of the chain knows in which of them it runs.
+// Try: what you tried with generator10. Then compare the two: npm run step generator10, npm run step await10. The chain
+//   is the same in both.
 // Still wrong: each user talks to the server, and none to another. await11 is a chat.
 
 import { listen } from '../cli/listen.ts';

@@ -1,7 +1,7 @@
 // await11: users who talk to each other, an async function for each.
 //
-// New since await10: a room, and a chat on top of the chain; and a second function, flush(), as long as there is
-//   something to send to a user, as in generator11.
+// New since await10: a room, and a chat on top of the chain. As in generator11, a second function, flush(), runs as
+//   long as there is something to send to a user.
 // Try: what you tried with generator11.
 // Still wrong: the queue of a user who does not read grows without a limit. await12 bounds it.
 
@@ -65,7 +65,7 @@ class Connection implements Transport<Buffer> {
   async flush(): Promise<void> {
     await loop.sleep(0);
     try {
-      // Before this function resumes, a line of another user may be pushed: so it looks again.
+      // Another user may push a line before this function resumes. So it looks again.
       while (this.unsent.length > 0) await this.client.sendAll(this.unsent);
     } catch (error) {
       this.leave(error);

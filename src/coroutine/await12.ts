@@ -1,7 +1,7 @@
 // await12: a chat to leave running, an async function for each user.
 //
-// New since await11: limits to what one client may cost, and an orderly end, as in select12, with the same guard. When the
-//   server may read from a client again, the guard calls a method of select12; here serve() awaits that moment.
+// New since await11: limits to what one client may cost, and an orderly end, by the guard of select12. When the guard lets
+//   a client wait, serve() awaits a promise, and receives nothing until the guard resolves it.
 // Try: what you tried with select12.
 // Still wrong: one process, on one machine. When it ends, the room is gone.
 
@@ -93,7 +93,7 @@ class Connection implements Transport<Buffer>, Guarded {
   async flush(): Promise<void> {
     await loop.sleep(0);
     try {
-      // Before this function resumes, a line of another user may be pushed: so it looks again.
+      // Another user may push a line before this function resumes. So it looks again.
       while (this.unsent.length > 0) {
         await this.client.sendAll(this.unsent, (bytes) => this.watch.took(bytes));
       }

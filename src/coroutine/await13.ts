@@ -1,13 +1,13 @@
 // await13: a chat in several processes, on several machines.
 //
-// New since await12: Redis keeps the room (src/machines), so that all processes and machines that name the same Redis share it.
-//   Redis publishes the commands of all users in one order, and a user's next command waits until the last one has come back.
+// New since await12: Redis keeps the room (src/machines), and all processes and machines that name the same Redis share it.
+//   Redis publishes the commands of all users in one order. A user's next command waits until the last one has come back.
 //   Redis's library runs on Node's loop, in which ours is a guest. (node-redis is a development dependency: npm ci installs it.)
 // Try: redis-server --save '' in a terminal; npm start await13 -- --redis redis://localhost:6379 --processes 2; the same with
 //   --port 12346, as if on another machine. nc localhost 12345 and nc localhost 12346 are in one room. kill -9 a process, or
 //   stop Redis by Ctrl-Z, say something, and start it again by fg.
 // Still wrong: a line arrives at most once. To make sure that it arrives, Redis would have to keep it until each user has it.
-//   And there is one Redis.
+//   And while the one Redis is away, users can't talk.
 
 import { type ChatListener, listenForChat, webOptions } from '../cli/chat-listeners.ts';
 import { log, quote } from '../cli/log.ts';
@@ -114,7 +114,7 @@ class Connection implements Transport<Buffer>, Guarded {
   async flush(): Promise<void> {
     await loop.sleep(0);
     try {
-      // Before this function resumes, a line of another user may be pushed: so it looks again.
+      // Another user may push a line before this function resumes. So it looks again.
       while (this.unsent.length > 0) {
         await this.client.sendAll(this.unsent, (bytes) => this.watch.took(bytes));
       }

@@ -1,13 +1,13 @@
 // await6: many clients, one thread, an async function for each, and the same loop.
 //
-// New since generator6: `await` for `yield*`, and `async` for the star. Each await is for a promise of the loop,
-//   which resolves it when there is something to read, or room to write. And the loop is a guest in Node's own: a
-//   loop within a loop. An epoll descriptor is a descriptor, too, readable when one of its sockets is ready; so
-//   Node's loop waits for it, as for timers and signals. The statistics come from Node's setInterval(), and
-//   setTimeout(), fetch() and process.on('SIGTERM') work as well.
+// New since generator6: `await` for `yield*`, and `async` for the star. The loop makes a promise for each wait, and
+//   resolves it when there is something to read, or room to write. And the loop is a guest in Node's own: a loop
+//   within a loop. An epoll has a descriptor, which is readable when one of its sockets is ready. Node's loop waits
+//   for this descriptor, as for timers and signals. So setInterval() counts for the statistics here, and fetch() and
+//   process.on('SIGTERM') work as well.
 // Try: what you tried with generator6. Then strace -p "$(pgrep -nf await6)": while all are silent, the thread is in
-//   epoll_pwait(), and makes no call. Press Enter in one nc, and it wakes: epoll_pwait() returns our descriptor,
-//   epoll_wait() the client's. And read the two side by side: npm run step await6.
+//   epoll_pwait(), and makes no other call. Press Enter in one nc, and the thread wakes: epoll_pwait() returns our
+//   descriptor, epoll_wait() the client's. And read await6 beside generator6: npm run step await6.
 // Still wrong: two loops, each with its own epoll, make two calls to wait where one would do. callback6 has one loop,
 //   Node's. poll has no descriptor: with --selector poll, this loop sleeps for 10 ms at a time, and Node's
 //   timers may be late by that. And a line that never ends grows the buffer for ever, as in single6.
@@ -31,7 +31,7 @@ const NEWLINE = Buffer.from('\n');
 class Client {
   readonly socket: Socket;
   readonly splitter = new Splitter();
-  lines: Buffer[] = []; // that have arrived before recvLine() asks for them, the last one first
+  lines: Buffer[] = []; // received, but not yet returned by recvLine(); the last one is first
 
   constructor(socket: Socket) {
     this.socket = socket;

@@ -1,7 +1,7 @@
 // callback10: any protocol, many clients, and Node's own loop, which calls back.
 //
-// New since callback6: the bytes that arrive go into a chain of protocols, the same as in single10. A chain and a
-//   socket of Node's fit each other well: both are called with bytes, and neither waits.
+// New since callback6: the bytes that arrive go into a chain of protocols, the same as in single10. A chain fits a
+//   socket of Node's well: Node calls it with bytes, it calls write() with bytes, and neither call waits.
 // Try: what you tried with generator10.
 // Still wrong: each user talks to the server, and none to another. callback11 is a chat.
 

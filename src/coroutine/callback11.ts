@@ -1,8 +1,8 @@
 // callback11: users who talk to each other, and Node's own loop, which calls back.
 //
-// New since callback10: a room, and a chat on top of the chain. The lines for a user are collected until
-//   setImmediate(), at the end of the tick, and written as one buffer. (A corked socket would keep them, too, but
-//   each as a piece of its own. libuv sends 1,024 pieces a turn: lines of a user who never stops would arrive at a trickle.)
+// New since callback10: a room, and a chat on top of the chain. The server collects the lines for a user. At the end of
+//   the tick, a callback of setImmediate() writes them as one buffer. (cork() would keep each line as a piece of its
+//   own, and libuv sends only 1,024 pieces a turn: the lines of a user who never stops would arrive late.)
 // Try: what you tried with generator11.
 // Still wrong: the buffer of a user who does not read grows without a limit, because write() always takes the line:
 //   stream12 bounds it.
@@ -49,7 +49,7 @@ function serve(client: Socket, framing: Framing): void {
     try {
       log(() => `${address} sent ${quote(bytes)}`);
       protocol.received(bytes);
-      if (client.writableNeedDrain) client.pause(); // While a user does not read, the server does not read from them either.
+      if (client.writableNeedDrain) client.pause(); // The server reads nothing from a user who does not read.
     } catch (error) {
       client.destroy(error as Error);
     }

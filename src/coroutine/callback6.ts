@@ -1,14 +1,14 @@
 // callback6: many clients, and Node's own loop, which calls back.
 //
-// New since await6: no loop of ours. libuv, the library inside Node, always runs one: it waits in epoll_wait(),
-//   accepts each client, receives what it sends, and then calls your functions. So the server says what to do at each
-//   event, as in reactor6. write() takes all bytes, like the queue of select6, and returns false when its queue is
-//   longer than it should be.
+// New since await6: no loop of ours. libuv, the library inside Node, has a loop. It waits in epoll_wait(), accepts
+//   clients, receives bytes, and then calls your functions. So the server has a function for each event, as in
+//   reactor6. write() takes all bytes, like the queue of select6, and returns false when its queue is longer than it
+//   should be.
 // Try: nc localhost 12345 in three terminals. Then strace -p "$(pgrep -nf callback6)": epoll_pwait(), accept4(),
 //   read() and write(), much the same calls as before.
-// Still wrong: one conversation is in five places again, and if you forget one of them ('error', say), the first
-//   client that resets ends the program. stream6 gets the one function back. And a line that never ends grows the
-//   buffer for ever, as in single6.
+// Still wrong: one conversation is in five places again. If you forget the one for 'error', the first client that
+//   resets ends the program. stream6 gets the one function back. And a line that never ends grows the buffer for
+//   ever, as in single6.
 
 import { createServer, type Socket } from 'node:net';
 import { listen } from '../cli/listen.ts';
@@ -48,6 +48,6 @@ function serve(client: Socket): void {
   client.on('close', () => log(`${address} disconnected: ${why}`)); // always, and last
 }
 
-// Half open: when a client ends its half of the connection, it shall still get its answers.
+// Half open: a client that has ended its half of the connection still gets its answers.
 const server = createServer({ allowHalfOpen: true }, serve);
-server.listen({ fd: listen().fd }, BACKLOG); // The same listener as everywhere: Node can wait for that, too.
+server.listen({ fd: listen().fd }, BACKLOG); // The same listener as in other steps: Node's loop can wait for it, too.

@@ -19,7 +19,7 @@ export class GeneratorLoop extends Loop {
             this.wait(step.value, run, coroutine);
             return;
           } catch (error) {
-            step = coroutine.throw(error); // An impossible wait: its yield throws the error.
+            step = coroutine.throw(error); // An impossible wait: the coroutine's yield throws the error.
           }
         }
       } catch (error) {

@@ -1,7 +1,7 @@
 // generator10: any protocol, many clients, a generator for each.
 //
-// New since generator6: the bytes that arrive go into a chain of protocols, the same as in single10. The chain cannot
-//   wait, so its answers go into a queue, which serve() sends when the chain has returned: all of them in one send().
+// New since generator6: the bytes that arrive go into a chain of protocols, the same as in single10. The chain can't
+//   wait, so its answers go into a queue. When the chain has returned, serve() sends all of them in one send().
 //   accept(), recv() and sendAll() are in generator-socket.ts.
 // Try: --protocol zen, and npx tsx src/clients/ask.ts localhost 12345
 //   Then --protocol http, and curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345

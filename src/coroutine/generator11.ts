@@ -1,11 +1,11 @@
 // generator11: users who talk to each other, a generator for each.
 //
 // New since generator10: a room, and a chat on top of the chain. Lines for a user arrive at any time, while the user's
-//   coroutine waits in recv(). So a second coroutine, flush(), runs as long as there is something to send. It
-//   first waits for the end of the tick: lines that other users say until then go out in the same send().
+//   coroutine waits in recv(). So a second coroutine, flush(), runs as long as there is something to send. It first
+//   waits for the end of the tick. So all lines of the tick go out in one send().
 // Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT.
 //   Then stop one of them with Ctrl-Z, and let another talk without end: yes SAY hello | nc localhost 12345. The
-//   third hears it all. Not for long: top shows how the memory grows.
+//   third reads every line. But not for long: top shows how the memory grows.
 // Still wrong: the queue of a user who does not read grows without a limit. await12 bounds it.
 
 import { listenForChat, webOptions } from '../cli/chat-listeners.ts';

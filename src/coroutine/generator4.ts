@@ -1,12 +1,12 @@
 // generator4: a generator for each client, and a queue in which they take turns.
 //
-// New since single4: serve(), echo() and the loop around accept() are generators. Before each call that may block
-//   stands a `yield`, which suspends the function where it is. The loop at the end takes the first generator out of
-//   the queue, runs it to its next yield, and puts it at the end again.
+// New since single4: serve(), echo() and the loop around accept() are generators. A `yield` before each call that may
+//   block suspends the function there. The loop at the end takes the first generator out of the queue, runs it to its
+//   next yield, and puts it at the end of the queue again.
 // Try: nc localhost 12345 in a terminal, and type hello. There is no answer. Connect from a second terminal: now the
 //   log shows the hello, and still there is no answer. Connect from a third: there it is.
-// Still wrong: the generator that has its turn makes a call that waits, accept() for a new client or recv() for
-//   this one, and all the others wait with it. The queue does not know which of them can go on: loop4 asks the kernel.
+// Still wrong: the generator that has its turn blocks in accept() or in recv(), and all the others wait with it. The
+//   queue does not know which of them can go on: loop4 asks the kernel.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -29,7 +29,7 @@ function* serve(client: Socket, address: Address): Coroutine {
 function* echo(client: Socket, address: Address): Coroutine {
   while (true) {
     yield;
-    const bytes = client.recv(4096); // Wrong on purpose: waits, if this client has sent nothing. See loop4.
+    const bytes = client.recv(4096); // Wrong on purpose: blocks, if this client has sent nothing. See loop4.
     if (bytes.length === 0) break;
     log(`${address} sent ${quote(bytes.toString())}`); // Wrong on purpose: may end within a character. See single6.
     yield;
@@ -40,7 +40,7 @@ function* echo(client: Socket, address: Address): Coroutine {
 function* acceptAll(listener: Socket): Coroutine {
   while (true) {
     yield;
-    const [client, address] = listener.accept(); // Wrong on purpose: waits for the next client. See loop4.
+    const [client, address] = listener.accept(); // Wrong on purpose: blocks until a client connects. See loop4.
     queue.push(serve(client, address));
   }
 }

@@ -1,12 +1,12 @@
 // generator6: many clients, one thread, a generator for each, and one message per line.
 //
-// New since loop4: lines. recvLine() and sendLine() are generators, and `yield*` calls them; so serve() reads like
-//   that of single6, from top to bottom. The loop has moved to loop.ts and generator-loop.ts: it leaves a socket
+// New since loop4: lines. recvLine() and sendLine() are generators, and `yield*` calls them. So serve() reads like
+//   that of single6, from top to bottom. The loop has moved to loop.ts and generator-loop.ts. It leaves a socket
 //   registered from one wait to the next, and a coroutine can also wait for a time: ['sleep', milliseconds].
 // Try: nc localhost 12345 in three terminals. Then with --quiet, a client that talks and never reads:
 //   bash -c 'yes > /dev/tcp/localhost/12345'
-//   Soon its coroutine waits in sendLine(), and receives no more: no work, no memory, and the others go on. With
-//   --stats 1000 the log says how many coroutines there are, including the two that accept and count.
+//   Soon its coroutine waits in sendLine(), and receives no more. It costs neither CPU time nor more memory, and the
+//   others go on. With --stats 1000 the log counts the coroutines, and with them those that accept and count.
 // Still wrong: each line is a send() of its own, even when a hundred arrive at once: generator10 sends them together.
 //   A line that never ends grows the buffer for ever, as in single6. And while this loop waits in the kernel, Node's
 //   own loop does not run, with its timers and signals: await6 lets it run.
@@ -30,7 +30,7 @@ const NEWLINE = Buffer.from('\n');
 class Client {
   readonly socket: Socket;
   readonly splitter = new Splitter();
-  lines: Buffer[] = []; // that have arrived before recvLine() asks for them, the last one first
+  lines: Buffer[] = []; // received, but not yet returned by recvLine(); the last one is first
 
   constructor(socket: Socket) {
     this.socket = socket;

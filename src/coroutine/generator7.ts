@@ -1,11 +1,11 @@
 // generator7: lines are commands, and one of them computes.
 //
-// New since generator6: a Dispatcher, with the commands of single7 and one more, FIB n. A command is a coroutine, since it
-//   sends. The dispatcher hands it to serve(), and `yield*` runs it.
+// New since generator6: a Dispatcher, with the commands of single7 and one more, FIB n. Commands send, so they are
+//   coroutines. The dispatcher hands a command to serve(), and `yield*` runs it.
 // Try: nc localhost 12345 in two terminals. FIB 32 in one of them takes a moment. Then FIB 40, and in the other one ECHO
-//   hello, at once: its answer comes after the number. And no client can connect meanwhile.
-// Still wrong: answerFib() does not wait, so it has nothing to yield, and no other coroutine has a turn until it returns. A
-//   coroutine helps where functions wait, not where they compute: work7 has threads for that.
+//   hello, at once: its answer comes after the number. Meanwhile the server accepts no client.
+// Still wrong: answerFib() does not wait, so it has nothing to yield. No other coroutine has a turn until it returns.
+//   Coroutines help where functions wait, not where they compute: work7 has threads for that.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -32,7 +32,7 @@ const commands: Dispatcher<Client, Coroutine> = new Dispatcher([
 class Client {
   readonly socket: Socket;
   readonly splitter = new Splitter();
-  lines: Buffer[] = []; // that have arrived before recvLine() asks for them, the last one first
+  lines: Buffer[] = []; // received, but not yet returned by recvLine(); the last one is first
 
   constructor(socket: Socket) {
     this.socket = socket;

@@ -1,7 +1,7 @@
 // A client that leaves, and its watcher: npx tsx src/coroutine/leaving.ts generators|group|race|signal
 //
-// The client leaves after one second. Its watcher sleeps for three. In group and signal it ends with the
-// client, in the other two it sleeps on.
+// The client leaves after one second. Its watcher sleeps for three. With group and signal, the watcher ends with the client.
+// With generators and race, it sleeps on.
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { fail } from '../cli/fail.ts';

@@ -1,5 +1,5 @@
-// The loop under the coroutines. One call waits for everything that the coroutines wait for, and then the loop wakes those
-// that can go on.
+// The loop under the coroutines. One call waits for all that the coroutines wait for. Then the loop wakes the coroutines that
+// can go on.
 
 import { log } from '../cli/log.ts';
 import { Deadlines } from '../sockets/deadlines.ts';
@@ -31,7 +31,7 @@ export class Loop {
     this.#mechanism = mechanism;
   }
 
-  /** It is opened when it is first needed: a thread that loads the step anew, to compute, waits for nothing. */
+  /** Opened when it is first needed. A thread that loads the step anew, to compute, needs none. */
   protected get selector(): Selector<Waiters> {
     this.#selector ??= new Selector(this.#mechanism);
     return this.#selector;
@@ -44,7 +44,7 @@ export class Loop {
     this.#selector = undefined;
   }
 
-  /** How many sockets are registered: coroutines wait for them, or did a moment ago. */
+  /** How many sockets are registered. Coroutines wait for them, or have just waited. */
   get sockets(): number {
     return this.#keys.size;
   }
@@ -124,7 +124,7 @@ export class Loop {
   #wake(key: Key<Waiters>, what: 'read' | 'write'): void {
     const waiter = key.data[what];
     key.data[what] = undefined;
-    // The interest stays, since most coroutines wait for the same again at once. If none does, this removes it.
+    // The interest stays, because most coroutines wait for the same again at once. If none does, the next wake removes it.
     if (waiter) waiter.wake();
     else this.#keep(key, key.interest & ~events[what]);
   }

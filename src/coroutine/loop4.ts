@@ -1,8 +1,8 @@
-// loop4: a generator for each client, and a loop that asks what each of them waits for.
+// loop4: a generator for each client, and a loop that asks the kernel which of them can go on.
 //
 // New since generator4: a coroutine yields what it waits for: ['read', client] or ['write', client]. The loop at the
-//   end waits in select() for all of that at once, and resumes the coroutines whose sockets are ready. So no
-//   coroutine makes a call that would wait. This is the whole idea of the chapter, in one file.
+//   end waits in select() for all these sockets at once, and resumes the coroutines whose sockets are ready. So no
+//   coroutine makes a call that blocks. This is the whole idea of the chapter, in one file.
 // Try: nc localhost 12345 in three terminals: each gets its echo at once. Then strace -p "$(pgrep -nf loop4)": while
 //   all clients are silent, the thread sits in epoll_wait(), and only there.
 // Still wrong: each wait is three system calls: one registers the socket, one waits, one unregisters it. And a
@@ -30,7 +30,7 @@ function* serve(client: Socket, address: Address): Coroutine {
 }
 
 function* echo(client: Socket, address: Address): Coroutine {
-  client.setBlocking(false); // send() takes what the kernel has room for, and does not wait until it has taken all.
+  client.setBlocking(false); // send() sends what the kernel has room for, and does not wait for more room.
   while (true) {
     yield ['read', client];
     const bytes = client.recv(4096);

@@ -1,7 +1,7 @@
 // stream11: users who talk to each other, an async function for each, on Node's own loop.
 //
-// New since stream10: a room, and a chat on top of the chain, and one write() for the lines of a tick, as
-//   in callback11.
+// New since stream10: a room, and a chat on top of the chain; and one write() for all lines of a tick, as in
+//   callback11.
 // Try: what you tried with generator11.
 // Still wrong: the buffer of a user who does not read grows without a limit, because write() always takes the line:
 //   stream12 bounds it.

@@ -1,8 +1,8 @@
 // stream12: a chat to leave running, on Node's own loop.
 //
-// New since stream11: limits to what one client may cost, and an orderly end, as in select12, with the same guard. Node has
+// New since stream11: limits to what one client may cost, and an orderly end, by the guard of select12. Node has
 //   setTimeout(), maxConnections and writableLength for some of it. But it closes without a word, counts no addresses, and
-//   does not tell how much of a write() the kernel has taken: so each write() here is one piece, and the next one waits.
+//   does not tell how much of a write() the kernel has taken. So each write() here is one piece, and the next piece waits.
 // Try: what you tried with select12.
 // Still wrong: one process, on one machine. When it ends, the room is gone.
 

@@ -1,11 +1,11 @@
 // stream6: many clients, an async function for each, on Node's own loop.
 //
 // New since callback6: `for await` takes the bytes out of the socket as they arrive, and `once` waits for an event.
-//   So there is one function again, from top to bottom, with try and catch; and while it does not ask for more, the
-//   socket does not read.
+//   So there is one function again, from top to bottom, with try and catch. While it does not ask for more bytes, the
+//   socket receives none.
 // Try: what you tried with callback6; and compare this serve() to that of await6, or of single6.
 // Still wrong: a line that never ends grows the buffer for ever, as in single6. Otherwise, this is how you would write it in
-//   Node: it costs more than the loops before (see the README), and hides what you have seen here.
+//   Node. It costs more than the loops before (see the README), and hides them.
 
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';

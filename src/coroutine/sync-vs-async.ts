@@ -1,7 +1,7 @@
 // Two clients that take three seconds each: npx tsx src/coroutine/sync-vs-async.ts sync|async
 //
-// Both ways make the same system call to wait, epoll_wait() for three seconds. But sync waits within the conversation, so
-// there are two waits, one after the other. Async waits outside, once, for both clients.
+// Both ways wait in epoll_wait(), for three seconds. sync waits within each conversation, so there are two waits, one after
+// the other. async waits outside of the conversations, once, for both clients.
 
 import { fail } from '../cli/fail.ts';
 import { print } from '../cli/log.ts';

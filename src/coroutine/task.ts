@@ -119,8 +119,8 @@ export class Task<Result = unknown> {
   }
 
   /**
-   * Throws {@link Cancelled} into the coroutine after so many milliseconds, unless you stop it. Then it also stops the limits within
-   * this one, so that none of them interrupts a `finally`. A limit that a `finally` sets itself still counts.
+   * Throws {@link Cancelled} into the coroutine after so many milliseconds, unless you stop it. At that moment, the limits within
+   * this one stop, so that none of them interrupts a `finally`. A limit that a `finally` sets itself still counts.
    */
   limit(milliseconds: number): Limit {
     const depth = this.#stopLimits.length;
@@ -182,8 +182,8 @@ export class Task<Result = unknown> {
 
 /**
  * Runs a coroutine for at most so many milliseconds. After that, this throws `Cancelled` where the coroutine waits, and
- * {@link TimedOut} to the caller. So of nested calls, the call whose time is over throws `TimedOut`, and the calls within it
- * throw `Cancelled`.
+ * {@link TimedOut} to the caller. Where calls are nested, the call whose time is over throws `TimedOut`, and the calls within
+ * it throw `Cancelled`.
  */
 export function* withTimeout<Result>(milliseconds: number, coroutine: Coroutine<Result>): Coroutine<Result> {
   const limit = currentTask().limit(milliseconds);

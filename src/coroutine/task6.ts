@@ -1,15 +1,15 @@
 // task6: many clients, one thread, and for each client two coroutines, which end each other.
 //
-// New since generator6: tasks. A coroutine that has been spawned is a Task, and cancel() throws Cancelled into it where
-//   it waits: so each `finally` on its way out runs. withGroup() returns when all tasks in its group have ended; when one
-//   fails, it cancels the others, and when its caller is cancelled, it cancels all. serve() waits for a group of two: one
-//   echoes the lines of the client, the other watches how long it is silent. All clients are in one group, and Ctrl-C
-//   cancels that. (Node runs no signal handler while the thread waits in a call of ours. So this loop is a guest in
-//   Node's own, as that of await6 is.)
+// New since generator6: tasks. spawn() returns a Task, and its cancel() throws Cancelled where the coroutine waits. So each
+//   `finally` on the way out runs. withGroup() returns when all tasks in its group have ended. When one task fails, it
+//   cancels the others. When its caller is cancelled, it cancels all. Each client has a group of two tasks: one echoes
+//   the client's lines, the other watches how long the client is silent. All clients are in one group, and Ctrl-C
+//   cancels it. (Node runs no signal handler while the thread waits in a call of ours. So this loop is a guest in Node's
+//   own, as that of await6 is.)
 // Try: npm start task6 -- --warn-after 3 --close-after 6 --stats 1000, nc localhost 12345, and say nothing. Then leave
 //   with Ctrl-C in nc: at once, the log counts three tasks less. Then Ctrl-C here: each nc shows a goodbye.
 // Still wrong: each line is a send() of its own, and a line that never ends grows the buffer, as in generator6. And
-//   cancel() reaches a coroutine where it waits, not while it computes, as one of generator7 does.
+//   cancel() can't reach a coroutine while it computes, as one of generator7 does.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -35,7 +35,7 @@ const NEWLINE = Buffer.from('\n');
 class Client {
   readonly socket: Socket;
   readonly splitter = new Splitter();
-  lines: Buffer[] = []; // that have arrived before recvLine() asks for them, the last one first
+  lines: Buffer[] = []; // received, but not yet returned by recvLine(); the last one is first
   readonly unsent: Buffer[] = [];
   active = performance.now(); // when the client last sent or read something
 

@@ -8,9 +8,9 @@ import { Socket } from '../sockets/socket.ts';
 import type { Coroutine, GeneratorLoop } from './generator-loop.ts';
 import { GeneratorSocket } from './generator-socket.ts';
 
-/** A job in the queue is one number: the descriptor by which the thread and the coroutine talk. */
+/** A job in the queue is one number: the descriptor of the thread's socket. */
 const WIDTH = 1;
-/** The most jobs in the queue. The next one fails: push() would wait for a space, and the loop with it. */
+/** The most jobs in the queue. The next one fails: push() would block until there is a space, and the loop with it. */
 const CAPACITY = 256;
 
 type Job = { name: string; args: unknown[] };
@@ -93,7 +93,7 @@ function* receiveAll(socket: GeneratorSocket): Coroutine<Buffer> {
   }
 }
 
-/** What a thread does. Its calls wait, as those of pool4 do. */
+/** What a thread does. Its calls block, as those of pool4 do. */
 function takeJobs(memory: SharedArrayBuffer): void {
   const queue = new BlockingQueue(memory, WIDTH);
   while (true) {

@@ -1,12 +1,12 @@
 // work7: commands, and threads that compute.
 //
 // New since generator7: `yield* workers.work(answerFib, text)` in place of `answerFib(text)`. A thread takes the job out of
-//   a queue, and the coroutine waits at one end of a pair of sockets. The thread sends the number to the other end. So
-//   the first one is ready, and epoll_wait() returns, as it does for a client. work.ts has the pool of threads. (A thread
-//   loads this file anew: hence isMainThread.)
+//   a queue. The coroutine waits for one of two connected sockets, and the thread sends the number through the other one.
+//   So epoll_wait() returns, as it does for a client. work.ts has the pool of threads. (A thread loads this file anew:
+//   hence isMainThread.)
 // Try: what you tried with generator7: FIB 40 in one terminal, ECHO hello in the other, at once. Then npm start work7 --
 //   --workers 1, and FIB 40 in two terminals: the second number takes twice as long, and ECHO hello no longer than before.
-// Still wrong: the first job of each thread starts it, and for these 40 ms the loop stands still. And when a user leaves,
+// Still wrong: the first job of each thread starts it, and for some 40 ms the loop stands still. And when a user leaves,
 //   the thread computes on, and sends the number to a socket that is closed.
 
 import { availableParallelism } from 'node:os';
@@ -49,7 +49,7 @@ const commands: Dispatcher<Client, Coroutine> = new Dispatcher([
 class Client {
   readonly socket: Socket;
   readonly splitter = new Splitter();
-  lines: Buffer[] = []; // that have arrived before recvLine() asks for them, the last one first
+  lines: Buffer[] = []; // received, but not yet returned by recvLine(); the last one is first
 
   constructor(socket: Socket) {
     this.socket = socket;

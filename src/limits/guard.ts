@@ -104,7 +104,7 @@ export class Guard {
   }
 
   /**
-   * On SIGTERM or Ctrl-C, closes the listeners, tells all clients, and ends the program when the last has disconnected, or
+   * On SIGTERM or Ctrl-C, closes the listeners, and tells all clients. Ends the program when the last has disconnected, or
    * after so many seconds (0: no limit). A second signal ends the program at once.
    *
    * @param finish is called before the program ends

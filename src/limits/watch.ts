@@ -51,8 +51,10 @@ export class Watch {
 
   /**
    * Whether the server may answer the next line of the client. If not, the watch calls the connection's `resume()` later. The
-   * server waits while it owes the client a quarter of the limit, so that the client's own answers never exceed the limit; after
-   * many lines without a pause, so that other clients have a turn; and after a line to a client that lags: see {@link owes}.
+   * server waits in three cases:
+   * - while it owes the client a quarter of the limit, so that the client's own answers never exceed the limit
+   * - after many lines without a pause, so that other clients have a turn
+   * - after a line to a client that lags: see {@link owes}
    */
   mayBeHeard(): boolean {
     if (this.#hushed) return false;
@@ -84,7 +86,7 @@ export class Watch {
 
   /**
    * So many bytes are to be sent. Returns whether to keep them: not if the client is about to be cut off. When the client lags,
-   * the next line of the speaker waits as long as the kernel has taken nothing, but at most a tenth of a second. So a slow reader
+   * the next line of the speaker waits: as long as the kernel has taken nothing, at most a tenth of a second. So a slow reader
    * has time to catch up, and a client that never reads stops no other.
    */
   owes(bytes: number): boolean {

@@ -13,11 +13,12 @@ const cache = join(import.meta.dirname, '../../node_modules/.cache/async-compari
  * Returns the file that threads run: the step, and what it imports, as one file of JavaScript.
  *
  * A thread can't share the main thread's code: it reads the code anew. To read TypeScript, each thread would load a compiler
- * of its own, which costs more than the rest of the thread (see the README of src/threaded). So this takes the types out
- * once, before the first client. Without esbuild, threads of Node 22.18 and later read the step itself.
+ * of its own, which costs more than the rest of the thread. So this takes the types out once, before the first client.
+ * Without esbuild, threads of Node 22.18 and later read the step itself.
  */
 export function prepareProgram(): URL {
   const step = process.argv[1] ?? '';
+  if (!step.endsWith('.ts')) return pathToFileURL(step); // It is JavaScript already.
   try {
     const { outputFiles = [] } = toJavaScript('buildSync', {
       ...{ entryPoints: [step], outdir: cache, write: false },

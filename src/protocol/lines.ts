@@ -5,8 +5,8 @@ import { Splitter } from './splitter.ts';
 const MAX_LINE = 1024 * 1024;
 
 /**
- * Bytes below, lines above, without their `\n`. It reports half a line at the end of the stream, and a line that is longer
- * than the limit: the protocol above may send a last answer, and closes.
+ * Bytes below, lines above, without their `\n`. It reports half a line at the end of the stream. It also reports a line that is
+ * longer than the limit: the protocol above may send a last answer, and closes.
  */
 export class LineProtocol extends Layer<Buffer, Buffer> {
   readonly #splitter: Splitter;

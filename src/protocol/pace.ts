@@ -10,7 +10,7 @@ export type Pacer = {
   tooLong(): void;
 };
 
-/** Waits behind the messages that came before the one that is too long. */
+/** Stands for a message that is too long, behind the messages that came before it. */
 const TOO_LONG = Symbol();
 
 /**

@@ -41,7 +41,7 @@ export abstract class AsyncChat extends EventHandler {
   #finished = 0;
   /** The front of the output, in bytes that the kernel has not taken yet. */
   readonly #unsent: Buffer[] = [];
-  /** Whether the end of this tick sends. */
+  /** Whether this connection sends at the end of the tick. */
   #scheduled = false;
   #closing = false;
   #over = false;

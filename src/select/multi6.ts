@@ -5,8 +5,8 @@
 //   ready in all of them: the first to call accept() gets the client.
 // Try: npm start multi6 -- --processes 2, and nc localhost 12345 in a few terminals. ss -tnp (or lsof -nPi :12345) names
 //   the process of each connection. kill -9 one of them: its users are cut off, the others notice nothing.
-// Still wrong: the processes share no memory, so a user can't talk to a user of another one. And a client stays with the process
-//   that has accepted it, even if that is busy and another one is idle.
+// Still wrong: the processes share no memory, so a user can't talk to a user of another process. And a client stays with the
+//   process that has accepted it, even if that is busy and another one is idle.
 
 import { availableParallelism } from 'node:os';
 import { listen } from '../cli/listen.ts';

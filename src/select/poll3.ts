@@ -4,8 +4,8 @@
 //   poll() sleeps until one is ready, and marks it. One loop serves the listener and the clients alike.
 // Try: nc localhost 12345 in three terminals. All three get their echo, from one thread. Then, with --quiet, a client
 //   that talks and never reads: bash -c 'yes > /dev/tcp/localhost/12345'. Soon no client gets an answer.
-// Still wrong: each call hands the whole array to the kernel, and both look through all of it. A Selector does that
-//   bookkeeping in select3. And sendAll() may wait for one client, and all others with it: see select6.
+// Still wrong: each call hands the whole array to the kernel, and the kernel and the server look through all of it. In
+//   select3, a Selector does that. And sendAll() may wait for one client, and all others with it: see select6.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -1,10 +1,9 @@
 // reactor6: many clients, one thread, and callbacks.
 //
 // New since select6: each socket is registered with a callback, the function that handles its events. So the loop at
-//   the end knows neither listeners nor clients: it calls. This is a reactor. Its loop never changes again.
+//   the end knows neither listeners nor clients, and only calls. This is a reactor. Its loop never changes again.
 // Try: what you tried with select6.
-// Still wrong: each new kind of server writes the queue and the interest anew: event-handler.ts and async-chat.ts,
-//   which select9 uses, are classes for both.
+// Still wrong: each new kind of server has to write the queue and the interest anew. select9 has classes for both.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

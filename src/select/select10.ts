@@ -1,13 +1,12 @@
 // select10: any protocol, many clients, one thread.
 //
 // New since select9: no terminator. Connection passes the bytes that arrive to a chain of protocols, and sends the
-//   bytes that the chain passes down. It is the chain of single10 and thread10: a protocol does not depend on how the
-//   server waits.
+//   bytes that the chain passes down. It is the chain of single10 and thread10, because a chain never waits.
 // Try: --protocol zen, and npx tsx src/clients/ask.ts localhost 12345
 //   Then --protocol http, and curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345
 //   Then --protocol websocket, and http://localhost:12345 in a browser.
 //   The others are oracle (ask.ts with --protocol oracle), json-rpc, finger and echo.
-// Still wrong: each user talks to the server, and none to another. select11 is a chat.
+// Still wrong: users talk to the server, but not to each other. select11 is a chat.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -1,13 +1,13 @@
 // select11: users who talk to each other, one thread.
 //
-// New since select10: a room, and a chat on top of the chain. The room keeps its users in a plain variable: there is
-//   one thread, which never waits for one user, so no other code runs between two lines of this file. The room pushes
-//   each line of a user to all others, and at the end of the tick one send() for each user sends all of its lines.
+// New since select10: a room, and a chat on top of the chain. The room keeps its users in a plain variable, without a
+//   lock: there is one thread, which never waits in the middle of a command. The room pushes each line of a user to all
+//   others. At the end of the tick, one send() for each user sends all lines that were pushed to it.
 // Try: with --quiet, nc localhost 12345 in three terminals, with NICK alice, SAY hello, MSG alice psst, WHO, QUIT.
 //   Then stop one of them with Ctrl-Z, and let another talk without end: yes SAY hello | nc localhost 12345. The
 //   third hears it all. Not for long: top shows how the memory grows.
-//   With --web-port 8080, open http://localhost:8080 in a browser: it is in the same room. The browser's connection
-//   differs in one link of its chain, and the loop in one listener more.
+//   With --web-port 8080, open http://localhost:8080 in a browser: it is in the same room. The loop has a second
+//   listener for that, and the chain of a browser differs in one link.
 // Still wrong: the queue of a user who does not read grows without a limit. select12 bounds it.
 
 import { listenForChat, webOptions } from '../cli/chat-listeners.ts';

@@ -1,9 +1,9 @@
 // select12: a chat to leave running.
 //
 // New since select11: limits to what one client may cost, and an orderly end. A guard decides which clients come in, and
-//   watches each. A connection tells its watch what arrives, what it owes the client, and what the kernel takes of it. It
-//   handles one line at a time, and none while too many answers wait. Timers and signals are Node's: this loop is a guest in
-//   Node's own.
+//   has a watch for each. A connection tells its watch how many bytes arrive, how many it owes the client, and how many of
+//   these the kernel takes. It handles one line at a time, and none while too many answers wait. The loop is a guest in
+//   Node's own loop, which has the timers and the signals.
 // Try: with --line-timeout 5, (printf half; sleep 60) | nc localhost 12345
 //   With --max-per-address 3, four times nc localhost 12345
 //   A client that asks and never reads: bash -c 'yes WHO > /dev/tcp/localhost/12345' is cut off after ten seconds, and

@@ -1,8 +1,8 @@
 // select3: many clients, one thread, and a Selector.
 //
-// New since poll3: a Selector keeps the set of sockets, and returns those that are ready. A blocking server has the
-//   address in a local variable; here it is in a state for each client, because between two messages of one client
-//   the loop serves others. And no call on a client blocks: if it would have to wait, it returns 'would-block'.
+// New since poll3: a Selector keeps the set of sockets, and returns those that are ready. Between two messages of one client
+//   the loop serves others. So the address, in single3 a local variable, is in a state for each client. And no call on a
+//   client blocks: if it would have to wait, it returns 'would-block'.
 // Try: nc localhost 12345 in three terminals. Then strace -p "$(pgrep -nf select3)": while all clients are silent,
 //   the thread sits in epoll_wait(). And with --quiet, send 20 MB, read after four seconds, and count the
 //   lines that come back:

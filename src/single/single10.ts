@@ -7,7 +7,7 @@
 //   like any other: telnet sends such lines, and so does nc -C localhost 12345. Only one link differs, by a subclass.
 //   Then npm start single10 -- --protocol http, another chain:
 //   curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345
-// Still wrong: a lone client misses nothing. But the server talks to one at a time: see thread10 and select10.
+// Still wrong: for one user, nothing. A second one waits: see thread10 and select10.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -1,9 +1,9 @@
 // single3: echoes one user after the other.
 //
-// New since single2: a loop around it all. While the server serves one client, others wait in the listener's queue: the
-//   kernel completes their connections, but the server has not accepted them, and sends no answer.
+// New since single2: a loop around it all. While the server serves one client, the kernel connects the others, and they wait
+//   in the listener's queue. The server has not accepted them, and sends no answer.
 // Try: nc localhost 12345 in two terminals. The second gets its echo as soon as the first leaves.
-// Still wrong: while the server serves one user, all others wait, even if that user has gone for lunch. So they do in
+// Still wrong: while the server serves one user, all others wait, even if that user has gone for lunch. It is the same in
 //   single4 to single10; thread4 and select3 are two ways out.
 
 import { listen } from '../cli/listen.ts';

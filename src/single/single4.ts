@@ -1,10 +1,10 @@
 // single4: the server of single3, in functions.
 //
-// New since single3: names. serve() is all that happens to one client, echo() sends back what the client sends, and
+// New since single3: names. serve() does everything for one client, echo() sends back what the client sends, and
 //   the loop at the end is the server. Users see no difference.
 // Try: what you tried with single3.
-// Still wrong: as in single3, the loop waits until serve(client, address) returns. If another thread called serve(),
-//   the loop could accept the next client at once: see thread4.
+// Still wrong: as in single3, the loop waits until serve(client, address) returns. In thread4, another thread calls
+//   serve(), and the loop accepts the next client.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

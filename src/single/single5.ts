@@ -1,6 +1,6 @@
 // single5: the server of single4, as a class.
 //
-// New since single4: an object that holds the listener, and a method for each event: run() accepts a client, serve()
+// New since single4: an object that holds the listener, and has a method for each event. run() accepts a client, serve()
 //   is the conversation with it, received() answers what it sends. Server frameworks look like this.
 // Try: what you tried with single4.
 // Still wrong: received() gets what recv() happens to return: half a word, or three lines at once. single6 makes

@@ -1,11 +1,11 @@
 // single7: lines are commands: ECHO text, TIME, HELP, QUIT.
 //
-// New since single6: a dispatcher, which calls the method with the name of the command: to add a command is to add a
-//   method. (Splitting lines has moved to src/protocol, where every later step finds it.)
+// New since single6: a dispatcher, which calls the method with the name of the command. To add a command, you write a
+//   method. (The splitting of lines has moved to src/protocol, for all later steps.)
 // Try: nc localhost 12345, then: echo hello, time, dance, quit. Then methods that are no commands: CONSTRUCTOR throws,
 //   and ends your connection, SERVE root makes the log call you root, and after RUN the server answers you no more.
-// Still wrong: the user chooses which method is called, and not every method is a command: some do the object's work, and
-//   every class has a constructor. single8 deletes words known to be bad; single9 looks up words known to be good.
+// Still wrong: the user chooses which method is called, and not every method is a command. single8 deletes words known to
+//   be bad; single9 looks up words known to be good.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

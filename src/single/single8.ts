@@ -3,8 +3,8 @@
 // New since single7: a list of bad words. The dispatcher deletes them from a command before it looks the command up.
 // Try: nc localhost 12345, then RUN, SERVE root, CONSTRUCTOR: all unknown commands now. But SERSERVEVE root becomes SERVE
 //   by cleaning, and DISPATCH echo inside runs, because DISPATCH is not on the list.
-// Still wrong: a list of bad words is never complete, and to mend bad input is to make new input. Little Bobby Tables
-//   (https://xkcd.com/327/) says the same of SQL. single9 lists the good words.
+// Still wrong: a list of bad words is never complete, and cleaned input is new input, which may be bad again. Little Bobby
+//   Tables (https://xkcd.com/327/) is the same story with SQL. single9 lists the good words.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -1,7 +1,7 @@
 // single9: a server that accepts, connections that talk, and a table of commands.
 //
-// New since single8: a table of commands, in place of all the methods that the object happens to have; and a class
-//   Connection, which holds what belongs to one client, so its methods need no client as an argument.
+// New since single8: a table of commands, in place of the methods of an object. And a class Connection, which holds what
+//   belongs to one client, so that its methods need no client as an argument.
 // Try: nc localhost 12345, then HELP, RUN, CONSTRUCTOR, SERSERVEVE: a word that is not in the table is unknown.
 // Still wrong: Connection does everything itself: bytes, lines, text and commands. single10 takes it apart.
 

@@ -7,7 +7,7 @@ let spare = reserve();
 
 /**
  * Like `listener.tryAccept()`, but it rejects the next client when the process (`EMFILE`) or the system (`ENFILE`) has no
- * descriptor left: it accepts that client with a spare descriptor, and closes it. In the queue, the client would keep the
+ * descriptor left. It accepts that client with a spare descriptor, and closes it. In the queue, the client would keep the
  * listener ready, and a loop that waits for readiness would never sleep again. After any other failure that passes, this
  * waits 10 ms: see {@link acceptAgainAfter}.
  *

@@ -1,4 +1,4 @@
-// The system calls. All that waits in this project waits in one of these.
+// The system calls. A step that waits without Node's own loop waits in one of these, or in Atomics.wait().
 
 import { constants } from 'node:os';
 import koffi from './koffi.ts';

@@ -9,10 +9,12 @@ import { type Suspended, waits } from './waits.ts';
 import { lineOfCall, lineOfCoroutine } from './where.ts';
 
 /**
- * Writes every system call and every wait of this thread to the file that the environment variable `TRACE` names, a JSON
- * object a line, when it begins and when it ends: see {@link TraceEvent}. Workers and child processes inherit the variable,
- * and append to the same file. Does nothing without the variable. When the disk is full, the trace ends and the program
- * goes on. With `TRACE_LINES=no`, no event has its `at`: looking for lines takes most of the time that a trace takes.
+ * Writes every system call and every wait of this thread to the file that the environment variable `TRACE` names, when it begins
+ * and when it ends. Each line is a {@link TraceEvent} in JSON. Workers and child processes inherit the variable, and append to
+ * the same file. Does nothing without the variable. When the disk is full, the trace ends and the program goes on.
+ *
+ * With `TRACE_LIGHT=1`, the trace delays the program less: no event has its `at`, and a thread writes its events together, when it
+ * is about to sleep, or every 10 ms.
  */
 export function startTrace(): void {
   const path = process.env.TRACE;
@@ -21,7 +23,10 @@ export function startTrace(): void {
   const first = process.env.TRACE_BEGUN !== path;
   process.env.TRACE_BEGUN = path;
   const fd = open(path, first);
-  const hasLines = process.env.TRACE_LINES !== 'no';
+  const isLight = process.env.TRACE_LIGHT === '1';
+  const unwritten = new Set<Event>();
+  let flushed = 0;
+  if (isLight) process.on('exit', flush);
   let count = 0;
   const begin = (event: Event, at?: string) =>
     write(Object.assign(event, { id: ++count, ...(at && { at }), begin: now() })); // Finding the line took time: begin now.
@@ -41,7 +46,7 @@ export function startTrace(): void {
     looking = true;
     setImmediate(() => {
       looking = false;
-      if (mayWait(selecting as SystemCall)) locate();
+      if (maySleep(selecting as SystemCall)) locate();
       else lookSoon();
     });
   };
@@ -50,9 +55,15 @@ export function startTrace(): void {
       systemCalls.start,
       (message) => {
         const event = message as SystemCall;
-        if (event.call === 'epoll_wait' || event.call === 'poll') selecting = event;
-        if (suspended.size > 0 && mayWait(event)) locate();
-        begin(event, hasLines ? lineOfCall(event.call) : undefined);
+        if (isLight) {
+          begin(event);
+          if (event.begin > flushed + 10_000 || maySleep(event)) flush();
+          return;
+        }
+        const selects = event.call === 'epoll_wait' || event.call === 'poll';
+        if (selects) selecting = event;
+        if (selects && suspended.size > 0 && maySleep(event)) locate();
+        begin(event, lineOfCall(event.call));
       },
     ],
     [systemCalls.end, (event) => write(event as SystemCall)],
@@ -60,7 +71,7 @@ export function startTrace(): void {
       waits.start,
       (message) => {
         const wait = message as Suspended;
-        if (!hasLines) begin(wait.event);
+        if (isLight) begin(wait.event);
         else if (!wait.generator) begin(wait.event, lineOfCoroutine());
         else {
           suspended.add(Object.assign(wait, { event: Object.assign(wait.event, { id: ++count }) }));
@@ -82,9 +93,17 @@ export function startTrace(): void {
   if (!isMainThread) clearImmediate(node);
 
   function write(event: Event): void {
+    unwritten.add(event);
+    if (!isLight) flush();
+  }
+
+  function flush(): void {
+    const lines = Array.from(unwritten, (event) => `${JSON.stringify(event)}\n`);
+    unwritten.clear();
+    if (isLight) flushed = now();
     try {
       // The file is opened to append, so threads and processes never overwrite each other's lines.
-      writeSync(fd, `${JSON.stringify(event)}\n`);
+      if (lines.length > 0) writeSync(fd, lines.join(''));
     } catch (error) {
       for (const [channel, listener] of listeners) channel.unsubscribe(listener);
       clearImmediate(node);
@@ -94,17 +113,20 @@ export function startTrace(): void {
   }
 }
 
-/** Whether a call of the loop may sleep: epoll_wait() with no descriptor ready, or poll(). */
-function mayWait({ call, fd }: SystemCall): boolean {
-  if (call === 'poll') return true;
-  if (call !== 'epoll_wait' || fd === undefined) return false;
+const [POLLIN, POLLOUT] = [1, 4];
+/** What a descriptor has to be ready for, so that a call on it does not sleep. */
+const readiness: Record<string, number> = { accept: POLLIN, recv: POLLIN, epoll_wait: POLLIN, send: POLLOUT };
+
+/** Whether a call may sleep, as far as a look at its descriptor tells. */
+function maySleep({ call, fd }: SystemCall): boolean {
+  const events = readiness[call];
+  if (events === undefined || fd === undefined) return /^(poll|io_uring_enter|Atomics\.wait)$/.test(call);
   const pollfd = Buffer.alloc(8); // struct pollfd
   pollfd.writeInt32LE(fd);
-  pollfd.writeInt16LE(POLLIN, 4);
+  pollfd.writeInt16LE(events, 4);
   return untracedPoll(pollfd, 1, 0) === 0;
 }
 
-const POLLIN = 1;
 const untracedPoll = libraryFunction<(fds: Uint8Array, count: number, timeout: number) => number>(
   'int poll(void *fds, unsigned long count, int timeout)',
 );

@@ -15,7 +15,7 @@ export function lineOfCall(call: string): string | undefined {
 
 /**
  * The line where the function of a coroutine is suspended, as the `at` of an event has it: that of this generator, or of the
- * async function on the stack. Below that function on the stack there may be the function that has spawned it.
+ * async function on the stack. The function that has spawned it may be further down on the stack.
  */
 export function lineOfCoroutine(generator?: object): string | undefined {
   const suspended = generator && locationOf(generator);

@@ -1,11 +1,10 @@
 // accept4: four threads that all call accept(), on the same listener.
 //
-// New since thread4: the threads start before the first client connects. Each runs the whole loop of single4, and the main
-//   thread is one of them. The kernel wakes one thread for each client, so no client waits for a thread to start.
+// New since thread4: the threads, and the main thread is one of them, start before the first client connects. Each runs the
+//   loop of single4. The kernel wakes one thread for each client, so no client waits for a thread to start.
 // Try: nc localhost 12345 in five terminals: four are served, the fifth waits until one of them leaves. Ctrl-C ends
 //   the server at once, and cuts all of them off; drain4 has two kinder ways to stop.
-// Still wrong: the number of threads is fixed by --workers, for a few clients as for many. pool4 starts threads when it
-//   needs them.
+// Still wrong: --workers fixes the number of threads, for few clients as for many. pool4 starts a thread when it needs one.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';
@@ -52,5 +51,5 @@ if (isMainThread) {
   } catch (error) {
     log(`Cannot start ${workers} threads: ${(error as Error).message}`);
   }
-  acceptAndServe(listener.fd); // No handler for Ctrl-C is needed, nor would it run: the kernel ends the process.
+  acceptAndServe(listener.fd); // On Ctrl-C, the kernel ends the process. A handler would never run here.
 }

@@ -6,7 +6,7 @@
 //   ends at once, and the server ends with the old nc. With --on-stop drain the server ends at once, unless a client
 //   does not read (yes | nc localhost 12345 > /dev/null, then Ctrl-Z): drain cuts that one off after three seconds.
 // Still wrong: one user who stays keeps join waiting for ever, and drain ends a conversation without a word. To say why,
-//   the main thread would have to send to clients that other threads serve: in thread11, threads do that.
+//   the main thread would have to send to the clients of other threads. In thread11, threads do that.
 
 import { fail } from '../cli/fail.ts';
 import { listen } from '../cli/listen.ts';

@@ -4,8 +4,8 @@
 //   a client connects and no thread is free, until there are --workers threads.
 // Try: npm start pool4 -- --workers 2, and nc localhost 12345 in three terminals. The third is connected, but gets no
 //   echo until one of the first two leaves.
-// Still wrong: 20 idle users keep all others waiting, and cost 20 threads that do nothing. A thread is a high price for
-//   waiting: in select3, one thread waits for all clients.
+// Still wrong: 20 idle users keep all others waiting, and cost 20 threads that do nothing. In select3, one thread waits for
+//   all clients.
 
 import { listen } from '../cli/listen.ts';
 import { log, quote } from '../cli/log.ts';

@@ -1,7 +1,7 @@
 // thread10: any protocol, a thread for each client.
 //
-// New since single10: threaded(TcpServer) in place of Server, as in thread9. Connection is what it was, and --protocol
-//   chooses its chain. (--crlf has stayed behind; --help lists the protocols.)
+// New since single10: threaded(TcpServer) in place of Server, as in thread9. Connection does not change, and --protocol
+//   chooses its chain. (--help lists the protocols. There is no --crlf.)
 // Try: npm start thread10 -- --protocol zen, and in a second terminal: npx tsx src/clients/ask.ts localhost 12345
 //   With --protocol oracle: npx tsx src/clients/ask.ts --protocol oracle localhost 12345
 //   With --protocol http: curl -d '{"jsonrpc":"2.0","id":1,"method":"time"}' localhost:12345

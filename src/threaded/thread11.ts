@@ -1,8 +1,8 @@
 // thread11: users who talk to each other, a thread for each.
 //
 // New since thread10: a room, and a chat on top of the chain. The table of users is in memory that all threads share,
-//   with a mutex. A thread sends its user's line to the descriptors of all the others, and holds the mutex meanwhile:
-//   so lines of two speakers never mix, and no thread sends to a descriptor that was closed and used anew.
+//   with a mutex. A thread sends its user's line to the descriptors of all the others, and holds the mutex meanwhile.
+//   So lines of two speakers never mix, and no thread sends to a descriptor that was closed and used anew.
 // Try: npm start thread11 -- --quiet, and nc localhost 12345 in three terminals, with NICK alice, SAY hello,
 //   MSG alice psst, WHO, QUIT. (select11 has --web-port for browsers; here the main thread sleeps in accept() on one
 //   listener, and can't accept from a second.)

@@ -1,8 +1,8 @@
 // thread4: the server of single4, with a thread for each client.
 //
-// New since single4: serveInThread(serve, ...) in place of serve(...). The main thread goes on to accept() at once,
-//   and each client has a thread that sleeps in recv() for it. (A thread loads this file anew, and finds serve() by its
-//   name: so serve() is exported, and isMainThread guards what only the main thread does.)
+// New since single4: serveInThread(serve, ...) in place of serve(...). Each client has a thread that sleeps in recv() for it.
+//   When that thread has started, the main thread accepts the next client. (A thread loads this file anew, and finds serve()
+//   by its name: so serve() is exported, and isMainThread guards what only the main thread does.)
 // Try: nc localhost 12345 in three terminals. Each gets its echo at once.
 // Still wrong: each client gets a thread, which takes 40 ms to start, and about 10 MB; pool4 has a limit.
 

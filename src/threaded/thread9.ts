@@ -1,11 +1,11 @@
 // thread9: the server of single9, threaded in one line.
 //
-// New since single9: Server has moved to tcp-server.ts. Its constructor takes the class that handles a client, and a
-//   mixin, threaded(), handles each client in a thread of its own: class ThreadedServer is the one line. The handler,
-//   Connection, is what it was, except that its table of commands is a Dispatcher: single9's Map and dispatch(), for all
-//   steps. A new command, FIB n, computes for long: in a thread of its own it may.
+// New since single9: Server has moved to tcp-server.ts. Its constructor takes the class that handles a client. A mixin,
+//   threaded(), handles each client in a thread of its own: class ThreadedServer is the one line. Connection does not
+//   change, except that its table of commands is a Dispatcher: the Map and the dispatch() of single9, for all steps.
+//   A new command, FIB n, computes for long. In a thread of its own, it delays no other user.
 // Try: nc localhost 12345 in two terminals, with HELP, TIME, QUIT. FIB 40 in one of them does not delay the other.
-//   Then take threaded(...) away: single9 again, and it does.
+//   Then take threaded(...) away: that is single9 again, and the second user waits until the first leaves.
 // Still wrong: this works because a thread may block anywhere. No later mechanism can be mixed in like this: each needs a
 //   handler of another kind. See select9.
 

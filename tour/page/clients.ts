@@ -1,4 +1,4 @@
-// The clients: what each has sent and received, and, if a server runs, buttons for what the client can do next.
+// The clients: what each has sent and received, and, if a server runs, buttons for its actions.
 
 import { duration } from '../../scripts/trace/wording.ts';
 import type { ClientEvent, TourEvent } from '../shared/events.ts';
@@ -68,15 +68,20 @@ export class ClientCard {
     this.#connect = button('Connect', () => act(name, open() ? 'leaves' : 'connects'));
     this.element.querySelector('header')?.append(this.#connect);
     const input = h('input', {
-      'aria-label': `What ${name} says`,
+      'aria-label': `What ${name} sends`,
       value: 'hello',
       autocomplete: 'off',
       spellcheck: false,
     });
-    const say = h('form', { class: 'say' }, input, h('button', { title: 'A line, with its end' }, 'Say ⏎'));
+    const say = h(
+      'form',
+      { class: 'say' },
+      input,
+      h('button', { title: 'Sends the line, with its end: \\n' }, 'Say ⏎'),
+    );
     say.append(
       button('without ⏎', () => act(name, 'sends', input.value), {
-        title: 'Sends it without the end of the line',
+        title: 'Sends the text, without the end of the line',
       }),
     );
     say.addEventListener('submit', (event) => {
@@ -90,12 +95,14 @@ export class ClientCard {
     const more = h(
       'details',
       { class: 'more' },
-      h('summary', {}, 'what else it can do'),
+      h('summary', {}, 'more actions'),
       this.#reading,
-      button('Half-close', () => act(name, 'ends its half'), { title: 'Sends no more, and still reads' }),
-      button('Reset', () => act(name, 'resets'), { title: 'Breaks the connection: RST in place of FIN' }),
+      button('Half-close', () => act(name, 'ends its half'), {
+        title: 'Ends what it sends, and still reads',
+      }),
+      button('Reset', () => act(name, 'resets'), { title: 'Ends the connection with RST in place of FIN' }),
       button('Talk without end', () => act(name, 'talks without end', input.value), {
-        title: 'Says the line again and again, like yes: up to 20 MB',
+        title: 'Sends the line again and again, up to 20 MB',
       }),
     );
     this.#controls.push(say, more);
@@ -128,9 +135,9 @@ function stateOf(
 }
 
 const endings: Partial<Record<ClientEvent['what'], string>> = {
-  closes: 'has left',
+  closes: 'has closed the connection',
   resets: 'has reset the connection',
-  'sees a reset': 'was cut off',
+  'sees a reset': 'was reset by the server',
   'is refused': 'was refused: the server does not listen',
 };
 

@@ -1,13 +1,13 @@
-// The code of a step, and which of its lines wait.
+// The code of a step, with marks at the lines in which it waits.
 
 import { duration } from '../../scripts/trace/wording.ts';
 import type { Content, Source } from '../shared/content.ts';
 import type { Moment, Standing } from '../shared/moment.ts';
 import { button, h, setText } from './dom.ts';
 
-/** How many threads or coroutines that wait in one line are named beside it. */
+/** How many of the threads or coroutines that wait in one line are named beside it. */
 const NAMED = 3;
-/** How long after you have scrolled the code does not move by itself, in milliseconds. */
+/** After you have scrolled, the code does not scroll by itself for so many milliseconds. */
 const REST = 5000;
 
 type Line = { element: HTMLElement; chips: HTMLElement };
@@ -157,7 +157,7 @@ export class Code {
     const list = h('div', { class: 'lines' });
     const comment = isStep ? lines.indexOf('') : 0;
     if (comment > 0) {
-      const unfold = button(`⋯ ${comment} lines, as beside`, () => list.classList.add('whole'), {
+      const unfold = button(`⋯ the header: ${comment} lines`, () => list.classList.add('whole'), {
         class: 'unfold',
       });
       list.append(unfold);

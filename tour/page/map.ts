@@ -1,4 +1,4 @@
-// The map of the README, one click a step.
+// The map of the README, with links to the pages of the steps.
 
 import type { Overview } from '../shared/content.ts';
 import { h } from './dom.ts';
@@ -35,21 +35,21 @@ export function map({ mechanisms, levels, steps }: Overview, current = ''): HTML
   );
 }
 
-/** The first page: what you can see here, and the map. */
+/** The first page: a sentence about the tour, and the map. */
 export function home(overview: Overview, live: boolean): HTMLElement {
   const what = live
-    ? 'Choose a step, start it, and connect. The line that it waits in is lit for as long as it waits.'
-    : 'Choose a step, and play its recording: a real run, with four clients. The line that it waits in is lit for as long as it waits.';
+    ? 'Choose a step, start it, and connect clients. A line is lit while the step waits in it.'
+    : 'Choose a step, and play its recording: a real run with four clients. A line is lit while the step waits in it.';
   const link = (step: string) => h('a', { href: `#${step}` }, step);
   return h(
     'main',
     { class: 'home' },
-    h('h1', {}, 'Where does a server stand while it waits?'),
+    h('h1', {}, 'Which line does a server wait in?'),
     h('p', { class: 'lead' }, what),
-    h('p', {}, 'An hour: ', ...hour.flatMap((step, i) => [i > 0 ? ' · ' : '', link(step)]), '.'),
+    h('p', {}, 'In an hour: ', ...hour.flatMap((step, i) => [i > 0 ? ' · ' : '', link(step)]), '.'),
     map(overview),
   );
 }
 
-/** The shortest way through, as the README has it. */
+/** The shortest way through the steps: the README has it, too. */
 const hour = ['single1', 'single3', 'thread4', 'select3', 'generator4', 'loop4', 'stream6'];

@@ -159,7 +159,9 @@ function startControls({ options }: Content, side: Side, ask: (what: Record<stri
   const start = button('▶ Start', () => ask({ act: 'start', options: options[Number(choice.value)] }), {
     class: 'primary',
   });
-  const stop = button('■ Ctrl-C', () => ask({ act: 'stop' }), { title: 'A second time ends it at once' });
+  const stop = button('■ Ctrl-C', () => ask({ act: 'stop' }), {
+    title: 'A second click ends the step at once',
+  });
   const state = h('p', { class: 'state', role: 'status' });
   return {
     element: h(

@@ -1,4 +1,4 @@
-// The scene of the four clients: you guess which of them get an answer, and then see it.
+// The scene of the four clients: you guess which of them get an answer, and then see which do.
 
 import type { ClientEvent, TourEvent } from '../shared/events.ts';
 import { button, h } from './dom.ts';
@@ -35,12 +35,12 @@ export class Scene {
       h(
         'p',
         {},
-        `A connects, and ${asks ? 'asks for a number that takes long to compute' : 'says nothing'}. B talks. C sends 8 MB, and reads slowly. D comes late.`,
+        `A connects, and ${asks ? 'asks for a number that takes long to compute' : 'sends nothing'}. B sends a line from time to time. C sends 8 MB, and reads the answer slowly. D connects late.`,
       ),
       h(
         'fieldset',
         {},
-        h('legend', {}, 'Which clients get an answer while A is there?'),
+        h('legend', {}, 'Which clients get an answer while A is connected?'),
         ...this.#boxes.map((box) => h('label', {}, box, box.value)),
       ),
       h('div', { class: 'row' }, start, this.#speed),
@@ -48,15 +48,15 @@ export class Scene {
     );
   }
 
-  /** Says which clients got an answer, after A has left. */
+  /** After A has left, says which clients had an answer before. */
   show(times: readonly number[]): void {
     const texts = this.#sides.flatMap(({ events, content }, i) => {
       const answered = answeredBefore(events, times[i] ?? 0);
       if (!answered) return [];
-      const seen = `${this.#sides.length > 1 ? `${content.name}: ` : ''}Seen: ${list(answered)}.`;
+      const seen = `${this.#sides.length > 1 ? `${content.name}: ` : ''}Answered: ${list(answered)}.`;
       const right = `${answered}` === `${this.#guess}`;
       return this.#guess
-        ? [`${seen} ${right ? '✔ As you said.' : `You said: ${list(this.#guess)}.`}`]
+        ? [`${seen} ${right ? '✔ As you guessed.' : `You guessed: ${list(this.#guess)}.`}`]
         : [seen];
     });
     const text = texts.join(' ');
@@ -65,10 +65,10 @@ export class Scene {
 }
 
 function list(names: readonly string[]): string {
-  return names.join(' and ') || 'none of them';
+  return names.join(' and ') || 'none';
 }
 
-/** The clients that received something before A left; undefined as long as A is there. */
+/** The clients that received something before A left; undefined while A is connected. */
 function answeredBefore(events: readonly TourEvent[], time: number): string[] | undefined {
   const begin = events.findLast((event) => event.kind === 'scene')?.time;
   const own = events.filter(

@@ -28,7 +28,7 @@ async function load<Type>(path: string): Promise<Type> {
   return response.json();
 }
 
-const SILENCE = 'The server does not answer. Is npm run tour still there?';
+const SILENCE = 'The server does not answer. Is npm run tour still running?';
 
 const page = crypto.getRandomValues(new Uint32Array(4)).join('-');
 
@@ -39,9 +39,7 @@ export function listen(take: (report: Report) => void, complain: (why: string | 
   stream.onopen = () => complain(undefined);
   stream.onerror = () => {
     const isRefused = stream.readyState === EventSource.CLOSED; // Otherwise the browser tries again.
-    complain(
-      isRefused ? 'Too many pages of the tour are open: close some, and load this one again.' : SILENCE,
-    );
+    complain(isRefused ? 'Too many pages of the tour are open: close some, then reload this one.' : SILENCE);
   };
 }
 

@@ -1,4 +1,4 @@
-// Where the step stands, in words: for you when the lines are out of view, and for a screen reader.
+// Where the step waits, in words: for a screen reader, and when the lines are out of view.
 
 import { duration } from '../../scripts/trace/wording.ts';
 import type { Moment, Standing } from '../shared/moment.ts';
@@ -7,8 +7,8 @@ import { button, h, setText } from './dom.ts';
 export class Standings {
   readonly element = h(
     'section',
-    { class: 'standings', 'aria-label': 'Where it stands' },
-    h('h2', {}, 'Where it stands'),
+    { class: 'standings', 'aria-label': 'Where it waits' },
+    h('h2', {}, 'Where it waits'),
   );
   readonly #list = h('ul');
   readonly #reveal: (at: string) => void;
@@ -20,7 +20,7 @@ export class Standings {
 
   show({ waits, ran }: Moment, time: number, rest: string): void {
     const texts = waits.map((standing) => inWords(standing, time));
-    if (texts.length === 0) texts.push(ran.size > 0 ? '▶ it runs' : rest);
+    if (texts.length === 0) texts.push(ran.size > 0 ? '▶ the step runs' : rest);
     while (this.#list.children.length > texts.length) this.#list.lastChild?.remove();
     for (const [i, text] of texts.entries()) {
       const item = this.#list.children[i] ?? this.#list.appendChild(h('li'));

@@ -1,4 +1,4 @@
-// One step on the page: its code, where it stands, its timeline.
+// One step on the page: its code, where it waits, its timeline.
 
 import { momentAt } from '../shared/moment.ts';
 import { Code } from './code.ts';
@@ -69,6 +69,6 @@ export class StepView {
 }
 
 function restOf(count: number, isOver: boolean): string {
-  if (isOver) return 'It has ended.';
-  return count > 0 ? '▶ it runs' : 'It does not run.';
+  if (isOver) return 'The step has ended.';
+  return count > 0 ? '▶ the step runs' : 'The step is not running.';
 }

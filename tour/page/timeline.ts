@@ -44,7 +44,7 @@ export class TimelineView {
     this.#shown = lanes;
     this.element.classList.toggle('empty', !lanes);
     if (!lanes) return;
-    const heading = `${content.name}: who waits for what`;
+    const heading = `${content.name}: what the server waits for`;
     const picture = draw(lanes.timeline, { heading, from: lanes.elapsed });
     // The page's policy forbids styles within an element, but not a style sheet that a script makes.
     const [, style = ''] = /<style>(.*?)<\/style>/s.exec(picture) ?? [];

@@ -70,7 +70,7 @@ class House {
     if (asking.method === 'GET' && pathname === '/events') return this.#listen(page, response);
     if (asking.method === 'POST' && pathname === '/act') return this.#act(page, request, response);
     const file = this.#files.get(pathname);
-    if (!file || asking.method !== 'GET') return end(response, 404, 'There is nothing here\n');
+    if (!file || asking.method !== 'GET') return end(response, 404, 'Not found\n');
     response.setHeader('Content-Type', `${file.type}; charset=utf-8`);
     response.end(await file.text());
   }
@@ -87,12 +87,12 @@ class House {
 
   #listen(page: string, response: ServerResponse): void {
     if (!/^[\w-]{8,50}$/.test(page)) {
-      end(response, 400, 'A page has a name\n');
+      end(response, 400, 'Cannot report events: the page has no name\n');
       return;
     }
     const known = this.#visits.get(page);
     if (!known && this.#visits.size >= PAGES) {
-      end(response, 503, `${PAGES} pages are open already\n`);
+      end(response, 503, `Cannot open a page: ${PAGES} are open already\n`);
       return;
     }
     const visit = known ?? new Visit(() => this.#visits.delete(page));
@@ -104,11 +104,11 @@ class House {
 
   async #act(page: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const visit = this.#visits.get(page);
-    if (!visit) return end(response, 409, 'That page does not listen\n');
+    if (!visit) return end(response, 409, 'This page is not connected: load it again\n');
     if (!/^application\/json\b/.test(request.headers['content-type'] ?? ''))
-      return end(response, 415, 'JSON only\n');
+      return end(response, 415, 'Cannot read the request: it is no JSON\n');
     const body = await bodyOf(request);
-    if (body === undefined) return end(response, 413, 'Too long\n');
+    if (body === undefined) return end(response, 413, 'Cannot read the request: it is too long\n');
     try {
       await visit.do(readAct(body));
       end(response, 204, '');

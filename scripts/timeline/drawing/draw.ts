@@ -1,4 +1,4 @@
-// The picture of a timeline. Time goes to the right, and shows every wait.
+// The picture of a timeline. Time goes to the right.
 
 import { line, round, svg, text } from '../../svg.ts';
 import { bars, box, pattern } from './bars.ts';
@@ -22,7 +22,7 @@ const COLUMNS = 3;
 type Scale = (time: number) => number;
 type Point = [x: number, y: number];
 
-/** How a picture may differ from those of the scenario. */
+/** Where a picture differs from those of the scenario. */
 export type Look = {
   heading?: string;
   /** The time at the left end, in milliseconds. */
@@ -32,7 +32,7 @@ export type Look = {
 /** The picture, as a file of SVG. */
 export function draw(timeline: Timeline, look: Look = {}): string {
   const { step, clients, servers, arrows, duration } = timeline;
-  const { heading = `${step}: four clients, and who waits for what`, from = 0 } = look;
+  const { heading = `${step}: four clients, and what the server waits for`, from = 0 } = look;
   const below = belowClients(timeline);
   const bottom = below + servers.length * SERVER;
   const x = (time: number) => LEFT + (time / duration) * (RIGHT - LEFT);
@@ -44,7 +44,7 @@ export function draw(timeline: Timeline, look: Look = {}): string {
     {
       width: WIDTH,
       height: bottom + 36 + Math.ceil((used.length + 3) / COLUMNS) * LEGEND,
-      title: `${step}: who waits for what`,
+      title: `${step}: what the server waits for`,
       description: describe(timeline),
       patterns: used.map(pattern),
     },
@@ -158,9 +158,9 @@ function drawArrow(from: Point, [x, y]: Point): string {
 
 function legend(used: readonly Kind[], top: number): string[] {
   const entries: [sign: (x: number, y: number) => string, what: string][] = [
-    [(x, y) => inked(triangle(x + 11, y + 4)), 'says something'],
-    [(x, y) => circle(x + 11, y), 'has all of the answer'],
-    [(x, y) => drawArrow([x, y - 4], [x + 22, y + 4]), 'from arrival to wake-up'],
+    [(x, y) => inked(triangle(x + 11, y + 4)), 'sends a message'],
+    [(x, y) => circle(x + 11, y), 'has the whole answer'],
+    [(x, y) => drawArrow([x, y - 4], [x + 22, y + 4]), 'bytes arrive, then the server wakes'],
     ...used.map((kind): [(x: number, y: number) => string, string] => [
       (x, y) => box(kind, `M${x} ${y - 6}h22v12h-22z`),
       kinds[kind],

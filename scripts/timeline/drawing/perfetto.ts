@@ -49,7 +49,7 @@ export function toTraceEvents({ begin, calls }: Recording, timeline: Timeline): 
       };
     }),
     ...arrows.flatMap(({ from, to, arrived, woke }, id) => {
-      const arrow = { name: 'from arrival to wake-up', cat: 'arrow', id };
+      const arrow = { name: 'bytes arrive, then the server wakes', cat: 'arrow', id };
       return [
         { ...arrow, ph: 's', pid: CLIENTS, tid: from + 1, ts: 1000 * arrived },
         { ...arrow, ph: 'f', bp: 'e', pid: SERVER, tid: to + 1, ts: 1000 * woke },

@@ -6,7 +6,7 @@ import type { Clock, Seen } from './seen.ts';
 import { readThreads } from './threads.ts';
 import type { ClientLane, Kind, Span, Timeline } from './timeline.ts';
 
-/** A shorter wait than this, in milliseconds, counts as work: it is invisible, and any call may take that long. */
+/** A wait shorter than this, in milliseconds, counts as work: you could not see it, and any call may take that long. */
 const SHORT = 1;
 
 /** The timeline of a recording. */

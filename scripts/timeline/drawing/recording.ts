@@ -21,7 +21,7 @@ export type Recording = {
   callbacks: Callback[];
 };
 
-/** What a client did and saw. Its role says how it differs from the others: `comes late`. */
+/** What a client did and saw. Its role says how it differs from the others: `connects late`. */
 export type ClientLog = { name: string; role: string; connected: number; left: number; messages: Message[] };
 
 /** Lines that a client sent at once. */

@@ -13,7 +13,7 @@ export const kinds = {
   lock: 'asleep in Atomics.wait()',
   read: 'suspended until it can read',
   write: 'suspended until it can write',
-  node: "in Node's own loop, not visible",
+  node: "in Node's own loop (not traced)",
 } as const;
 
 export type Kind = keyof typeof kinds;
@@ -24,10 +24,10 @@ export type Span = { kind: Kind; begin: number; end: number };
 /** A client, a thread, a process, a loop, or a coroutine. */
 export type Lane = { name: string; spans: Span[] };
 
-/** The lane of a client. A span begins when it sends, and ends when it has all of the answer, or disconnects. */
+/** The lane of a client. A span begins when the client sends, and ends when it has the whole answer, or disconnects. */
 export type ClientLane = Lane & { connected: number; left: number; answered: number[] };
 
-/** Client number `from`, or bytes of it, arrived at `arrived`. Lane number `to` of the server woke for them at `woke`. */
+/** Client number `from` connected, or its bytes arrived, at `arrived`. Lane number `to` of the server woke for that at `woke`. */
 export type Arrow = { from: number; to: number; arrived: number; woke: number };
 
 export type Timeline = {
@@ -38,12 +38,12 @@ export type Timeline = {
   arrows: Arrow[];
 };
 
-/** How long the bytes waited until the server woke for them. */
+/** The time from the arrival of the bytes until the server woke for them. */
 export function gap({ arrived, woke }: Arrow): number {
   return woke - arrived;
 }
 
-/** The timeline as JSON, with a line for each lane and each arrow, so that a diff is readable. */
+/** The timeline as JSON, with a line for each lane and each arrow, so that you can read a diff. */
 export function toJson({ step, duration, ...lists }: Timeline): string {
   const parts = Object.entries(lists).map(
     ([name, list]) => `"${name}":[\n${list.map((one) => JSON.stringify(one)).join(',\n')}\n]`,
