@@ -96,8 +96,8 @@ test.runIf(onLinux)(
       exit: 0,
       stdout: [
         'Error: uv_poll_init EEXIST',
-        'Cannot be a guest in a worker: the default loop of libuv is that of the main thread',
         '0 more descriptors',
+        'Cannot be a guest in a worker: the default loop of libuv is that of the main thread',
         '',
       ].join('\n'),
       stderr: '',
