@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The longest first, lest one of them begins when all others have ended. */
 const longest = [
   'comparison',
-  'tour-page',
+  'browser',
   'loops',
   'threaded',
   'machines',

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fail, orFail } from '../src/cli/fail.ts';
 import { numberOrFail, parseOrHelp } from '../src/cli/parse.ts';
-import { missingForC, python } from './bench/contestants.ts';
+import { missingForC, pythonVersion } from './bench/contestants.ts';
 import { measure } from './bench/engine.ts';
 import { blocks, documents, equipped, markdown, roundsOf } from './bench/report.ts';
 import {
@@ -54,7 +54,6 @@ const rounds = numberOrFail(typed.rounds ?? (quick ? '1' : '5'), 'Cannot use --r
 const plan = { rounds, seconds: quick ? 0.1 : 0.4, quick };
 if (quick && write) fail('Cannot use --write with --quick: its figures are too rough to keep');
 
-const equipment = { node: process.versions.node, ...(python && { python }), cpus: availableParallelism() };
 const speedTables = tableNames.filter(takesC);
 
 /** The tables to measure. */
@@ -81,6 +80,8 @@ async function run(names: readonly TableName[]): Promise<void> {
   // Fail now if FILE can't be written, not after the measurement.
   if (json !== undefined) orFail(() => closeSync(openSync(resolve(json), 'a')));
   if (write) await show(orFail(readResults));
+  const python = pythonVersion();
+  const equipment = { node: process.versions.node, ...(python && { python }), cpus: availableParallelism() };
   console.log(`${equipped(equipment)}.`);
   if (missingForC) {
     const left = `the speed tables need a C compiler, and are left out: ${speedTables.join(', ')}`;

@@ -1,6 +1,6 @@
 // npm run timeline [-- STEP...]: runs the same scenario with each step, and draws what the server waits for.
 
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fail } from '../src/cli/fail.ts';
@@ -36,6 +36,7 @@ const steps = (positionals.length > 0 ? positionals : drawn).map(findStep);
 const short = steps.find(({ name }) => /^single[12]$/.test(name));
 if (short) fail(`Cannot draw ${short.name}: when its first user leaves, it ends`);
 const folder = values.write ? results : (values.to ?? mkdtempSync(join(tmpdir(), 'timeline-')));
+orSay(folder, () => accessSync(folder, constants.W_OK)); // now, not after a recording
 
 for (const step of steps) {
   const recording = await record(step).catch((error: Error) => fail(error.message));
@@ -53,10 +54,14 @@ if (values.perfetto) print('https://ui.perfetto.dev opens the files that end in 
 /** Writes a file. Returns its path, as short as possible. */
 function write(name: string, content: string): string {
   const path = join(folder, name);
+  orSay(path, () => writeFileSync(path, content));
+  return path.startsWith(root) ? relative('', path) : path;
+}
+
+function orSay(path: string, write: () => void): void {
   try {
-    writeFileSync(path, content);
+    write();
   } catch (error) {
     fail(`Cannot write ${path}: ${(error as NodeJS.ErrnoException).code}`);
   }
-  return path.startsWith(root) ? relative('', path) : path;
 }

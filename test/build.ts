@@ -16,7 +16,7 @@ const inPlace: Plugin = {
   name: 'in place',
   setup({ onLoad }) {
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
-      if (!/^(scripts|src\/behaviours)\//.test(relative(root, path))) return undefined;
+      if (!/^(scripts|src\/behaviours|tour)\//.test(relative(root, path))) return undefined;
       const folder = dirname(path);
       const contents = readFileSync(path, 'utf8')
         .replaceAll('import.meta.dirname', JSON.stringify(folder))
@@ -34,7 +34,11 @@ export default async function setup(): Promise<() => void> {
   process.env.BUILT = outdir; // for harness.ts
   await toJavaScript('build', {
     absWorkingDir: root,
-    entryPoints: ['src/**/*.ts', 'scripts/*.ts', 'scripts/bench/server.ts', 'test/fixtures/*.ts'],
+    entryPoints: [
+      ...['src/**/*.ts', 'scripts/*.ts', 'scripts/bench/server.ts', 'tour/tour.ts', 'test/fixtures/*.ts'],
+      'scripts/timeline/watch-node.ts', // and not watch-ring.ts, which would have a ring of its own
+    ],
+    external: ['koffi', 'redis', 'esbuild', 'shiki'],
     outbase: root,
     outdir,
     outExtension: { '.js': '.mjs' },

@@ -4,10 +4,12 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findSteps, partOf, type Step } from '../scripts/steps.ts';
+import { PATIENCE } from '../src/behaviours/inbox.ts';
 import { Program } from '../src/behaviours/program.ts';
-import { nodeOptions } from '../src/behaviours/server.ts';
+import { runnable } from '../src/behaviours/server.ts';
+import { now } from '../src/sockets/system-call.ts';
 import type { TraceEvent } from '../src/sockets/trace-event.ts';
 import { contentOf, optionsOf } from '../tour/content/content.ts';
 import { readAct } from '../tour/server/acts.ts';
@@ -202,7 +204,7 @@ describe('the tour', () => {
     await until(() => !isThere(pid));
   });
   test('ends all its steps on Ctrl-C', async () => {
-    const program = new Program(process.execPath, [...nodeOptions, 'tour/tour.ts', '--no-open']);
+    const program = new Program(process.execPath, [...runnable('tour/tour.ts'), '--no-open']);
     const address = new URL((await program.stdout.lineLike(/http:/)).trim());
     const [enter] = (await once(
       httpRequest({ port: address.port, path: address.pathname + address.search }).end(),
@@ -226,31 +228,34 @@ describe('the tour', () => {
     await program.exited();
     await until(() => !isThere(pid));
   });
-  test('plays a proposal of a header with one click', async () => {
-    /** Plays a proposal until clients have received so many lines. Returns what they did, and what they received. */
-    const play = async (step: string, index: number, lines: number) => {
-      const { act, events, leave } = await enter(`plays-${step}`);
-      await act({ act: 'try', step, index });
-      const seen = () => events().filter((one) => one.kind === 'client');
-      const heard = () => seen().filter(({ what }) => what === 'receives');
-      await until(() => heard().reduce((sum, { lines = 0 }) => sum + lines, 0) >= lines);
-      leave();
-      return {
-        acts: seen().map(({ name, what }) => `${name} ${what}`),
-        heard: heard().map(({ name, text }) => `${name} ${text}`),
-      };
-    };
-    const [queue, busy, late, chat] = await Promise.all([
-      play('single3', 0, 2),
-      play('generator7', 0, 2),
-      play('select3', 1, 10_000),
-      play('select11', 1, 10_000),
-    ]);
-    expect(queue.heard).toEqual(['A "first\\n"', 'B "second\\n"']);
-    expect(busy.heard).toEqual(['A "2178309\\n"', 'B "hello\\n"']);
-    expect(late.acts.filter((act) => !/sends|receives/.test(act)).at(-1)).toBe('A reads again');
-    expect(chat.acts).toContain('B stops reading');
-    expect(chat.heard.at(-1)).toMatch(/^C ".*<guest1> the quick brown fox/);
+  test.concurrent.each([
+    ['single3', 0, /^A receives "first\\n"\n(.*\n)*B receives "second\\n"$/m],
+    ['generator7', 0, /^A receives "2178309\\n"\n(.*\n)*B receives "hello\\n"$/m],
+    ['select3', 1, /^A reads again\n(.*\n)*A receives /m],
+    ['select11', 1, /^B stops reading\n(.*\n)*C receives ".*<guest1> the quick brown fox/m],
+  ])('plays a proposal of %s with one click', async (step, index, expected) => {
+    const { act, events, leave } = await enter(`plays-${step}`);
+    await act({ act: 'try', step, index });
+    const seen = () => events().filter((one) => one.kind === 'client');
+    const told = () => seen().map(({ name, what, text }) => [name, what, text].filter(Boolean).join(' '));
+    await vi.waitFor(() => expect(told().join('\n')).toMatch(expected), PATIENCE);
+    await act({ act: 'forget' });
+    leave();
+  });
+  test.concurrent.each([
+    [
+      'thread4',
+      { who: 'main thread', what: 'accept()' },
+      { who: expect.stringMatching(/^thread \d+$/), what: 'recv()', whom: 'A' },
+    ],
+    ['callback6', { who: 'the one thread', what: "Node's loop" }],
+  ])('knows where %s stands', async (step, ...waits) => {
+    const { act, events, leave } = await enter(`stands-${step}`);
+    await act({ ...start, step });
+    await until(() => events().some(({ kind }) => kind === 'begin'));
+    await act({ act: 'client', name: 'A', doing: 'connects' });
+    await vi.waitFor(() => expect(momentAt(events(), now()).waits).toMatchObject(waits), PATIENCE);
+    leave();
   });
 });
 

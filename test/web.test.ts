@@ -1,4 +1,4 @@
-// WebSocket with clients that this project has not written, and browsers in one chat with users of nc.
+// WebSocket with clients that this project has not written, and users of web pages in one chat with users of nc.
 
 import { spawnSync } from 'node:child_process';
 import { type EventEmitter, on, once } from 'node:events';
@@ -8,7 +8,6 @@ import { findSteps } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
 import type { Server } from '../src/behaviours/server.ts';
 import { page } from '../src/protocol/page.ts';
-import { chrome, launchBrowser } from './browser.ts';
 import { run, runsHere, serving } from './harness.ts';
 
 type WebClient = EventEmitter & { send(message: string): void; terminate(): void };
@@ -16,39 +15,30 @@ const { WebSocket } = createRequire(import.meta.url)('ws') as {
   WebSocket: new (url: string, options?: { origin?: string }) => WebClient;
 };
 
-describe.concurrent('--protocol websocket answers', () => {
-  const python = '/usr/bin/python3';
-  const hasPython = spawnSync(python, ['-c', 'import websockets']).status === 0;
-  const node = (kind: string, ...options: string[]) => [
-    process.execPath,
-    ...options,
-    'test/fixtures/websocket.mjs',
-    'URL',
-    kind,
-  ];
-  const options = 'WebSocket' in globalThis ? [] : ['--experimental-websocket'];
-  const pieces = 'pong x\nin pieces\n';
-  for (const [client, command, runs, extra] of [
-    ["Node's own client", node('node', ...options), true, ''],
-    ['ws', node('ws'), true, pieces],
-    ["Python's websockets", [python, 'test/fixtures/websocket.py', 'URL'], hasPython, pieces],
-  ] as const) {
-    test.runIf(runs)(client, () =>
-      serving(
-        'select10',
-        async ({ port }) => {
-          const url = `ws://127.0.0.1:${port}/`;
-          const [file = '', ...args] = command.map((word) => (word === 'URL' ? url : word));
-          expect(await run(file, args)).toMatchObject({
-            stdout: `hé\n30000 characters\n${extra}closed 1000\nclosed 1009\nclosed 4000\n`,
-            exit: 0,
-          });
-        },
-        { args: ['--protocol', 'websocket'] },
-      ),
-    );
-  }
-});
+test("--protocol websocket answers Node's own client, ws, and Python's websockets", () =>
+  serving(
+    'select10',
+    async ({ port }) => {
+      const url = `ws://127.0.0.1:${port}/`;
+      const python = '/usr/bin/python3';
+      const hasPython = spawnSync(python, ['-c', 'import websockets']).status === 0;
+      const options = 'WebSocket' in globalThis ? [] : ['--experimental-websocket'];
+      const node = (kind: string) => [process.execPath, ...options, 'test/fixtures/websocket.mjs', url, kind];
+      const pieces = 'pong x\nin pieces\n';
+      for (const [command, extra] of [
+        [node('node'), ''],
+        [node('ws'), pieces],
+        ...(hasPython ? [[[python, 'test/fixtures/websocket.py', url], pieces]] : []),
+      ] as [string[], string][]) {
+        const [file = '', ...args] = command;
+        expect(await run(file, args), command.join(' ')).toMatchObject({
+          stdout: `hé\n30000 characters\n${extra}closed 1000\nclosed 1009\nclosed 4000\n`,
+          exit: 0,
+        });
+      }
+    },
+    { args: ['--protocol', 'websocket'] },
+  ));
 
 /** The address of the page of a server. */
 async function pageOf(server: Server): Promise<string> {
@@ -115,30 +105,3 @@ describe.concurrent('--web-port', () => {
       { args: ['--web-port', '0', '--any-origin'] },
     ));
 });
-
-test.skipIf(!chrome)(
-  'Chromium shows the page of select11, and a user of the chat hears what is typed into it',
-  () =>
-    serving(
-      'select11',
-      async (server) => {
-        const web = await server.logged(/^web page at /);
-        const browser = await launchBrowser();
-        try {
-          const page = await browser.newPage();
-          await page.goto(web.replace('web page at ', ''));
-          await page.getByText('* welcome, guest1').waitFor();
-          const user = await Client.connect(server.port);
-          await page.getByText('* guest2 joined').waitFor();
-          await page.locator('input').fill('SAY hello from a page');
-          await page.locator('input').press('Enter');
-          await user.has('<guest1> hello from a page');
-          await user.send('SAY hello, page\n');
-          await page.getByText('<guest2> hello, page').waitFor();
-        } finally {
-          await browser.close();
-        }
-      },
-      { args: ['--web-port', '0'] },
-    ),
-);

@@ -23,10 +23,13 @@ const known = findSteps();
 /** What this machine lacks for servers and clients in C: `cc`, or epoll, which only Linux has. */
 export const missingForC = process.platform !== 'linux' ? 'epoll' : installed('cc') ? undefined : 'cc';
 
+const hasPython = installed('python3');
+
 /** The version of Python, if it is installed. */
-export const python = installed('python3')
-  ? spawnSync('python3', ['--version'], { encoding: 'utf8' }).stdout.trim().replace('Python ', '')
-  : undefined;
+export function pythonVersion(): string | undefined {
+  if (!hasPython) return undefined;
+  return spawnSync('python3', ['--version'], { encoding: 'utf8' }).stdout.trim().replace('Python ', '');
+}
 
 export const c = (name: string, mode: string) => contestant(name, 'C', 'server.c', mode);
 export const py = (name: string, mode: string) => contestant(name, 'Python', 'server.py', mode);
@@ -61,7 +64,7 @@ function contestant(name: string, language: Language, file: string, mode: string
 export function isHere({ language, program, args }: Contestant): boolean {
   if (args.includes(REDIS) && !hasRedis) return false;
   if (program.startsWith('src/completion/') && noRing) return false;
-  return !(language === 'C' && missingForC) && !(language === 'Python' && python === undefined);
+  return !(language === 'C' && missingForC) && !(language === 'Python' && !hasPython);
 }
 
 /** The command that starts a server. */
@@ -82,11 +85,17 @@ export function compile(source: string): string {
   });
 }
 
-/** Compiles a program in TypeScript to one file of JavaScript. Returns the path of the file. */
+const compiled = new Map<string, string>();
+
+/** Compiles a program in TypeScript to one file of JavaScript, once in each run. Returns the path of the file. */
 export function withoutTypes(path: string): string {
-  return made(join(cache, `${basename(path, '.ts')}.mjs`), (outfile) =>
+  const known = compiled.get(path);
+  if (known) return known;
+  const file = made(join(cache, `${basename(path, '.ts')}.mjs`), (outfile) =>
     toJavaScript('buildSync', { entryPoints: [join(root, path)], outfile }),
   );
+  compiled.set(path, file);
+  return file;
 }
 
 /** Makes a file under another name, and renames it: another process may make or run the same file at this moment. */

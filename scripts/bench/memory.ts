@@ -58,10 +58,10 @@ async function withMemory<Result>(
   return [result, most];
 }
 
-/** The memory of a function that waits. waiting.ts measures it in a process of its own. */
-export async function functionMemory({ contestant, entry }: Situation): Promise<string> {
+/** The memory of a function that waits, of so many. waiting.ts measures it in a process of its own. */
+export async function functionMemory({ contestant, entry }: Situation, { quick }: Plan): Promise<string> {
   const { name, program, args } = contestant;
-  const command = ['--expose-gc', withoutTypes(program), ...args];
+  const command = ['--expose-gc', withoutTypes(program), ...args, quick ? '5000' : '100000'];
   const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
   if (status !== 0) fail(`Cannot measure ${name}: ${stderr.trim() || 'a signal ended it'}`);
   return keep(entry, { memory: Number(stdout) });

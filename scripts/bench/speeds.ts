@@ -8,8 +8,8 @@ import { keep, load, type Plan, type Situation, start } from './running.ts';
 import type { Table } from './tables.ts';
 
 /**
- * The least time to warm up a new server, in seconds, and the most rounds. The compiler needs that, and the memory allocator:
- * asyncio allocates 256 KB for each recv(), and takes it from the kernel until its first client has disconnected.
+ * The time to warm up a new server, in seconds (a turn, if that is shorter), and the most rounds. The compiler needs that, and the
+ * memory allocator: asyncio allocates 256 KB for each recv(), and takes it from the kernel until its first client has disconnected.
  */
 const WARM_UP = 0.1;
 const MAX_WARM_UPS = 5;
@@ -24,14 +24,15 @@ type Warm = { server: Server; speed: number };
 export async function warmUp(
   table: Table,
   byServer: Situation[][],
-  { say }: Plan,
+  { seconds: turn, say }: Plan,
 ): Promise<[name: string, Warm][]> {
+  const length = Math.min(WARM_UP, turn);
   const all: [string, Warm][] = [];
   for (const [{ contestant, entry }] of byServer as [Situation][]) {
     const [server] = await start(contestant);
-    let { count, seconds } = await load(table, entry, server, WARM_UP);
-    for (let times = 1; seconds < WARM_UP / 2 && times < MAX_WARM_UPS; times++) {
-      ({ count, seconds } = await load(table, entry, server, WARM_UP, count / seconds));
+    let { count, seconds } = await load(table, entry, server, length);
+    for (let times = 1; seconds < length / 2 && times < MAX_WARM_UPS; times++) {
+      ({ count, seconds } = await load(table, entry, server, length, count / seconds));
     }
     all.push([entry.server, { server, speed: count / seconds }]);
     say(`${entry.server} is warm`);

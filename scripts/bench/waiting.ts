@@ -1,14 +1,12 @@
 // The memory of a function that waits, or of an object in its place. The table `suspended` runs it.
 //
-//   node --expose-gc waiting.mjs KIND
+//   node --expose-gc waiting.mjs KIND COUNT
 //
-// Makes very many functions that wait for a line, as the servers of level 6 do. Prints the bytes of each, with the bytes that a
+// Makes COUNT functions that wait for a line, as the servers of level 6 do. Prints the bytes of each, with the bytes that a
 // loop keeps to wake it. All share one socket and one splitter, which do not count. It runs as JavaScript, because tsx adds a
 // property of 250 bytes to each function.
 
 import { fail } from '../../src/cli/fail.ts';
-
-const COUNT = 100_000;
 
 type Wake = () => void;
 type Line = string | undefined;
@@ -103,12 +101,15 @@ function used(): number {
   return process.memoryUsage().heapUsed;
 }
 
-const kind = kinds[process.argv[2] ?? ''];
-if (!kind || !globalThis.gc) fail(`Usage: node --expose-gc waiting.mjs ${Object.keys(kinds).join('|')}`);
-for (let i = 0; i < COUNT / 10; i++) kind(); // so that V8 compiles the functions
+const [, , name = '', typed] = process.argv;
+const kind = kinds[name];
+const count = Number(typed);
+if (!kind || !count || !globalThis.gc)
+  fail(`Usage: node --expose-gc waiting.mjs ${Object.keys(kinds).join('|')} COUNT`);
+for (let i = 0; i < count / 10; i++) kind(); // so that V8 compiles the functions
 waiters.length = 0;
-const kept: unknown[] = new Array(COUNT).fill(undefined);
+const kept: unknown[] = new Array(count).fill(undefined);
 const before = used();
-for (let i = 0; i < COUNT; i++) kept[i] = kind();
-const bytes = (used() - before) / COUNT;
+for (let i = 0; i < count; i++) kept[i] = kind();
+const bytes = (used() - before) / count;
 if (kept.length + waiters.length > 0) console.log(Math.round(bytes)); // V8 drops an object after its last use.

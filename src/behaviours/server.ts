@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { Program, type ProgramOptions } from './program.ts';
 
 /** The folder of the project. */
@@ -68,7 +68,7 @@ export const nodeOptions = typescript ? [] : ['--import', 'tsx'];
 /** The JavaScript that test/build.ts has made of a file. Outside of the tests there is none: then, the file itself. */
 function built(path: string): string {
   const { BUILT } = process.env;
-  const file = join(BUILT ?? '', path.replace(/\.ts$/, '.mjs'));
+  const file = join(BUILT ?? '', relative(root, resolve(root, path)).replace(/\.ts$/, '.mjs'));
   return BUILT && existsSync(file) ? file : path;
 }
 
