@@ -9,7 +9,7 @@ const folders = {
   'src/protocol': { files: '*', tests: ['protocol', 'protocols', 'framing', 'websocket', 'chat-rules'] },
   'src/sockets': { files: '*', tests: ['sockets', 'selector'] },
   'src/coroutine': { files: '{*loop,*-socket}', tests: ['coroutine-loops'] },
-  'src/select': { files: '{async-chat,event-handler}', tests: ['async-chat'], processes: true },
+  'src/select': { files: '{async-chat,event-handler}', tests: ['async-chat'] },
   'src/parallel': { files: '{queue,semaphore,wait-on}', tests: ['shared-memory'], processes: true },
   'src/threaded': { files: '{mutex,shared-room}', tests: ['chat-rules', 'shared-memory'], processes: true },
 };

@@ -9,7 +9,6 @@ const longest = [
   'loops',
   'threaded',
   'machines',
-  'level10',
   'bench',
   'try',
   'level12',
@@ -19,7 +18,6 @@ const longest = [
   'readme',
   'chat',
   'cli',
-  'accept-failures',
 ];
 
 class LongestFirst extends BaseSequencer {

@@ -81,65 +81,39 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
     return users.filter(({ heard }) => heard !== '');
   }
 
-  test('welcome a newcomer, and tell the others', () => {
+  test('welcome a newcomer, tell the others, and give no name that another user has', () => {
     const place = newPlace();
     const one = new User(place);
     expect(one.heard).toBe('* welcome, guest1\n');
-    const two = new User(place);
-    expect([one.heard, two.heard]).toEqual(['* guest2 joined\n', '* welcome, guest2\n']);
-  });
-
-  test('let a user change names, and tell all users', () => {
-    const [one, two] = room(2) as [User, User];
-    one.says('NICK alice\n');
-    expect([one.heard, two.heard]).toEqual(['* guest1 is now alice\n', '* guest1 is now alice\n']);
-    one.says('nick Alice\nNICK  Bob_the-2nd \r\n');
-    expect(two.heard).toBe('* alice is now Alice\n* Alice is now Bob_the-2nd\n');
-  });
-
-  test('pass a SAY on to all other users, and a MSG to one', () => {
-    const [one, two, three] = room(3) as [User, User, User];
-    one.says('SAY hello, Ωorld\n');
-    expect([one.heard, two.heard, three.heard]).toEqual([
-      '',
-      '<guest1> hello, Ωorld\n',
-      '<guest1> hello, Ωorld\n',
-    ]);
-    one.says('MSG GUEST2  psst \n');
-    expect([one.heard, two.heard, three.heard]).toEqual(['', '-guest1-  psst \n', '']);
-  });
-
-  test('list all users in the order in which they joined, whatever their names', () => {
-    const [one, two, three] = room(3) as [User, User, User];
-    one.says('NICK zoe\n');
-    two.chat.leave();
-    expect(three.heard).toBe('* guest1 is now zoe\n* guest2 left\n');
-    three.says('WHO\n');
-    expect(three.heard).toBe('WHO zoe guest3\n');
-  });
-
-  test('tell once that a user has left, however the connection ends', () => {
-    const [one, two, three, four] = room(4) as [User, User, User, User];
-    two.says('QUIT\n');
-    two.ends();
-    two.chat.leave();
-    expect(two).toMatchObject({ closed: true, sent: 'BYE\n' });
-    three.ends();
-    expect(one.heard).toBe('* guest2 left\n* guest3 left\n');
-    three.chat.leave();
-    four.chat.leave();
-    four.chat.leave();
-    expect(one.heard).toBe('* guest4 left\n');
-    one.says('WHO\n');
-    expect(one.heard).toBe('WHO guest1\n');
-  });
-
-  test('give no name that another user has', () => {
-    const place = newPlace();
-    const one = new User(place);
     one.says('NICK Guest2\n');
-    expect(new User(place).heard).toBe('* welcome, guest3\n');
+    expect(one.heard).toBe('* guest1 is now Guest2\n');
+    const two = new User(place);
+    expect([one.heard, two.heard]).toEqual(['* guest3 joined\n', '* welcome, guest3\n']);
   });
+
+  // Of three users, the first says this. They hear:
+  for (const [said, first, second, third = second] of [
+    ['NICK alice', '* guest1 is now alice', '* guest1 is now alice'],
+    ['nick  Guest1 \r', '* guest1 is now Guest1', '* guest1 is now Guest1'],
+    ['NICK Bob_the-2nd', '* guest1 is now Bob_the-2nd', '* guest1 is now Bob_the-2nd'],
+    ['SAY hello, Ωorld', '', '<guest1> hello, Ωorld'],
+    ['MSG GUEST2  psst ', '', '-guest1-  psst ', ''],
+    ['WHO', 'WHO guest1 guest2 guest3', ''],
+    ['HELP', 'ECHO TIME HELP QUIT NICK SAY MSG WHO', ''],
+    ['ECHO a\r', 'a', ''],
+    // No control character gets to the terminals of others, and no forged line.
+    ['SAY \x1b[2J\x07\ttab\x7f\x9b0m\u2028\u202e\r', '', '<guest1> ?[2J??tab??0m??'],
+    ['MSG guest2 \x1b]0;title\x07', '', '-guest1- ?]0;title?', ''],
+    ['SAY \u3164\u115f\u1160\uffa0\u{e0041}', '', '<guest1> ?????'], // fillers, and a tag
+    ['SAY 👩‍👩‍👧 ❤️ e\u0301', '', '<guest1> 👩‍👩‍👧 ❤️ e\u0301'], // Characters that join letters and emojis do no harm.
+  ] as const) {
+    test(`pass on ${JSON.stringify(said)}`, () => {
+      const users = room(3);
+      users[0]?.says(`${said}\n`);
+      const heard = [first, second, third].map((line) => (line === '' ? '' : `${line}\n`));
+      expect(users.map((user) => user.heard)).toEqual(heard);
+    });
+  }
 
   for (const [line, answer] of [
     ['NICK', 'missing name'],
@@ -162,27 +136,28 @@ describe.each(Object.entries(places))('the rules of the chat, in a %s:', (_, new
   ] as const) {
     test(`answer ${JSON.stringify(line)} with an error, and change nothing`, () => {
       const [one, two] = room(2) as [User, User];
-      one.says(`${line}\n`);
-      expect([one.heard, two.heard]).toEqual([`ERROR ${answer}\n`, '']);
-      one.says('WHO\n');
-      expect(one.heard).toBe('WHO guest1 guest2\n');
+      one.says(`${line}\nWHO\n`);
+      expect([one.heard, two.heard]).toEqual([`ERROR ${answer}\nWHO guest1 guest2\n`, '']);
     });
   }
 
-  test('know all commands of level 9', () => {
-    const [one] = room(1) as [User];
-    one.says('HELP\nECHO a\r\n');
-    expect(one.heard).toBe('ECHO TIME HELP QUIT NICK SAY MSG WHO\na\n');
-  });
-
-  test('let no control character through to the terminals of others, and no forged line', () => {
-    const [one, two] = room(2) as [User, User];
-    one.says('SAY \x1b[2J\x07\ttab\x7f\x9b0m\u2028\u202e\r\nMSG guest2 \x1b]0;title\x07\n');
-    expect(two.heard).toBe('<guest1> ?[2J??tab??0m??\n-guest1- ?]0;title?\n');
-    one.says('SAY \u3164\u115f\u1160\uffa0\u{e0041}\n'); // fillers, and a tag
-    expect(two.heard).toBe('<guest1> ?????\n');
-    one.says('SAY 👩‍👩‍👧 ❤️ e\u0301\n'); // Characters that join letters and emojis do no harm.
-    expect(two.heard).toBe('<guest1> 👩‍👩‍👧 ❤️ e\u0301\n');
+  test('tell once that a user has left, however the connection ends, and list the others in their order', () => {
+    const [one, two, three, four] = room(4) as [User, User, User, User];
+    two.says('QUIT\n');
+    expect(one.heard).toBe('* guest2 left\n');
+    two.ends();
+    two.chat.leave();
+    expect(two).toMatchObject({ closed: true, sent: 'BYE\n' });
+    one.says('NICK zoe\n');
+    expect(four.heard).toBe('* guest2 left\n* guest1 is now zoe\n');
+    four.says('WHO\n');
+    expect(four.heard).toBe('WHO zoe guest3 guest4\n');
+    three.ends();
+    expect(one.heard).toBe('* guest1 is now zoe\n* guest3 left\n');
+    three.chat.leave();
+    four.chat.leave();
+    four.chat.leave();
+    expect(one.heard).toBe('* guest4 left\n');
   });
 
   test('close the connection of a user whose line has no end, with an error, and tell the others', () => {

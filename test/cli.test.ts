@@ -1,41 +1,22 @@
-// The command line: options, and the commands of package.json and README. mistakes.test.ts has wrong command lines.
+// The commands of package.json, the tools, and what the log shows. mistakes.test.ts has mistakes, and --help.
 
-import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { changes } from '../scripts/difference.ts';
-import { nearest } from '../scripts/nearest.ts';
-import { findSteps, root } from '../scripts/steps.ts';
+import { findSteps, listSteps, root } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
 import { freePort } from '../src/behaviours/foreign.ts';
-import { Program, type ProgramOptions } from '../src/behaviours/program.ts';
-import { nodeOptions, runnable } from '../src/behaviours/server.ts';
+import { Program } from '../src/behaviours/program.ts';
+import { nodeOptions, runnable, Server } from '../src/behaviours/server.ts';
 import { quote } from '../src/cli/log.ts';
-import { splitUserAtHost } from '../src/clients/target.ts';
-import { listening, onLinux, run, runScript, say, serving, temporaryFolder, until } from './harness.ts';
+import { onLinux, run, runScript, say, serving, temporaryFolder, until } from './harness.ts';
 
 const steps = [...findSteps().values()];
 
-/** Runs a command that starts a server, on a free port, for as long as `use` takes. */
-async function started(
-  command: string,
-  args: string[],
-  use: (started: { program: Program; listening: string; port: number }) => Promise<void>,
-  options?: ProgramOptions,
-): Promise<void> {
-  const program = new Program(command, [...args, '--port', '0'], options);
-  try {
-    const listening = await program.stdout.lineLike(/^listening on /);
-    await use({ program, listening, port: Number(listening.split(':')[1]) });
-  } finally {
-    await program.stop();
-  }
-}
-
 describe.concurrent('a step', () => {
-  // The main thread logs in single3, a thread in thread4, a process in prefork4, and Node's loop calls back in the last two.
-  for (const step of ['single3', 'thread4', 'prefork4', 'select6', 'callback6', 'stream6']) {
+  // The main thread logs in single3, a thread in thread4, and a process in prefork4.
+  for (const step of ['single3', 'thread4', 'prefork4 --workers 1']) {
     test(`${step} serves on when the program that reads its log has ended`, () =>
       serving(step, async (server) => {
         server.child.stdout?.destroy();
@@ -59,8 +40,8 @@ describe.concurrent('a step', () => {
   });
 
   test('names WSL on Windows', async () => {
-    const options = runnable('src/single/single1.ts', ['--import', './test/fixtures/windows.ts']);
-    const { exit, stderr } = await run(process.execPath, options);
+    const options = runnable('src/single/single1.ts', ['--import', './test/fixtures/platform.ts']);
+    const { exit, stderr } = await run(process.execPath, options, { env: { PLATFORM: 'win32' } });
     expect(exit).toBe(1);
     expect(stderr).toBe(
       'Cannot make system calls on win32: use WSL, the Windows Subsystem for Linux (wsl --install)\n',
@@ -69,140 +50,45 @@ describe.concurrent('a step', () => {
 });
 
 describe.concurrent('npm start', () => {
-  const script = [...nodeOptions, 'scripts/start.ts'];
+  const script = [...nodeOptions, 'scripts/start.ts']; // It imports the step as it stands.
 
-  for (const [step, host, shown] of [
-    ['thread4', '0.0.0.0', 'localhost'],
-    ['prefork4 --workers 1', '127.0.0.2', '127.0.0.2'],
-  ] as const) {
-    test.runIf(onLinux)(
-      `says how to talk to ${step} on ${host} once, though its threads or processes run the step, too`,
-      () =>
-        started(
-          process.execPath,
-          [...script, ...step.split(' '), '--host', host],
-          async ({ program, port, listening }) => {
-            expect(listening).toBe(`listening on ${host}:${port}`);
-            await program.stdout.has(`\n  nc ${shown} ${port}\n`);
-            await program.stdout.has(`npx tsx src/clients/nc.ts ${shown} ${port}. `);
-            await program.stdout.lineLike(new RegExp(`^Try: nc ${shown} ${port} in `));
-            for (let i = 0; i < 2; i++) {
-              const client = await Client.connect(port, { host });
-              await client.send('hello\n');
-              expect(await client.line()).toBe('hello');
-              client.close();
-              await program.stdout.lineLike(/ disconnected: /);
-            }
-            expect(program.stdout.waiting).not.toContain('Talk to it');
-          },
-        ),
-    );
-  }
-
-  test('prints no address of a server that does not listen', () =>
-    serving('single3', async ({ port }) => {
-      for (const [options, exit, stdout, stderr] of [
-        [`--port ${port}`, 1, /^$/, /^Cannot listen on .+\n$/],
-        ['--help', 0, /^Usage: npx tsx src\/single\/single6\.ts \[options\]\n {2}--host/, /^$/],
-      ] as const) {
-        const result = await run(process.execPath, [...script, 'single6', ...options.split(' ')]);
-        expect(result.exit).toBe(exit);
-        expect(result.stdout).toMatch(stdout);
-        expect(result.stdout).not.toContain('Talk to it');
-        expect(result.stderr).toMatch(stderr);
+  // terminals.test.ts starts thread4 on 0.0.0.0.
+  test.runIf(onLinux)(
+    'says how to talk to prefork4 on 127.0.0.2 once, though its child runs the step, too',
+    async () => {
+      const host = '127.0.0.2';
+      const args = [...script, 'prefork4', '--workers', '1', '--host', host, '--port', '0'];
+      const server = await Server.start(process.execPath, args);
+      try {
+        await server.stdout.has(`\n  nc ${host} ${server.port}\n`);
+        await server.stdout.has(`npx tsx src/clients/nc.ts ${host} ${server.port}. `);
+        await server.logged(new RegExp(`^Try: nc ${host} ${server.port} in `));
+        for (let i = 0; i < 2; i++) {
+          const client = await Client.connect(server.port, { host });
+          await client.send('hello\n');
+          expect(await client.line()).toBe('hello');
+          client.close();
+          await server.logged(/ disconnected: /);
+        }
+        expect(server.stdout.waiting).not.toContain('Talk to it');
+      } finally {
+        await server.stop();
       }
-    }));
+    },
+  );
 
-  const list = steps.map(({ name, header }) => `  ${name} ${header.slice(name.length + 2).split('\n')[0]}`);
-  const squeezed = (text: string) =>
-    text
-      .replace(/(?<=\S) +/g, ' ')
-      .trimEnd()
-      .split('\n');
+  test('passes options on to the step, and prints no address of a server that does not listen', async () => {
+    const { exit, stdout, stderr } = await run(process.execPath, [...script, 'single6', '--help']);
+    expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+    expect(stdout).toMatch(/^Usage: npx tsx src\/single\/single6\.ts \[options\]\n {2}--host/);
+    expect(stdout).not.toContain('Talk to it');
+  });
 
-  test('lists all steps with a line about each, and names the step nearest to a mistyped name', async () => {
+  test('lists the steps, for you to choose, or when you mistype a name', async () => {
     const { exit, stdout } = await runScript('scripts/start.ts', '--list');
-    expect(exit).toBe(0);
-    expect(squeezed(stdout)).toEqual(list);
-    for (const [script, name, message] of [
-      ['start', 'singel6', 'Unknown step "singel6": did you mean single6?'],
-      ['start', 'Select11', 'Unknown step "Select11": did you mean select11?'],
-      ['start', 'what', 'Unknown step "what": the steps are those above'],
-      ['step', 'sinlge6', 'Unknown step "sinlge6": did you mean single6?'],
-    ] as const) {
-      const { exit, stdout, stderr } = await runScript(`scripts/${script}.ts`, name);
-      expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
-      expect(squeezed(stderr)).toEqual([...list, '', message]);
-    }
-  });
-
-  test('finds the nearest name', () => {
-    const names = ['single1', 'single10', 'select3', 'poll3', 'pool4'];
-    const typed = ['single', 'sinlge10', 'pol3', 'slct3', '', 'foo', '8000'];
-    const found = ['single1', 'single10', 'poll3', 'select3', undefined, undefined, undefined];
-    expect(typed.map((word) => nearest(word, names))).toEqual(found);
-  });
-});
-
-describe.concurrent('npm without --', () => {
-  for (const [args, taken, instead] of [
-    ['start single6 --quiet', '--quiet', 'npm start single6 -- --quiet'],
-    ['run step single6 --files', '--files', 'npm run step single6 -- --files'],
-  ] as const) {
-    test(`npm ${args} says what to type`, async () => {
-      const { exit, stdout, stderr } = await run('npm', args.split(' '), { group: true });
-      expect(exit).toBe(1);
-      expect(stdout).not.toContain('listening');
-      expect(stderr).toContain(`npm has taken ${taken} for its own: type ${instead}\n`);
-    });
-  }
-
-  // What npm makes of `--port=8000`, `--port 8000`, `--port 80 --host ::1`, `--crlf single10` and `--list`.
-  for (const [words, env, instead] of [
-    ['single6', { port: '8000' }, 'npm start single6 -- --port 8000'],
-    ['8000', { port: 'true' }, 'npm start -- --port 8000'],
-    ['single6 80 ::1', { port: 'true', host: 'true' }, 'npm start single6 -- --host HOST --port PORT'],
-    ['single10', { crlf: 'true' }, 'npm start single10 -- --crlf'],
-    ['', { list: 'true' }, 'npm start -- --list'],
-  ] as [string, Record<string, string>, string][]) {
-    test(`npm start ${words} with ${Object.keys(env)} taken says what to type`, async () => {
-      const config = Object.entries(env).map(([name, value]) => [`npm_config_${name}`, value]);
-      const args = [...runnable('scripts/start.ts'), ...words.split(' ').filter(Boolean)];
-      const { exit, stderr } = await run(process.execPath, args, {
-        env: { npm_lifecycle_event: 'start', ...Object.fromEntries(config) },
-      });
-      expect({ exit, stderr }).toEqual({ exit: 1, stderr: expect.stringContaining(`: type ${instead}\n`) });
-    });
-  }
-
-  test('notices every option of every step', async () => {
-    const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
-    const source = files.filter((file) => file.endsWith('.ts')).map((file) => join(root, 'src', file));
-    const names = source.flatMap((file) =>
-      Array.from(
-        readFileSync(file, 'utf8').matchAll(/^ +'?([\w-]+)'?: (?:\{\s*default: |\w+Option\b)/gm),
-        ([, name = '']) => name,
-      ),
-    );
-    expect(names).toEqual(expect.arrayContaining(['port', 'selector', 'on-stop', 'crlf', 'max-questions']));
-    const env: NodeJS.ProcessEnv = { npm_lifecycle_event: 'start' };
-    for (const name of names) {
-      env[`npm_config_${name === 'quiet' ? 'loglevel' : name.replaceAll('-', '_')}`] = 'warn';
-    }
-    const { exit, stderr } = await run(process.execPath, runnable('scripts/start.ts'), { env });
-    expect(exit).toBe(1);
-    for (const name of names) expect(stderr).toMatch(new RegExp(` -- .*--${name}\\b`));
-  });
-
-  test('ignores settings of npm that are no options of the script: npm --silent, and a configuration file', async () => {
-    const npm_config_userconfig = join(temporaryFolder(), 'npmrc');
-    writeFileSync(npm_config_userconfig, 'loglevel = warn\nport = 80\n');
-    for (const [args, env] of [
-      [['--silent', 'start', 'single6'], {}],
-      [['start', 'single6'], { npm_config_userconfig, npm_config_loglevel: undefined }],
-    ] as const) {
-      await started('npm', [...args, '--'], async () => {}, { group: true, env });
-    }
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: `${listSteps()}\n` });
+    const stderr = `${stdout}\nUnknown step "singel6": did you mean single6?\n`;
+    expect(await runScript('scripts/start.ts', 'singel6')).toEqual({ exit: 1, stdout: '', stderr });
   });
 });
 
@@ -222,18 +108,11 @@ test('npm ci runs no install script', () => {
   expect(readFileSync(join(root, '.npmrc'), 'utf8')).toBe('ignore-scripts=true\n');
 });
 
-describe.concurrent('a tool', () => {
-  for (const [path, ...args] of [
-    ['scripts/step.ts', 'single3'],
-    ['src/single/single3.ts', '--help'],
-  ] as [string, ...string[]][]) {
-    test(`${[path, ...args].join(' ')} ends quietly when nothing reads its output`, async () => {
-      const program = new Program(process.execPath, [...runnable(path), ...args]);
-      program.child.stdout?.destroy();
-      expect(await program.exited()).toBe(0);
-      expect(await program.stderr.rest()).toBe('');
-    });
-  }
+test('a tool ends quietly when nothing reads its output', async () => {
+  const program = new Program(process.execPath, [...runnable('scripts/step.ts'), 'single3']);
+  program.child.stdout?.destroy();
+  expect(await program.exited()).toBe(0);
+  expect(await program.stderr.rest()).toBe('');
 });
 
 test.runIf(onLinux)('a tool says in one line that the disk is full', async () => {
@@ -252,12 +131,6 @@ test('the log shows the input, a replacement character too, and cuts long input 
   expect(quote(Buffer.from('abc\ufffd'))).toBe('"abc\ufffd"');
   const long = Buffer.from(`${'x'.repeat(899)}é`);
   expect(quote(long)).toBe(`"${'x'.repeat(899)}"… (901 in all)`);
-});
-
-test('npm run timeline -- --help prints its usage', async () => {
-  const { exit, stdout, stderr } = await runScript('scripts/timeline.ts', '--help');
-  expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
-  expect(stdout.startsWith('Usage: npm run timeline [-- STEP... OPTIONS]\n')).toBe(true);
 });
 
 describe.concurrent('npm run step', () => {
@@ -317,51 +190,4 @@ describe.concurrent('npm run step', () => {
     expect(stdout).not.toMatch(/^\+ \S*(log|listen|socket|selector)\.ts,/m); // loop4 has these.
     expect(stdout).toContain('\nnpm run step generator6 -- --files shows them.\n');
   });
-});
-
-test('finger takes user@host:port apart, with IPv6 addresses in brackets before a port', () => {
-  for (const [text, parts] of [
-    ['ada@localhost', { user: 'ada', host: 'localhost' }],
-    ['@localhost:7979', { user: '', host: 'localhost', port: '7979' }],
-    ['ada@far@near:79', { user: 'ada@far', host: 'near', port: '79' }],
-    ['ada@::1', { user: 'ada', host: '::1' }],
-    ['ada@[::1]', { user: 'ada', host: '::1' }],
-    ['ada@[::1]:7979', { user: 'ada', host: '::1', port: '7979' }],
-    ['@[fe80::1%eth0]:79', { user: '', host: 'fe80::1%eth0', port: '79' }],
-    ['ada@localhost:', { user: 'ada', host: 'localhost', port: '' }],
-    ['ada@localhost:79:80', { user: 'ada', host: 'localhost', port: '79:80' }],
-  ] as const) {
-    expect(splitUserAtHost(text), text).toEqual(parts);
-  }
-  const wrong = ['ada', 'ada@', 'ada@:79', 'ada@[localhost]:79'];
-  expect(wrong.map(splitUserAtHost)).toEqual(wrong.map(() => undefined));
-});
-
-describe.concurrent('nc.ts', () => {
-  test('sends what you type, and half-closes at the end of stdin, even if the server listens only on the second address of localhost', () =>
-    listening(
-      createServer({ allowHalfOpen: true }, (socket) => {
-        const heard: Buffer[] = [];
-        socket.write('hello\n');
-        socket.on('data', (bytes) => heard.push(bytes)).on('end', () => socket.end(Buffer.concat(heard)));
-      }),
-      async (port) => {
-        const client = runnable('src/clients/nc.ts', ['--import', './test/fixtures/two-addresses.ts']);
-        const args = [...client, 'localhost', `${port}`];
-        const result = await run(process.execPath, args, { input: 'one\ntwo\n' });
-        expect(result).toEqual({ exit: 0, stdout: 'hello\none\ntwo\n', stderr: '' });
-      },
-    ));
-
-  test('ends when the server does, though stdin stays open', () =>
-    serving('single9', async ({ port }) => {
-      const client = new Program(process.execPath, [
-        ...runnable('src/clients/nc.ts'),
-        'localhost',
-        `${port}`,
-      ]);
-      client.type('ECHO hello\nQUIT\n');
-      expect(await client.stdout.rest()).toBe('hello\nBYE\n');
-      expect(await client.exited()).toBe(0);
-    }));
 });

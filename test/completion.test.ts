@@ -1,7 +1,7 @@
 // io_uring: the ring, the operations that the steps submit, and the line that they print where there is no io_uring.
 
 import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
 import { runnable, type Server } from '../src/behaviours/server.ts';
@@ -12,7 +12,6 @@ import { Socket } from '../src/sockets/socket.ts';
 import type { SystemCall } from '../src/sockets/trace-event.ts';
 import { canTrace, connection, pair, run, serving, temporaryFolder, until } from './harness.ts';
 
-const SETUP = 'Cannot set up io_uring';
 const LATE = 'late';
 
 /** A ring with a timeout in it: wait() blocks the thread, so vitest can't end a test that waits for ever. */
@@ -118,6 +117,11 @@ describe.runIf(noRing === undefined)('a ring', () => {
     const expected = pairs.map((_, i) => `${i}: recv 5`);
     expect(complete(ring, 100).sort()).toEqual(expected.sort());
   });
+
+  test('that the kernel does not set up is an error, which says what the kernel lacks', () => {
+    const why = 'EINVAL, invalid argument: this kernel is too old, it takes Linux 6.1';
+    expect(() => new Ring(0)).toThrow(`Cannot set up io_uring: ${why}`);
+  });
 });
 
 describe.runIf(noRing === undefined).concurrent('what is in flight', () => {
@@ -125,14 +129,13 @@ describe.runIf(noRing === undefined).concurrent('what is in flight', () => {
 
   /** The operations that a step completes, and the calls that it makes, in their order. */
   async function calls(step: string, use: (server: Server) => Promise<void>): Promise<SystemCall[]> {
-    const file = join(folder, `${basename(step)}.jsonl`);
+    const file = join(folder, `${step}.jsonl`);
     const read = () =>
       readFileSync(file, 'utf8')
         .split(/\n(?=.)/)
         .map((line): SystemCall => JSON.parse(line))
         .filter(({ took }) => took !== undefined); // Each call is there twice: when it began, and when it was over.
     const accepted = () => read().filter(({ call }) => call === 'accept').length;
-    const nodeArgs = ['--import', './scripts/timeline/watch-ring.ts'];
     const useAndWait = async (server: Server) => {
       await use(server);
       // When another client is in the trace, so is all that was before it.
@@ -140,7 +143,7 @@ describe.runIf(noRing === undefined).concurrent('what is in flight', () => {
       await Client.connect(server.port);
       await until(() => accepted() > before);
     };
-    await serving(step, useAndWait, { nodeArgs, env: { TRACE: file } });
+    await serving('test/fixtures/watched.ts', useAndWait, { env: { STEP: step, TRACE: file } });
     const all = read();
     return all.slice(
       0,
@@ -198,7 +201,7 @@ describe.runIf(noRing === undefined).concurrent('what is in flight', () => {
   });
 
   test('is cancelled when a connection fails, and completes before its socket is closed', async () => {
-    const seen = await calls('test/fixtures/throwing.ts', async (server) => {
+    const seen = await calls('throwing', async (server) => {
       const client = await Client.connect(server.port);
       await client.send('first'); // The answer is larger than the buffers of the kernel.
       await client.take(1);
@@ -215,32 +218,27 @@ describe.runIf(noRing === undefined).concurrent('what is in flight', () => {
 });
 
 describe.concurrent('where there is no io_uring', () => {
-  const refusals = [
-    ['EPERM', `${SETUP}: EPERM, operation not permitted: io_uring is forbidden here`],
-    [
-      'ENOSYS',
-      `${SETUP}: ENOSYS, function not implemented: this kernel has no io_uring, which takes Linux 6.1`,
-    ],
-    ['EINVAL', `${SETUP}: EINVAL, invalid argument: this kernel is too old, it takes Linux 6.1`],
-  ] as const;
-
-  for (const [code, message] of refusals) {
+  for (const [code, why] of [
+    ['EPERM', 'operation not permitted: io_uring is forbidden here'],
+    ['ENOSYS', 'function not implemented: this kernel has no io_uring, which takes Linux 6.1'],
+  ] as const) {
     test.runIf(canTrace())(`ring3 says so in one line, and ends with exit code 1: ${code}`, async () => {
       const inject = ['-e', 'trace=io_uring_setup', '-e', `inject=io_uring_setup:error=${code}`];
       const node = [process.execPath, ...runnable('src/completion/ring3.ts'), '--port', '0'];
       const { exit, stdout, stderr } = await run('strace', ['-f', '-o', '/dev/null', ...inject, ...node]);
       expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
       expect(stderr.split('\n').length).toBe(2);
+      const message = `Cannot set up io_uring: ${code}, ${why}`;
       expect(stderr.slice(0, message.length)).toBe(message);
     });
   }
 
   for (const step of ['ring3', 'ring6', 'ring10', 'ring11']) {
     test(`${step} says so on another system`, async () => {
-      const node = runnable(`src/completion/${step}.ts`, ['--import', './test/fixtures/darwin.ts']);
-      const { exit, stdout, stderr } = await run(process.execPath, node);
+      const node = runnable(`src/completion/${step}.ts`, ['--import', './test/fixtures/platform.ts']);
+      const { exit, stdout, stderr } = await run(process.execPath, node, { env: { PLATFORM: 'darwin' } });
       expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
-      expect(stderr).toBe(`${SETUP} on darwin: only Linux has it\n`);
+      expect(stderr).toBe('Cannot set up io_uring on darwin: only Linux has it\n');
     });
   }
 });

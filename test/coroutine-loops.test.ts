@@ -3,7 +3,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AsyncLoop } from '../src/coroutine/async-loop.ts';
 import { type Coroutine, GeneratorLoop } from '../src/coroutine/generator-loop.ts';
 import { GeneratorSocket } from '../src/coroutine/generator-socket.ts';
@@ -127,19 +127,6 @@ describe.each(mechanisms)('GeneratorLoop, by %s', (mechanism) => {
     expect([loop.tasks, loop.sockets]).toEqual([3, 2]);
     loop.run();
     expect(seen).toEqual(['reads', 'writes', 'hello']);
-  });
-
-  test('wakes sleepers in the order of their times, and not before', () => {
-    const begin = performance.now();
-    function* sleeper(ms: number): Coroutine {
-      yield ['sleep', ms];
-      seen.push(performance.now() - begin < ms ? 'too early' : ms);
-    }
-    const clock = vi.spyOn(performance, 'now').mockReturnValue(begin); // All fall asleep at the same moment.
-    for (const ms of [60, 20, 0, 40, 20.5, 0]) loop.spawn(sleeper(ms));
-    clock.mockRestore();
-    loop.run();
-    expect(seen).toEqual([0, 0, 20, 20.5, 40, 60]);
   });
 
   test('sleeps in the kernel, without a busy loop for a ready socket that no coroutine waits for', () => {

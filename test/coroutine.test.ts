@@ -76,46 +76,36 @@ describe.concurrent('a client that half-closes', () => {
 });
 
 describe.concurrent('task6', () => {
-  const quickly = { args: ['--warn-after', '1', '--close-after', '3'] };
-
   test('asks a silent client, and says goodbye if it stays silent; serves on a client that answers', () =>
-    serving(
-      'task6',
-      async (server) => {
-        const begin = performance.now();
-        const [silent, there] = [await Client.connect(server.port), await Client.connect(server.port)];
-        await there.send('hello\n');
-        expect(await there.line()).toBe('hello');
-        for (const client of [silent, there]) expect(await client.line()).toBe('* are you still there?');
-        expect(performance.now() - begin).toBeGreaterThan(900);
-        await there.send('yes\n');
-        expect(await there.line()).toBe('yes');
-        expect(await there.line()).toBe('* are you still there?');
-        expect(await silent.rest()).toBe('* goodbye\n');
-        expect(performance.now() - begin).toBeGreaterThan(2900);
-        await server.logged(/ disconnected: Error: silent for 3 s$/);
-        expect(there.ended).toBe(false);
-      },
-      quickly,
-    ));
+    serving('task6 --warn-after 1 --close-after 3', async (server) => {
+      const begin = performance.now();
+      const [silent, there] = [await Client.connect(server.port), await Client.connect(server.port)];
+      await there.send('hello\n');
+      expect(await there.line()).toBe('hello');
+      for (const client of [silent, there]) expect(await client.line()).toBe('* are you still there?');
+      expect(performance.now() - begin).toBeGreaterThan(900);
+      await there.send('yes\n');
+      expect(await there.line()).toBe('yes');
+      expect(await there.line()).toBe('* are you still there?');
+      expect(await silent.rest()).toBe('* goodbye\n');
+      expect(performance.now() - begin).toBeGreaterThan(2900);
+      await server.logged(/ disconnected: Error: silent for 3 s$/);
+      expect(there.ended).toBe(false);
+    }));
 
   test('ends the watcher of a client that leaves, while the watcher of another still sleeps', () =>
-    serving(
-      'task6',
-      async (server) => {
-        const counted = (what: string) => server.logged(new RegExp(`^${what}$`));
-        await counted('2 tasks, 1 sockets');
-        const begin = performance.now();
-        const [one, other] = [await Client.connect(server.port), await Client.connect(server.port)];
-        await counted('8 tasks, 3 sockets');
-        one.close();
-        await counted('5 tasks, 2 sockets');
-        other.reset();
-        await counted('2 tasks, 1 sockets');
-        expect(performance.now() - begin).toBeLessThan(60_000); // which the watchers would have slept
-      },
-      { args: ['--stats', '20', '--warn-after', '3600'] },
-    ));
+    serving('task6 --stats 20 --warn-after 3600', async (server) => {
+      const counted = (what: string) => server.logged(new RegExp(`^${what}$`));
+      await counted('2 tasks, 1 sockets');
+      const begin = performance.now();
+      const [one, other] = [await Client.connect(server.port), await Client.connect(server.port)];
+      await counted('8 tasks, 3 sockets');
+      one.close();
+      await counted('5 tasks, 2 sockets');
+      other.reset();
+      await counted('2 tasks, 1 sockets');
+      expect(performance.now() - begin).toBeLessThan(60_000); // which the watchers would have slept
+    }));
 
   test('on Ctrl-C, says goodbye to all clients, waits a second for one that does not read, accepts no other, and exits with 0', () =>
     serving('task6', async (server) => {

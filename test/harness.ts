@@ -1,7 +1,7 @@
 // Helpers of most tests: steps by their names, programs that run to their end, and what this machine has.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { Server as NetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,12 @@ import { findSteps, levelOf } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
 import { ExpectationError, PATIENCE } from '../src/behaviours/inbox.ts';
 import { type Exit, Program, type ProgramOptions } from '../src/behaviours/program.ts';
-import { runnable, Server, type ServerOptions, serving as servingPath } from '../src/behaviours/server.ts';
+import {
+  runnable,
+  type Server,
+  type ServerOptions,
+  serving as servingPath,
+} from '../src/behaviours/server.ts';
 import { noRing } from '../src/completion/support.ts';
 import { type Address, Socket } from '../src/sockets/socket.ts';
 
@@ -44,24 +49,23 @@ export function temporaryFolder(): string {
 
 const pathOf = (step: string) => findSteps().get(step)?.path ?? step;
 
-/** Runs a step, or the fixture with this path, on a free port while `use` runs. */
+/** Runs a step, or the fixture with this path, on a free port while `use` runs. Behind it may stand options: `pool4 --workers 1`. */
 export function serving<Result>(
-  step: string,
+  command: string,
   use: (server: Server) => Promise<Result>,
-  options?: ServerOptions,
+  { args = [], ...options }: ServerOptions = {},
 ): Promise<Result> {
-  return servingPath(pathOf(step), use, options);
+  const [step = '', ...words] = command.split(' ');
+  return servingPath(pathOf(step), use, { args: [...words, ...args], ...options });
 }
 
-/** Runs a step with a limit of descriptors. */
-export async function servingWithin(
-  descriptors: number,
-  step: string,
-  use: (server: Server) => Promise<void>,
-): Promise<void> {
-  const node = [process.execPath, ...runnable(pathOf(step)), '--port', '0'].join(' ');
-  const server = await Server.start('bash', ['-c', `ulimit -n ${descriptors}; exec ${node}`]);
-  await use(server).finally(() => server.stop());
+/** From now on, this server may open so many more descriptors. Linux only. */
+export function limitDescriptors({ child }: Server, more: number): void {
+  const open = new Set(readdirSync(`/proc/${child.pid}/fd`).map(Number));
+  let limit = 0;
+  for (let free = 0; free < more; limit++) if (!open.has(limit)) free++;
+  const { stderr } = spawnSync('prlimit', [`--pid=${child.pid}`, `--nofile=${limit}`]);
+  if (`${stderr}` !== '') throw new Error(`Cannot limit descriptors: ${stderr}`);
 }
 
 /** The bytes that ask a step to echo this line. */
@@ -77,14 +81,14 @@ export async function say({ port }: { port: number }, data: string | Buffer): Pr
   return client.rest();
 }
 
-/** Listens with this server of Node's, by default on a free port, while `use` runs. */
+/** Listens with this server of Node's on a free port while `use` runs. */
 export async function listening(
   server: NetServer,
   use: (port: number) => Promise<void>,
-  port = 0,
+  host = '127.0.0.1',
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, '127.0.0.1', resolve);
+    server.once('error', reject).listen(0, host, resolve);
   });
   await use((server.address() as { port: number }).port).finally(() => server.close());
 }
@@ -135,5 +139,24 @@ export async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) {
     if (performance.now() > deadline) throw new ExpectationError(`never: ${isSo}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/**
+ * Waits until the main thread of a server does not wake for a second. A thread of Node's own wakes it now and then, but not every
+ * second.
+ */
+export async function sleeps({ child }: Server): Promise<void> {
+  const look = () => {
+    const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+    return status.split('\n').filter((line) => /^(State|voluntary_ctxt_switches):/.test(line));
+  };
+  const [seconds, asleep] = [5, 'State:\tS (sleeping)'];
+  for (let i = 1; i <= seconds; i++) {
+    const before = look();
+    await new Promise((resolve) => setTimeout(resolve, 1000)); // the second in which nothing is to happen
+    const after = look();
+    if (after[0] === asleep && `${after}` === `${before}`) return;
+    if (i === seconds) throw new ExpectationError(`it wakes: ${before}, a second later ${after}`);
   }
 }

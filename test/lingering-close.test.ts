@@ -8,16 +8,21 @@ import { runsHere, serving, until } from './harness.ts';
 
 /** Steps of each mechanism, and of each way to close: of level 12, those that read no more of a client that does not read. */
 const steps = [
-  ...['single9', 'single10', 'thread10', 'thread11', 'select10', 'select12', 'ring10', 'ring11'],
+  ...['single9', 'single10', 'thread10', 'thread11', 'select10', 'select12', 'ring10'],
   ...['generator10', 'generator11', 'await10', 'await12', 'callback10', 'callback11', 'stream10', 'stream12'],
 ].filter(runsHere);
 
-const ANSWERS = 1000;
+/** One step of each code that discards what a client sends after the end. */
+const discarders = ['single10', 'select10', 'ring10', 'generator10', 'await10', 'callback10'];
+
+const ANSWERS = 500;
 const line = 'x'.repeat(999);
 
 describe.concurrent('a client that has sent QUIT and a megabyte more', () => {
   for (const step of steps) {
-    test(`gets all of its ${ANSWERS + 1} answers from ${step}, and is closed two seconds later, or when it has sent too much`, () =>
+    const discards = discarders.includes(step);
+    const when = discards ? ', or when it has sent too much' : '';
+    test(`gets all of its ${ANSWERS + 1} answers from ${step}, and is closed two seconds later${when}`, () =>
       serving(step, async (server) => {
         const client = await Client.connect(server.port, { notices: levelOf(step) >= 11 });
         client.socket.pause();
@@ -33,10 +38,11 @@ describe.concurrent('a client that has sent QUIT and a megabyte more', () => {
         await until(() => client.socket.destroyed);
         clearInterval(probe);
         expect(performance.now() - begin).toBeGreaterThan(LINGER.milliseconds - 100);
+        if (!discards) return;
         const talker = await Client.connect(server.port);
         await talker.send('QUIT\n');
         await talker.has('BYE\n');
-        await talker.send(Buffer.alloc(4 * LINGER.bytes)).catch(() => {});
+        await talker.send(Buffer.alloc(2 * LINGER.bytes)).catch(() => {});
         await until(() => talker.socket.destroyed);
       }));
   }

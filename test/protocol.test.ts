@@ -64,20 +64,18 @@ describe('Dispatcher', () => {
     return said;
   };
 
-  test('passes on the text behind the first space, as it is', () => {
-    expect(answers('ECHO hello')).toEqual(['hello']);
-    expect(answers('ECHO  two  spaces ')).toEqual([' two  spaces ']);
-    expect(answers('ECHO')).toEqual(['']);
-    expect(answers('  ECHO a\rb\u2028c')).toEqual(['a\rb\u2028c']);
-  });
-
-  test('does not mind the case, nor a \\r at the end', () => {
-    expect(answers('eChO Hello\r')).toEqual(['Hello']);
-    expect(answers('echo\r')).toEqual(['']);
-  });
-
-  test('ignores an empty line', () => {
-    for (const line of ['', '\r', '   ', '\t\r']) expect(answers(line)).toEqual([]);
+  test('passes on the text behind the first space, in any case, without a \\r at the end; ignores an empty line', () => {
+    for (const [line, ...expected] of [
+      ['ECHO hello', 'hello'],
+      ['ECHO  two  spaces ', ' two  spaces '],
+      ['ECHO', ''],
+      ['  ECHO a\rb\u2028c', 'a\rb\u2028c'],
+      ['eChO Hello\r', 'Hello'],
+      ['echo\r', ''],
+      ...['', '\r', '   ', '\t\r'].map((empty) => [empty]),
+    ] as [string, ...string[]][]) {
+      expect(answers(line), line).toEqual(expected);
+    }
   });
 
   test('calls all else unknown, whatever names objects inherit', () => {

@@ -64,7 +64,7 @@ class Person extends Program {
   #offset: number | undefined;
 
   constructor(command: string, port: number) {
-    // As JavaScript, which takes a third of the time: terminals.test.ts starts a step of each kind by npx tsx.
+    // As JavaScript, which takes a third of the time: terminals.test.ts starts one by npx tsx.
     const quickly = command.replace(/npx tsx (\S+)/, (_, path) =>
       [process.execPath, ...runnable(path)].join(' '),
     );

@@ -11,6 +11,10 @@ const level = (step: string) => Number(/\d+$/.exec(step));
 const from = (lowest: number, highest = 10) =>
   steps.map(({ name }) => name).filter((name) => level(name) >= lowest && level(name) <= highest);
 
+/** What a step calls one input. From single6 on, a line is a message. In single10, the log is below the lines. */
+const isPacket = (step: string) => level(step) < 6 || step === 'single10';
+const message = (step: string) => (isPacket(step) ? 'packet' : 'line');
+
 /** The log, up to the line with the end of a client, with `who` in place of addresses. */
 async function logUntilDisconnected(server: Server): Promise<string[]> {
   const lines: string[] = [];
@@ -56,19 +60,25 @@ describe.concurrent('single1', () => {
 
 describe.concurrent('the log', () => {
   for (const step of from(2)) {
-    test(`${step} logs each connection, each input, quoted so that it forges no line, and each end with its reason${level(step) < 3 ? '' : '; it serves on whatever a client does'}`, () =>
+    test(`${step} logs each connection, each ${message(step)}, quoted so that it forges no line, and each end with its reason${level(step) < 3 ? '' : '; it serves on whatever a client does'}`, () =>
       serving(step, async (server) => {
         const logged = async (data: string | Buffer) => {
           await say(server, data);
           return logUntilDisconnected(server);
         };
-        const end = level(step) < 6 || step === 'single10' ? '\\n' : '';
+        const end = isPacket(step) ? '\\n' : '';
         expect(await logged('HELP \x1b[2J\r"\\ \u202e\x9b\u{1f600}\n')).toEqual([
           'who connected',
           `who sent "HELP \\u{1b}[2J\\r\\"\\\\ \\u{202e}\\u{9b}\u{1f600}${end}"`,
           'who disconnected: end of stream',
         ]);
         if (level(step) < 3) return;
+        const messages = (await logged('one\ntwo\nthree\n')).filter((line) => / sent /.test(line));
+        expect(messages).toEqual(
+          end
+            ? ['who sent "one\\ntwo\\nthree\\n"']
+            : ['who sent "one"', 'who sent "two"', 'who sent "three"'],
+        );
         await isAttacked(server);
         expect(await say(server, request(step, 'still here'))).toBe('still here\n');
         await server.logged(/ sent .*still here/);
@@ -103,62 +113,33 @@ describe.concurrent('the log', () => {
   }
 });
 
-describe.concurrent('single6', () => {
-  test('single5 takes three lines of one packet for one message, single6 for three', async () => {
-    const messages = async (server: Server) => {
-      await say(server, 'one\ntwo\nthree\n');
-      return (await logUntilDisconnected(server)).slice(1, -1);
-    };
-    expect(await serving('single5', messages)).toEqual(['who sent "one\\ntwo\\nthree\\n"']);
-    expect(await serving('single6', messages)).toEqual([
-      'who sent "one"',
-      'who sent "two"',
-      'who sent "three"',
-    ]);
-  });
-});
-
-describe.concurrent('single7 is fooled', () => {
-  test('CONSTRUCTOR, a name that is inherited, throws its user out', () =>
+describe.concurrent('what a command name may do', () => {
+  test('single7 is fooled: CONSTRUCTOR, a name that is inherited, throws its user out; SERVE makes the log call its user root; RUN leaves its user without an answer, while others are served', () =>
     serving('single7', async (server) => {
       expect(await say(server, 'CONSTRUCTOR\nECHO unheard\n')).toBe('');
       expect((await logUntilDisconnected(server)).at(-1)).toMatch(
         /^who disconnected: TypeError: Class constructor Server/,
       );
+      await forgesTheLog(server, 'SERVE root');
+      await sleepsForGood(server, 'RUN');
     }));
 
-  test('SERVE root makes the log call its user root', () =>
-    serving('single7', (server) => forgesTheLog(server, 'SERVE root')));
-
-  test('RUN leaves its user without an answer, while others are served', () =>
-    serving('single7', (server) => sleepsForGood(server, 'RUN')));
-});
-
-describe.concurrent('single8 sanitises', () => {
-  test('which stops RUN, SERVE and CONSTRUCTOR', () =>
+  test('single8 sanitises, which stops RUN, SERVE and CONSTRUCTOR, but not SERSERVEVE: cleaned, it reads SERVE; nor RRUNUN, nor DISPATCH, which is not on the list', () =>
     serving('single8', async (server) => {
+      await forgesTheLog(server, 'SERSERVEVE root');
       const words = ['RUN', 'serve', 'Constructor', 'runrun'];
       const errors = words.map((word) => `ERROR unknown command: ${word}\n`).join('');
-      expect(await say(server, `${words.join('\n')}\n`)).toBe(errors);
-    }));
-
-  test('which does not stop SERSERVEVE: cleaned, it reads SERVE', () =>
-    serving('single8', (server) => forgesTheLog(server, 'SERSERVEVE root')));
-
-  test('nor RRUNUN', () => serving('single8', (server) => sleepsForGood(server, 'RRUNUN')));
-
-  test('nor DISPATCH, which is not on the list', () =>
-    serving('single8', async (server) => {
-      expect(await say(server, 'DISPATCH ECHO inside\n')).toBe('inside\n');
+      expect(await say(server, `${words.join('\n')}\nDISPATCH ECHO inside\n`)).toBe(`${errors}inside\n`);
+      await sleepsForGood(server, 'RRUNUN');
     }));
 });
 
-describe.concurrent('single10', () => {
-  test('single10 --crlf wants \\r\\n, both ways', () =>
-    serving('single10', (server) => say(server, 'ECHO a\nb\r\nQUIT\r\n'), { args: ['--crlf'] }).then(
-      (answers) => expect(answers).toBe('a\nb\r\nBYE\r\n'),
-    ));
-});
+test('single10 --crlf wants \\r\\n, both ways', () =>
+  serving(
+    'single10',
+    async (server) => expect(await say(server, 'ECHO a\nb\r\nQUIT\r\n')).toBe('a\nb\r\nBYE\r\n'),
+    { args: ['--crlf'] },
+  ));
 
 async function forgesTheLog(server: Server, command: string): Promise<void> {
   expect(await say(server, `${command}\n`)).toBe('');

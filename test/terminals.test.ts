@@ -1,18 +1,16 @@
 // The servers and real programs, in real terminals: what you see at the keyboard, Ctrl-C included.
 
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findSteps, root } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
 import { Program } from '../src/behaviours/program.ts';
-import { installed, onLinux, runsHere, serving } from './harness.ts';
+import { runnable } from '../src/behaviours/server.ts';
+import { installed, onLinux, serving } from './harness.ts';
 
 const CTRL_C = '\x03';
 
 /** Runs a command line in a terminal of its own: script(1) makes one, and passes on what is typed. */
 async function inTerminal(command: string, use: (terminal: Program) => Promise<void>): Promise<void> {
-  const PATH = `${join(root, 'node_modules/.bin')}:${process.env.PATH}`;
-  const terminal = new Program('script', ['-qefc', command, '/dev/null'], { group: true, env: { PATH } });
+  const terminal = new Program('script', ['-qefc', command, '/dev/null'], { group: true });
   try {
     await use(terminal);
   } finally {
@@ -24,32 +22,27 @@ async function inTerminal(command: string, use: (terminal: Program) => Promise<v
 const hasTerminals = onLinux && installed('script');
 
 describe.runIf(hasTerminals).concurrent('Ctrl-C in a terminal', () => {
-  // One step of each kind: comparison.test.ts sends a SIGINT to every step.
-  const steps = [
-    'single3',
-    'thread4',
-    'drain4',
-    'prefork4',
-    'select6',
-    'ring6',
-    'await6',
-    'callback6',
-  ].filter(runsHere);
-  const options: Record<string, string> = { prefork4: ' --workers 1' }; // It takes a second to start each.
+  // The process is in a call, in threads, in processes, or a guest in Node's loop. comparison.test.ts sends a SIGINT to every step.
+  const node = (step: string) => ['node', ...runnable(`src/${step}.ts`), '--port 0'].join(' ');
   const commands = [
-    ...steps.map((step) => `tsx ${findSteps().get(step)?.path} --port 0${options[step] ?? ''}`),
-    'npx tsx src/single/single5.ts --port 0', // npx takes longer to find tsx than the rest takes.
-    'npm start single4 -- --port 0',
+    'npx tsx src/single/single3.ts --port 0',
+    'npm start thread4 -- --port 0 --host 0.0.0.0',
+    `${node('threaded/prefork4')} --workers 1`,
+    node('coroutine/await6'),
   ];
   for (const command of commands) {
-    test(`ends ${command} at once, with a client connected`, () =>
+    test(`ends ${command.replace(/\S+\/(?=src)/, '')} at once, with a client connected`, () =>
       inTerminal(command, async (terminal) => {
         // No ^ in the pattern: npx may have moved the cursor before it.
         const listening = await terminal.stdout.lineLike(/listening on/);
         const port = Number(/\d+\r*$/.exec(listening)?.[0].trim());
+        const isStart = command.startsWith('npm start');
+        if (isStart) await terminal.stdout.has(`\n  nc localhost ${port}\r\n`);
         const clients = [await Client.connect(port), await Client.connect(port)];
-        await clients[0]?.send('ECHO hello\n');
+        await clients[0]?.send('hello\n');
         await clients[0]?.has('hello\n');
+        const invitations = terminal.stdout.waiting.match(/Talk to it/g) ?? [];
+        expect(invitations.length).toBe(isStart ? 1 : 0); // The threads run the step, too.
         terminal.type(CTRL_C);
         for (const client of clients) await client.rest();
         await terminal.exited();
@@ -86,5 +79,5 @@ describe.runIf(hasTerminals && installed('telnet')).concurrent('telnet', () => {
     ));
 
   test('telnet talks to single10 --crlf', () =>
-    serving('single10', ({ port }) => type(port, [['echo hello', /^hello\r*$/]]), { args: ['--crlf'] }));
+    serving('single10 --crlf', ({ port }) => type(port, [['echo hello', /^hello\r*$/]])));
 });

@@ -18,6 +18,7 @@ const cache = join(import.meta.dirname, '../../node_modules/.cache/async-compari
  */
 export function prepareProgram(): URL {
   const step = process.argv[1] ?? '';
+  if (!step.endsWith('.ts')) return pathToFileURL(step); // It is JavaScript already.
   try {
     const { outputFiles = [] } = toJavaScript('buildSync', {
       ...{ entryPoints: [step], outdir: cache, write: false },
