@@ -192,10 +192,10 @@ describe.concurrent('level 12', () => {
       ));
 
     test(`${step} cuts off a user who reads too little, and one whose answers wait, of whom it reads no more; a slow reader gets every byte; with --drain 0, it ends when the last user has left`, () =>
-      limited(step, '--max-owed 65536 --stall-timeout 6 --drain 0', async (server, get) => {
+      limited(step, '--max-owed 200000 --stall-timeout 10 --drain 0', async (server, get) => {
         const [deaf, speaker, listener] = [await enter(server), await enter(server), await enter(server)];
         deaf.client.socket.pause();
-        const said = Array.from({ length: 300 }, (_, i) => `${i} `.padEnd(4000, 'x'));
+        const said = Array.from({ length: 500 }, (_, i) => `${i} `.padEnd(4000, 'x'));
         void speaker.client.send(said.map((line) => `SAY ${line}\n`).join(''));
         for (const line of said) await listener.client.expect(`<${speaker.name}> ${line}\n`);
         expect(await server.logged(/ cut off: /)).toMatch(/ cut off: owed too much$/);
