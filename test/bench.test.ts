@@ -72,7 +72,7 @@ describe.concurrent('npm run bench', () => {
       expect(groups.flatMap(({ servers }) => servers.map(({ name }) => name)).sort()).toEqual(servers.sort());
       const entries = await measure(
         { ...tables[name], groups: () => groups },
-        { rounds: 1, seconds: 0.05, quick: true, say() {} },
+        { rounds: 1, seconds: 0.1, quick: true, say() {} },
       );
       const expected = groups.flatMap(({ servers, attacks = [undefined] }) =>
         servers.filter(isHere).flatMap(({ name }) => attacks.map(() => name)),

@@ -1,7 +1,7 @@
 // io_uring: the ring, the operations that the steps submit, and the line that they print where there is no io_uring.
 
 import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
 import { runnable, type Server } from '../src/behaviours/server.ts';
@@ -129,14 +129,13 @@ describe.runIf(noRing === undefined).concurrent('what is in flight', () => {
 
   /** The operations that a step completes, and the calls that it makes, in their order. */
   async function calls(step: string, use: (server: Server) => Promise<void>): Promise<SystemCall[]> {
-    const file = join(folder, `${basename(step)}.jsonl`);
+    const file = join(folder, `${step}.jsonl`);
     const read = () =>
       readFileSync(file, 'utf8')
         .split(/\n(?=.)/)
         .map((line): SystemCall => JSON.parse(line))
         .filter(({ took }) => took !== undefined); // Each call is there twice: when it began, and when it was over.
     const accepted = () => read().filter(({ call }) => call === 'accept').length;
-    const nodeArgs = ['--import', './scripts/timeline/watch-ring.ts'];
     const useAndWait = async (server: Server) => {
       await use(server);
       // When another client is in the trace, so is all that was before it.
@@ -144,7 +143,7 @@ describe.runIf(noRing === undefined).concurrent('what is in flight', () => {
       await Client.connect(server.port);
       await until(() => accepted() > before);
     };
-    await serving(step, useAndWait, { nodeArgs, env: { TRACE: file } });
+    await serving('test/fixtures/watched.ts', useAndWait, { env: { STEP: step, TRACE: file } });
     const all = read();
     return all.slice(
       0,
@@ -202,7 +201,7 @@ describe.runIf(noRing === undefined).concurrent('what is in flight', () => {
   });
 
   test('is cancelled when a connection fails, and completes before its socket is closed', async () => {
-    const seen = await calls('test/fixtures/throwing.ts', async (server) => {
+    const seen = await calls('throwing', async (server) => {
       const client = await Client.connect(server.port);
       await client.send('first'); // The answer is larger than the buffers of the kernel.
       await client.take(1);

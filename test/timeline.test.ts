@@ -372,7 +372,7 @@ describe.concurrent('npm run timeline', () => {
     for (const [args, message] of [
       [['single99'], /\n\nUnknown step "single99": .+\n$/], // below the list of steps
       [['single1'], /^Cannot draw single1: .+\n$/],
-      [['single3', '--to', '/no such folder'], /^Cannot write .+\n$/],
+      [['single3', '--to', '/no such folder'], /^Cannot write \/no such folder: ENOENT\n$/],
     ] as [string[], RegExp][]) {
       const { exit, stderr } = await runScript('scripts/timeline.ts', ...args);
       expect(exit).toBe(1);

@@ -235,6 +235,7 @@ describe.concurrent('npm run trace', () => {
       'for (const key of this.selector.select(',
       "yield ['read', listener];",
       'const line = yield* client.recvLine();',
+      "yield ['sleep', stats];",
     ],
     await6: ["Node's own loop", 'await loop.readable(listener);', 'const line = await client.recvLine();'],
     prefork4: ["Node's own loop", 'const [client, address] = inherited.accept();', recv],
@@ -242,6 +243,7 @@ describe.concurrent('npm run trace', () => {
   };
   const options: Record<string, string[]> = {
     pool4: ['--workers', '2'],
+    generator6: ['--stats', '60000'],
     prefork4: ['--workers', '2'],
   };
   for (const [step, waiting] of Object.entries(steps)) {
@@ -299,6 +301,7 @@ describe.concurrent('npm run trace', () => {
     for (const [args, message] of [
       [['singl3'], /\n\nUnknown step "singl3": did you mean single3\?\n$/], // below the list of steps
       [[], /^Cannot trace a step without its name: .+\n$/],
+      [['single3', '--prot', '0'], /^Unknown option '--prot': .+\n$/],
     ] as [string[], RegExp][]) {
       const { exit, stderr } = await runScript('scripts/trace.ts', ...args);
       expect(exit).toBe(1);
