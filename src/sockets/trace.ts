@@ -26,6 +26,12 @@ export function startTrace(): void {
   const isLight = process.env.TRACE_LIGHT === '1';
   const unwritten = new Set<Event>();
   let flushed = 0;
+  let isDue = false;
+  /** A microtask. It runs before Node's own loop goes on, and never in a program with a loop of its own. */
+  const flushDue = () => {
+    isDue = false;
+    flush();
+  };
   if (isLight) process.on('exit', flush);
   let count = 0;
   const begin = (event: Event, at?: string) =>
@@ -95,12 +101,16 @@ export function startTrace(): void {
   function write(event: Event): void {
     unwritten.add(event);
     if (!isLight) flush();
+    else if (!isDue) {
+      isDue = true;
+      queueMicrotask(flushDue);
+    }
   }
 
   function flush(): void {
     const lines = Array.from(unwritten, (event) => `${JSON.stringify(event)}\n`);
     unwritten.clear();
-    if (isLight) flushed = now();
+    flushed = now();
     try {
       // The file is opened to append, so threads and processes never overwrite each other's lines.
       if (lines.length > 0) writeSync(fd, lines.join(''));
