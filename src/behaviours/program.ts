@@ -46,8 +46,9 @@ export class Program {
     const { cwd, env = {}, patience = PATIENCE, group = false } = options;
     this.#group = group;
     this.#patience = patience;
-    // npm passes its own options on in the environment: under npm --quiet test, each npm start would find --quiet.
-    const inherited = { ...process.env, npm_config_loglevel: 'notice' };
+    // npm passes its own options on in the environment: under npm --quiet test, each npm start would find --quiet. And the
+    // npm that runs here is not to ask its registry whether there is a newer one.
+    const inherited = { ...process.env, npm_config_loglevel: 'notice', npm_config_update_notifier: 'false' };
     this.child = spawn(command, args, { cwd, env: { ...inherited, ...env }, detached: group });
     running.add(this);
     this.stdout = new Inbox(`stdout of ${args.join(' ')}`, { patience });
