@@ -22,8 +22,8 @@ export async function attempt(
   const { port, program, level } = server;
   const clients: Client[] = [];
   const isBusy = () => program?.isBusy ?? false;
-  const connect = async () => {
-    const client = await Client.connect(port, { isBusy, notices: level >= 11, ...options });
+  const connect = async (more: ClientOptions = {}) => {
+    const client = await Client.connect(port, { isBusy, notices: level >= 11, ...options, ...more });
     clients.push(client);
     return client;
   };

@@ -1,7 +1,6 @@
 // What clients may do to a server, and how the server should answer. Each behaviour is one conversation: it passes, or throws an
 // ExpectationError. expectations.ts says which step passes which.
 
-import { existsSync, readFileSync } from 'node:fs';
 import { chatBehaviours } from './chat.ts';
 import type { AnswerError, Client } from './client.ts';
 import {
@@ -106,7 +105,7 @@ const conversations = {
     level: 4,
     step: 'select6',
     converse: async (subject) => {
-      const greedy = await subject.connect();
+      const greedy = await subject.connect({ keepsLittle: true });
       greedy.socket.pause();
       await pour(greedy, longRequests(subject), subject);
       const other = await subject.connect();
@@ -175,7 +174,7 @@ const conversations = {
     level: 6,
     step: 'select6',
     converse: async (subject) => {
-      const client = await subject.connect();
+      const client = await subject.connect({ keepsLittle: true });
       client.socket.pause();
       const { all } = await pour(client, longRequests(subject), subject);
       client.socket.resume();
@@ -255,20 +254,14 @@ export type BehaviourName = keyof typeof conversations;
 /** All behaviours, in the order in which the steps learn them. */
 export const behaviours: Record<BehaviourName, Behaviour> = conversations;
 
-/** As many long lines as are more than the kernel keeps of the answers: tcp(7), tcp_wmem. */
+/** More long lines than the kernel keeps of the answers: see {@link Subject.connect}. */
 const LONG = 4000;
 const TOGETHER = 16;
-const PACKETS = Math.ceil((mostKept() + 1_000_000) / LONG / TOGETHER);
+const PACKETS = (process.platform === 'linux' ? 1_200_000 : 10_000_000) / LONG / TOGETHER;
 /** The lines, in packets of some. */
-const longLines = Array.from({ length: PACKETS }, (_, i) =>
+const longLines = Array.from({ length: Math.ceil(PACKETS) }, (_, i) =>
   Array.from({ length: TOGETHER }, (_, j) => `${i * TOGETHER + j} `.padEnd(LONG, 'x')),
 );
-
-/** The most bytes that the kernel keeps for a socket until they are sent. */
-function mostKept(): number {
-  const file = '/proc/sys/net/ipv4/tcp_wmem';
-  return existsSync(file) ? Number(readFileSync(file, 'utf8').split(/\s+/)[2]) : 9_000_000;
-}
 
 /** The packets as requests, which are lines or commands. They are megabytes, so each kind is made once. */
 const longPieces = new Map<boolean, Buffer[]>();

@@ -1,5 +1,7 @@
-import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { connect, Socket } from 'node:net';
 import { quote } from '../cli/log.ts';
+import { Socket as KernelSocket } from '../sockets/socket.ts';
 import { ExpectationError, Inbox, type InboxOptions, type Why } from './inbox.ts';
 
 /** One thing that a client did or saw. */
@@ -30,6 +32,8 @@ export type ClientOptions = InboxOptions & {
   host?: string;
   /** Whether expect() skips lines that begin with `*`. At level 11, they tell that users join and leave. */
   notices?: boolean;
+  /** Whether the kernel keeps little for it: see Socket.connect(). Elsewhere than on Linux, it keeps as much as ever. */
+  keepsLittle?: boolean;
   /** Called with each thing that the client does or sees, and all of its bytes. */
   onHappening?: (happening: Happening, bytes?: Buffer) => void;
 };
@@ -80,16 +84,19 @@ export class Client extends Inbox {
   }
 
   /** @throws ExpectationError if the connection is refused */
-  static connect(port: number, options: ClientOptions = {}): Promise<Client> {
-    const { host = '127.0.0.1' } = options;
-    return new Promise((resolve, reject) => {
+  static async connect(port: number, options: ClientOptions = {}): Promise<Client> {
+    const { host = '127.0.0.1', keepsLittle } = options;
+    try {
+      if (keepsLittle && process.platform === 'linux') {
+        const { fd } = KernelSocket.connect({ host, port, keepsLittle });
+        return new Client(new Socket({ fd, allowHalfOpen: true }).setNoDelay(), options);
+      }
       const socket = connect({ host, port, noDelay: true, allowHalfOpen: true });
-      socket.once('error', (error) => reject(new ExpectationError(error.message)));
-      socket.once('connect', () => {
-        socket.removeAllListeners('error');
-        resolve(new Client(socket, options));
-      });
-    });
+      await once(socket, 'connect');
+      return new Client(socket, options);
+    } catch (error) {
+      throw new ExpectationError((error as Error).message);
+    }
   }
 
   /** Sends this as one piece. Waits until the kernel has taken it. */

@@ -1,6 +1,6 @@
 // The parts that all conversations share.
 
-import type { Client } from './client.ts';
+import type { Client, ClientOptions } from './client.ts';
 import { ExpectationError, type Inbox, type Why } from './inbox.ts';
 import type { Program } from './program.ts';
 import type { Symptom } from './symptoms.ts';
@@ -10,7 +10,7 @@ export type Subject = {
   port: number;
   /** The level that it is tried at: 6 for select6. */
   level: number;
-  connect(): Promise<Client>;
+  connect(options?: Pick<ClientOptions, 'keepsLittle'>): Promise<Client>;
   /** The port for its status: see {@link Behaviour.limits}. */
   statusPort?: number;
   /** Its process, if this process has started it. */

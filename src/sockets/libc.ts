@@ -74,10 +74,12 @@ export function errno(): number {
 
 const linux = {
   AF_INET6: 10,
+  SOCK_CLOEXEC: 0o2000000,
   IPV6_V6ONLY: 26,
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
   SO_ERROR: 4,
+  SO_RCVBUF: 8,
   SO_KEEPALIVE: 9,
   TCP_KEEPIDLE: 4,
   TCP_KEEPINTVL: 5,
@@ -88,10 +90,12 @@ const linux = {
 
 const darwin: typeof linux = {
   AF_INET6: 30,
+  SOCK_CLOEXEC: 0, // macOS has no such flag.
   IPV6_V6ONLY: 27,
   SOL_SOCKET: 0xffff,
   SO_REUSEADDR: 0x0004,
   SO_ERROR: 0x1007,
+  SO_RCVBUF: 0x1002,
   SO_KEEPALIVE: 0x0008,
   TCP_KEEPIDLE: 0x10, // Its name there is TCP_KEEPALIVE.
   TCP_KEEPINTVL: 0x101,
@@ -108,6 +112,7 @@ export const c = {
   IPPROTO_TCP: 6,
   IPPROTO_IPV6: 41,
   TCP_NODELAY: 1,
+  TCP_MAXSEG: 2,
   F_GETFL: 3,
   F_SETFL: 4,
   SHUT: { read: 0, write: 1, both: 2 },
