@@ -38,7 +38,7 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     maxConcurrency: 4,
-    maxWorkers: 3, // On two cores: tests wait much of their time.
+    maxWorkers: 5, // On two cores: tests wait much of their time.
     isolate: false, // A worker loads for all of its files what they share.
     sequence: { sequencer: LongestFirst },
   },

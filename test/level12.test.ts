@@ -5,9 +5,10 @@ import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { findSteps } from '../scripts/steps.ts';
 import { Client } from '../src/behaviours/client.ts';
+import { PATIENCE } from '../src/behaviours/inbox.ts';
 import { runnable, type Server } from '../src/behaviours/server.ts';
 import { listening, onLinux, run, runScript, serving, sleeps } from './harness.ts';
 
@@ -215,10 +216,16 @@ describe.concurrent('level 12', () => {
         for (const line of lines) await slow.client.expect(`${line}\n`);
         expect(await server.logged(/ cut off: /)).toMatch(/ cut off: stalled$/);
         await stalled.client.until('the end', () => stalled.client.ended);
-        const metrics = await get('/metrics');
+        const metrics = await vi.waitFor(
+          async () => {
+            const metrics = await get('/metrics');
+            expect(metric(metrics, 'owed_bytes')).toBe(0); // Users who are there learn of those who have left.
+            return metrics;
+          },
+          { timeout: PATIENCE },
+        );
         for (const why of ['owed too much', 'stalled']) expect(metric(metrics, refused(why))).toBe(1);
         expect(metric(metrics, 'received_bytes_total')).toBeLessThan(much);
-        expect(metric(metrics, 'owed_bytes')).toBe(0);
 
         server.kill('SIGTERM');
         for (const { client } of [speaker, listener, slow]) {

@@ -2,7 +2,7 @@
 
 import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { Client } from '../src/behaviours/client.ts';
+import { Client, type ClientOptions } from '../src/behaviours/client.ts';
 import { pour } from '../src/behaviours/pour.ts';
 import type { Server } from '../src/behaviours/server.ts';
 import { limitDescriptors, onLinux, request, runsHere, serving, sleeps, until } from './harness.ts';
@@ -60,13 +60,13 @@ class Running {
     return readdirSync(`/proc/${this.server.child.pid}/fd`).length;
   }
 
-  connect(): Promise<Client> {
+  connect(options?: ClientOptions): Promise<Client> {
     this.clients.all++;
-    return Client.connect(this.server.port);
+    return Client.connect(this.server.port, options);
   }
 
-  connectAll(count: number): Promise<Client[]> {
-    return Promise.all(Array.from({ length: count }, () => this.connect()));
+  connectAll(count: number, options?: ClientOptions): Promise<Client[]> {
+    return Promise.all(Array.from({ length: count }, () => this.connect(options)));
   }
 
   /** Waits for a line of the log that matches. */
@@ -176,7 +176,7 @@ async function isLeft(running: Running): Promise<void> {
   const before = await stats();
 
   // They leave before they have said anything, in the middle of a line, and with answers unread.
-  const clients = await running.connectAll(40);
+  const clients = await running.connectAll(40, { keepsLittle: true });
   const piece = Buffer.from(request(step, LINE.trimEnd()).repeat(5));
   for (const [i, client] of clients.entries()) {
     if (i % 4 === 1) await client.send(request(step, 'half a line').slice(0, -5));
@@ -184,7 +184,7 @@ async function isLeft(running: Running): Promise<void> {
     if (i === 3) {
       // So much that the server has to stop in the middle of an answer.
       client.socket.pause();
-      await pour(client, Array(200).fill(piece), { program: server });
+      await pour(client, Array(60).fill(piece), { program: server });
     }
   }
   for (const client of clients) client.reset();
