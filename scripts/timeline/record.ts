@@ -14,6 +14,8 @@ import { DURATION, play, visit } from './scenario.ts';
 
 /** The number of guests: as many as accept4 and prefork4 have workers, so that each worker serves one. */
 const GUESTS = 4;
+/** The number of lines that each sends before a recording. */
+const GUEST_LINES = 200;
 
 /** How a recording differs from those of the pictures. */
 export type Manner = {
@@ -33,7 +35,7 @@ export async function record(
   const folder = mkdtempSync(join(tmpdir(), 'timeline-'));
   const trace = join(folder, 'trace.jsonl');
   const lead = async (port: number) => {
-    await greet(name, port);
+    await greet(name, port, GUEST_LINES);
     const mayRead = async () => {
       while (!readFileSync(trace, 'utf8').includes(hold)) await sleep(20);
     };
@@ -70,9 +72,9 @@ export function computes(step: string): boolean {
 }
 
 /** Connects guests before the scenario, so that all threads and processes of the server have started when it begins. */
-export async function greet(step: string, port: number): Promise<void> {
+export async function greet(step: string, port: number, lines = 1): Promise<void> {
   if (expectations.get(step)?.get('serves two at once') !== '✔') return;
-  await visit(port, levelOf(step), GUESTS, computes(step));
+  await visit(port, levelOf(step), { count: GUESTS, lines, computes: computes(step) });
 }
 
 /** The modules that add the ring, or Node's loop, to the trace. */

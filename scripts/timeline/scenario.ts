@@ -34,9 +34,6 @@ const D_CONNECTS = 650;
 const C_LINES = 2048;
 const C_LINE = 4096;
 
-/** How many lines a guest sends: V8 has compiled what the server does with C's lines when C comes. */
-const GUEST_LINES = 200;
-
 /** The command that A sends if the step can compute, and the answer. It takes a few hundred milliseconds of CPU time. */
 const A_ASKS_FOR = 'FIB 36';
 const A_NUMBER = /^14930352$/;
@@ -108,14 +105,18 @@ export async function play(
 }
 
 /**
- * Connects guests. Each sends lines, and when all have their answers, all close. After that, all threads and processes of the
- * server have started.
+ * Connects guests. Each sends so many lines, and when all have their answers, all close. After that, all threads and processes of
+ * the server have started, and after many lines V8 has compiled what the server does with them.
  */
-export async function visit(port: number, level: number, count: number, computes: boolean): Promise<void> {
+export async function visit(
+  port: number,
+  level: number,
+  { count, lines, computes }: { count: number; lines: number; computes: boolean },
+): Promise<void> {
   const join = async () => new Speaker('guest', await Client.connect(port), level);
   const guests = await Promise.all(Array.from({ length: count }, join));
   for (const guest of guests) {
-    guest.say(GUEST_LINES, C_LINE);
+    guest.say(lines, C_LINE);
     if (computes) guest.ask('FIB 1', /^1$/);
   }
   await Promise.all(guests.map(({ answered }) => answered));
