@@ -37,8 +37,8 @@ export default defineConfig({
     // Tests wait for what they expect, and give up by themselves: see test/harness.ts. This is a last resort.
     testTimeout: 180_000,
     hookTimeout: 180_000,
-    maxConcurrency: 4,
-    maxWorkers: 5, // On two cores: tests wait much of their time.
+    maxConcurrency: 5,
+    maxWorkers: 4, // On two cores: tests wait much of their time.
     isolate: false, // A worker loads for all of its files what they share.
     sequence: { sequencer: LongestFirst },
   },
