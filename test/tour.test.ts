@@ -1,8 +1,9 @@
 // The tour without a browser: the requests that it refuses, the processes that it ends, and the contents of its page.
 
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { request as httpRequest, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
+import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findSteps, partOf, type Step } from '../scripts/steps.ts';
@@ -16,7 +17,7 @@ import { readAct } from '../tour/server/acts.ts';
 import { startTour, type Tour } from '../tour/server/server.ts';
 import { thinned } from '../tour/server/thin.ts';
 import { ownTries, triesOf } from '../tour/server/tries.ts';
-import { readActOf } from '../tour/server/visit.ts';
+import { readActOf, Visit } from '../tour/server/visit.ts';
 import type { Report, TourEvent } from '../tour/shared/events.ts';
 import { Kept, MOST } from '../tour/shared/kept.ts';
 import { lanesOf, lineOf } from '../tour/shared/lanes.ts';
@@ -193,6 +194,31 @@ describe('the tour', () => {
     expect(headers['content-security-policy']).toMatch(
       /^default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; .*frame-ancestors 'none'$/,
     );
+  });
+  test('tells a page that was too slow for the reports all events anew', async () => {
+    const reports: Report[] = [];
+    let read = () => {};
+    const reads = new Promise<void>((resolve) => {
+      read = resolve;
+    });
+    const stream = new Writable({
+      write: async (bytes, _, done) => {
+        await reads;
+        for (const [, json] of `${bytes}`.matchAll(/^data: (.*)$/gm)) reports.push(JSON.parse(`${json}`));
+        done();
+      },
+    });
+    const visit = new Visit(() => {});
+    try {
+      visit.listen(stream as ServerResponse);
+      stream.write('x'.repeat(5_000_000)); // more than a page may be behind
+      await visit.do(readAct(JSON.stringify({ ...start, side: 0 })));
+      read();
+      await until(() => reports.some(({ events }) => events.some(({ kind }) => kind === 'trace')));
+      expect(reports[0]).toMatchObject({ side: 0, step: 'single3', anew: true });
+    } finally {
+      await visit.leave();
+    }
   });
   test('ends the steps of a page when the page is closed', async () => {
     const { act, events, leave } = await enter('goes-away');

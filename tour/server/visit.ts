@@ -16,7 +16,7 @@ const GRACE = 2000;
 const PAUSE = 900;
 /** Begins an act that follows without a pause. */
 const AT_ONCE = 'and ';
-/** A stream with more unsent bytes than this gets no reports until the page has caught up. */
+/** A stream with more unsent bytes than this gets no reports. When the page has caught up, it gets all known events anew. */
 const BACKLOG = 4 * 1024 * 1024;
 
 type Side = { run: Run; kept: Kept };
@@ -25,6 +25,8 @@ export class Visit {
   readonly #sides = new Map<number, Side>();
   readonly #over: () => void;
   #stream: ServerResponse | undefined;
+  /** Whether the stream has missed reports. */
+  #isBehind = false;
   #timer: NodeJS.Timeout | undefined;
   #turn = Promise.resolve();
   #gone = false;
@@ -41,7 +43,10 @@ export class Visit {
     clearTimeout(this.#timer);
     this.#stream?.end();
     this.#stream = stream;
-    for (const [side, { run, kept }] of this.#sides) this.#report(side, run, kept.all, true);
+    this.#reportAll();
+    stream.on('drain', () => {
+      if (this.#stream === stream && this.#isBehind) this.#reportAll();
+    });
     stream.on('close', () => {
       if (this.#stream !== stream) return;
       this.#stream = undefined;
@@ -128,8 +133,17 @@ export class Visit {
     }
   }
 
+  #reportAll(): void {
+    this.#isBehind = false;
+    for (const [side, { run, kept }] of this.#sides) this.#report(side, run, kept.all, true);
+  }
+
   #report(side: number, { step, options }: Run, events: TourEvent[], anew: boolean): void {
-    if (!this.#stream || this.#stream.writableLength > BACKLOG) return;
+    if (!this.#stream) return;
+    if (this.#stream.writableLength > BACKLOG) {
+      this.#isBehind = true;
+      return;
+    }
     const report: Report = { side, step: step.name, options, now: now(), anew, events };
     this.#stream.write(`data: ${JSON.stringify(report)}\n\n`);
   }
