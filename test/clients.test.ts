@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { Program } from '../src/behaviours/program.ts';
 import { runnable } from '../src/behaviours/server.ts';
 import { splitUserAtHost } from '../src/clients/target.ts';
-import { listening, run, runScript, until } from './harness.ts';
+import { installed, listening, run, runScript, until } from './harness.ts';
 
 const client = 'src/clients/ask.ts';
 const ask = (port: number, ...args: string[]) => runScript(client, 'localhost', `${port}`, ...args);
@@ -167,6 +167,30 @@ describe.concurrent('finger.ts', () => {
         }
       },
     ));
+
+  // The real one knows no other port than 79, where only root may listen.
+  test.runIf(installed('finger') && process.getuid?.() === 0)('prints what finger prints', () =>
+    listening(
+      createServer((socket) => {
+        let question = '';
+        socket.on('data', (bytes) => {
+          question += bytes; // The real one sends it in pieces.
+          if (question.endsWith('\n'))
+            socket.end(`you asked ${JSON.stringify(question)}\r\n\r\nthat is all\r\n`);
+        });
+      }),
+      async () => {
+        for (const args of [['alice@localhost'], ['-l', 'alice@localhost'], ['@localhost']]) {
+          const { stdout } = await run('finger', args);
+          // The real one prints \r, too, which a terminal does not show.
+          expect((await runScript('src/clients/finger.ts', ...args)).stdout).toBe(
+            stdout.replaceAll('\r', ''),
+          );
+        }
+      },
+      { port: 79 },
+    ),
+  );
 
   test('takes user@host:port apart, with IPv6 addresses in brackets before a port', () => {
     for (const [text, parts] of [

@@ -81,14 +81,14 @@ export async function say({ port }: { port: number }, data: string | Buffer): Pr
   return client.rest();
 }
 
-/** Listens with this server of Node's on a free port while `use` runs. */
+/** Listens with this server of Node's, by default on a free port, while `use` runs. */
 export async function listening(
   server: NetServer,
   use: (port: number) => Promise<void>,
-  host = '127.0.0.1',
+  { host = '127.0.0.1', port = 0 } = {},
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(0, host, resolve);
+    server.once('error', reject).listen(port, host, resolve);
   });
   await use((server.address() as { port: number }).port).finally(() => server.close());
 }

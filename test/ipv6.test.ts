@@ -39,6 +39,6 @@ describe.runIf(available).concurrent('IPv6', () => {
       expect(stdout.match(/\? Ugly\.$/gm)?.length).toBe(3);
       expect((await runScript('src/clients/finger.ts', `ada@[::1]:${port}`)).stdout).toBe('ada\n');
     };
-    return listening(server, use, '::1');
+    return listening(server, use, { host: '::1' });
   });
 });

@@ -275,11 +275,14 @@ describe.concurrent('level 12', () => {
     );
   }
 
-  test('stream12 loses no line of honest users in a drill, and keeps nothing of the offenders', async () => {
-    const { stdout, exit } = await runScript('scripts/drill.ts', 'stream12', '--seconds', '2', '--seed', '3');
-    expect(stdout).toMatch(/6 honest users received \d+ lines: none lost\n$/);
-    expect(exit).toBe(0);
-  });
+  test.each(steps)(
+    '%s loses no line of honest users in a drill, and keeps nothing of the offenders',
+    async (step) => {
+      const { stdout, exit } = await runScript('scripts/drill.ts', step, '--seconds', '2', '--seed', '3');
+      expect(stdout).toMatch(/6 honest users received \d+ lines: none lost\n$/);
+      expect(exit).toBe(0);
+    },
+  );
 
   test('one clear line says why the port of the status can not be opened', () =>
     listening(createServer(), async (port) => {

@@ -1,3 +1,5 @@
+// What select6 does with a log that is not read, and select9 with a barrage.
+
 import { describe, expect, test } from 'vitest';
 import { Client } from '../src/behaviours/client.ts';
 import type { Server } from '../src/behaviours/server.ts';
@@ -32,3 +34,11 @@ describe.concurrent('a log that is not read', () => {
       expect(`${await client.take(much.length)}`).toBe(much);
     }));
 });
+
+test('select9 answers a barrage of commands, each of them', () =>
+  serving('select9', async (server) => {
+    const client = await Client.connect(server.port);
+    const commands = Array.from({ length: 20_000 }, (_, i) => `ECHO ${i}\n`);
+    void client.send(`${commands.join('')}QUIT\n`);
+    expect(await client.rest()).toBe(`${commands.join('').replaceAll('ECHO ', '')}BYE\n`);
+  }));

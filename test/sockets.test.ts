@@ -1,8 +1,9 @@
 // The sockets, against each other, in one thread.
 
-import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { acceptOrReject } from '../src/sockets/accept-or-reject.ts';
+import { c } from '../src/sockets/libc.ts';
 import { Address, Socket } from '../src/sockets/socket.ts';
 import { libraryFunction, systemCalls } from '../src/sockets/system-call.ts';
 import type { SystemCall } from '../src/sockets/trace-event.ts';
@@ -54,6 +55,13 @@ describe('Socket', () => {
     expect(`${server.localAddress()}`).toBe(`[::1]:${server.localAddress().port}`);
     server.sendAll(hello);
     expect(client.recv(100).toString()).toBe('hello');
+  });
+
+  test.runIf(onLinux)('is closed in a child process, which would keep the connection open', () => {
+    const { client } = connection();
+    const [, flags = ''] =
+      /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${client.fd}`, 'utf8')) ?? [];
+    expect(Number.parseInt(flags, 8) & c.SOCK_CLOEXEC).toBe(c.SOCK_CLOEXEC);
   });
 
   test("has pairs that are connected to each other, and end each other's stream", () => {

@@ -14,7 +14,7 @@ import { DURATION, play, visit } from './scenario.ts';
 
 /** The number of guests: as many as accept4 and prefork4 have workers, so that each worker serves one. */
 const GUESTS = 4;
-/** The number of lines that each sends before a recording. */
+/** The number of lines that each sends before a recording: then V8 has compiled what the server does with the lines of C. */
 const GUEST_LINES = 200;
 
 /** How a recording differs from those of the pictures. */
@@ -71,7 +71,7 @@ export function computes(step: string): boolean {
   return expectations.get(step)?.get('computing for one user delays no other') !== '–';
 }
 
-/** Connects guests before the scenario, so that all threads and processes of the server have started when it begins. */
+/** Connects guests before the scenario, each of which sends so many lines: see {@link visit}. */
 export async function greet(step: string, port: number, lines = 1): Promise<void> {
   if (expectations.get(step)?.get('serves two at once') !== '✔') return;
   await visit(port, levelOf(step), { count: GUESTS, lines, computes: computes(step) });

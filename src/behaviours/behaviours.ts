@@ -254,7 +254,7 @@ export type BehaviourName = keyof typeof conversations;
 /** All behaviours, in the order in which the steps learn them. */
 export const behaviours: Record<BehaviourName, Behaviour> = conversations;
 
-/** More long lines than the kernel keeps of the answers: see {@link Subject.connect}. */
+/** More long lines than the kernel keeps of the answers, for a client of which it keeps little where it can. */
 const LONG = 4000;
 const TOGETHER = 16;
 const PACKETS = (process.platform === 'linux' ? 1_200_000 : 10_000_000) / LONG / TOGETHER;

@@ -32,7 +32,7 @@ export type ClientOptions = InboxOptions & {
   host?: string;
   /** Whether expect() skips lines that begin with `*`. At level 11, they tell that users join and leave. */
   notices?: boolean;
-  /** Whether the kernel keeps little for it: see Socket.connect(). Elsewhere than on Linux, it keeps as much as ever. */
+  /** Whether the kernel keeps few of the bytes that it has not read: see Socket.connect(). Linux only. */
   keepsLittle?: boolean;
   /** Called with each thing that the client does or sees, and all of its bytes. */
   onHappening?: (happening: Happening, bytes?: Buffer) => void;
